@@ -1,0 +1,2 @@
+//! The `trace-diff` program: a client of the library.
+fn main() {}

@@ -1,0 +1,16 @@
+//! What could not be read of a capture.
+
+use std::ops::Range;
+
+/// A part of a capture that could not be read; what could be read is used all the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CaptureProblem {
+    /// The file it is in (a member file where the capture is a directory).
+    pub path: String,
+    /// Bytes of that file, after decompression, that are affected.
+    pub span: Range<u64>,
+    /// Stable kebab-case kind: `truncated`, `torn`, `garbage`, `incomplete-exchange`, `unknown-version`, …
+    pub kind: String,
+    /// One sentence for a person: what is wrong and what it means for the rest.
+    pub message: String,
+}

@@ -1,0 +1,400 @@
+//! The JSON grammar (RFC 8259): a strict parser without recursion, and unescaping.
+
+use std::fmt;
+
+use super::tree::{Kind, Slot};
+
+/// What is wrong at a place in a JSON text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The text ends inside a value.
+    UnexpectedEnd,
+    /// A character that can't stand here.
+    UnexpectedCharacter,
+    /// A string holds a raw control character or an escape that JSON does not have.
+    BadString,
+    /// A number that JSON does not allow, such as `01` or `1.`.
+    BadNumber,
+    /// Something other than white space follows the value.
+    TrailingText,
+    /// More levels of nesting than allowed.
+    TooDeep,
+    /// The text is 4 GiB or longer.
+    TooLong,
+}
+
+/// A JSON text could not be parsed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SyntaxError {
+    /// What is wrong.
+    pub kind: ErrorKind,
+    /// Where, in bytes from the start of the text.
+    pub offset: usize,
+}
+
+impl fmt::Display for SyntaxError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = match self.kind {
+            ErrorKind::UnexpectedEnd => "JSON ends inside a value",
+            ErrorKind::UnexpectedCharacter => "unexpected character in JSON",
+            ErrorKind::BadString => "control character or bad escape in a JSON string",
+            ErrorKind::BadNumber => "malformed JSON number",
+            ErrorKind::TrailingText => "text after the JSON value",
+            ErrorKind::TooDeep => "JSON nested too deeply",
+            ErrorKind::TooLong => "JSON text of 4 GiB or more",
+        };
+        write!(f, "{what} at byte {}", self.offset)
+    }
+}
+
+impl std::error::Error for SyntaxError {}
+
+/// Parses exactly one value into slots in document order.
+pub(super) fn parse(text: &str, max_depth: usize) -> Result<Vec<Slot>, SyntaxError> {
+    let bytes = text.as_bytes();
+    if bytes.len() >= u32::MAX as usize {
+        return Err(SyntaxError {
+            kind: ErrorKind::TooLong,
+            offset: 0,
+        });
+    }
+    let mut parser = Parser {
+        bytes,
+        at: 0,
+        slots: Vec::with_capacity(bytes.len() / 48 + 1),
+        open: Vec::new(),
+        max_depth,
+    };
+    parser.run()?;
+    Ok(parser.slots)
+}
+
+struct Parser<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    slots: Vec<Slot>,
+    /// Slots of the arrays and objects that are not closed yet.
+    open: Vec<u32>,
+    max_depth: usize,
+}
+
+impl Parser<'_> {
+    fn run(&mut self) -> Result<(), SyntaxError> {
+        self.skip_space();
+        self.value()?;
+        while let Some(&container) = self.open.last() {
+            self.skip_space();
+            let is_object = self.slots[container as usize].kind == Kind::Object;
+            let close = if is_object { b'}' } else { b']' };
+            let is_first = self.slots[container as usize].count == 0;
+            match self.peek()? {
+                byte if byte == close => {
+                    self.at += 1;
+                    self.close(container);
+                    continue;
+                }
+                b',' if !is_first => {
+                    self.at += 1;
+                    self.skip_space();
+                }
+                _ if is_first => {}
+                _ => return self.fail(ErrorKind::UnexpectedCharacter),
+            }
+            self.slots[container as usize].count += 1;
+            if is_object {
+                self.key()?;
+            }
+            self.value()?;
+        }
+        self.skip_space();
+        if self.at < self.bytes.len() {
+            self.fail(ErrorKind::TrailingText)
+        } else {
+            Ok(())
+        }
+    }
+
+    fn fail<T>(&self, kind: ErrorKind) -> Result<T, SyntaxError> {
+        Err(SyntaxError {
+            kind,
+            offset: self.at,
+        })
+    }
+
+    fn peek(&self) -> Result<u8, SyntaxError> {
+        self.bytes.get(self.at).copied().ok_or(SyntaxError {
+            kind: ErrorKind::UnexpectedEnd,
+            offset: self.bytes.len(),
+        })
+    }
+
+    fn skip_space(&mut self) {
+        while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.bytes.get(self.at) {
+            self.at += 1;
+        }
+    }
+
+    fn push(&mut self, start: usize, kind: Kind, escaped: bool) {
+        let next = self.slots.len() as u32 + 1;
+        self.slots.push(Slot {
+            start: start as u32,
+            end: self.at as u32,
+            next,
+            count: 0,
+            kind,
+            escaped,
+        });
+    }
+
+    fn close(&mut self, container: u32) {
+        let next = self.slots.len() as u32;
+        let slot = &mut self.slots[container as usize];
+        slot.end = self.at as u32;
+        slot.next = next;
+        self.open.pop();
+    }
+
+    fn key(&mut self) -> Result<(), SyntaxError> {
+        if self.peek()? != b'"' {
+            return self.fail(ErrorKind::UnexpectedCharacter);
+        }
+        self.string()?;
+        self.skip_space();
+        if self.peek()? != b':' {
+            return self.fail(ErrorKind::UnexpectedCharacter);
+        }
+        self.at += 1;
+        self.skip_space();
+        Ok(())
+    }
+
+    /// Parses a scalar whole, or opens an array or object.
+    fn value(&mut self) -> Result<(), SyntaxError> {
+        let start = self.at;
+        match self.peek()? {
+            b'"' => self.string(),
+            open @ (b'{' | b'[') => {
+                if self.open.len() >= self.max_depth {
+                    return self.fail(ErrorKind::TooDeep);
+                }
+                self.open.push(self.slots.len() as u32);
+                self.at += 1;
+                self.push(
+                    start,
+                    if open == b'{' {
+                        Kind::Object
+                    } else {
+                        Kind::Array
+                    },
+                    false,
+                );
+                Ok(())
+            }
+            b't' => self.literal("true", Kind::Bool),
+            b'f' => self.literal("false", Kind::Bool),
+            b'n' => self.literal("null", Kind::Null),
+            b'-' | b'0'..=b'9' => self.number(),
+            _ => self.fail(ErrorKind::UnexpectedCharacter),
+        }
+    }
+
+    fn literal(&mut self, word: &str, kind: Kind) -> Result<(), SyntaxError> {
+        let start = self.at;
+        for &expected in word.as_bytes() {
+            if self.peek()? != expected {
+                return self.fail(ErrorKind::UnexpectedCharacter);
+            }
+            self.at += 1;
+        }
+        self.push(start, kind, false);
+        Ok(())
+    }
+
+    fn digits(&mut self) -> Result<(), SyntaxError> {
+        if !self.peek()?.is_ascii_digit() {
+            return self.fail(ErrorKind::BadNumber);
+        }
+        while let Some(b'0'..=b'9') = self.bytes.get(self.at) {
+            self.at += 1;
+        }
+        Ok(())
+    }
+
+    fn number(&mut self) -> Result<(), SyntaxError> {
+        let start = self.at;
+        if self.peek()? == b'-' {
+            self.at += 1;
+        }
+        if self.peek()? == b'0' {
+            self.at += 1;
+            if let Some(b'0'..=b'9') = self.bytes.get(self.at) {
+                return self.fail(ErrorKind::BadNumber);
+            }
+        } else {
+            self.digits()?;
+        }
+        if self.bytes.get(self.at) == Some(&b'.') {
+            self.at += 1;
+            self.digits()?;
+        }
+        if let Some(b'e' | b'E') = self.bytes.get(self.at) {
+            self.at += 1;
+            if let Some(b'+' | b'-') = self.bytes.get(self.at) {
+                self.at += 1;
+            }
+            self.digits()?;
+        }
+        self.push(start, Kind::Number, false);
+        Ok(())
+    }
+
+    fn string(&mut self) -> Result<(), SyntaxError> {
+        let start = self.at;
+        let mut escaped = false;
+        self.at += 1;
+        loop {
+            let rest = &self.bytes[self.at..];
+            let Some(length) = plain_length(rest) else {
+                self.at = self.bytes.len();
+                return self.fail(ErrorKind::UnexpectedEnd);
+            };
+            if has_control(&rest[..length]) {
+                self.at += rest[..length].iter().position(|&b| b < 0x20).unwrap_or(0);
+                return self.fail(ErrorKind::BadString);
+            }
+            self.at += length + 1;
+            if rest[length] == b'"' {
+                break;
+            }
+            escaped = true;
+            self.escape()?;
+        }
+        self.push(start, Kind::String, escaped);
+        Ok(())
+    }
+
+    /// Checks the escape whose backslash was just read.
+    fn escape(&mut self) -> Result<(), SyntaxError> {
+        match self.peek()? {
+            b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => self.at += 1,
+            b'u' => {
+                self.at += 1;
+                for _ in 0..4 {
+                    if !self.peek()?.is_ascii_hexdigit() {
+                        return self.fail(ErrorKind::BadString);
+                    }
+                    self.at += 1;
+                }
+            }
+            _ => return self.fail(ErrorKind::BadString),
+        }
+        Ok(())
+    }
+}
+
+/// Bytes before the next quote or backslash; most strings are short, so a few bytes are looked at before `memchr` is.
+fn plain_length(rest: &[u8]) -> Option<usize> {
+    const NEAR: usize = 16;
+    let near = rest.len().min(NEAR);
+    match rest[..near].iter().position(|&b| b == b'"' || b == b'\\') {
+        Some(length) => Some(length),
+        None => memchr::memchr2(b'"', b'\\', &rest[near..]).map(|length| near + length),
+    }
+}
+
+/// No early exit: the loop then runs many bytes at a time.
+fn has_control(bytes: &[u8]) -> bool {
+    bytes.iter().fold(false, |found, &b| found | (b < 0x20))
+}
+
+/// Resolves the escapes of a string that the parser accepted; `inner` is without quotes.
+pub(super) fn unescape(inner: &str) -> String {
+    let mut out = String::with_capacity(inner.len());
+    let mut rest = inner;
+    while let Some(at) = memchr::memchr(b'\\', rest.as_bytes()) {
+        out.push_str(&rest[..at]);
+        let code = rest.as_bytes().get(at + 1).copied().unwrap_or(b'\\');
+        let mut used = 2;
+        match code {
+            b'b' => out.push('\u{8}'),
+            b'f' => out.push('\u{c}'),
+            b'n' => out.push('\n'),
+            b'r' => out.push('\r'),
+            b't' => out.push('\t'),
+            b'u' => used = push_unicode_escape(&rest[at..], &mut out),
+            other => out.push(other as char),
+        }
+        rest = rest.get(at + used..).unwrap_or("");
+    }
+    out.push_str(rest);
+    out
+}
+
+/// Appends what `\uXXXX` (or a surrogate pair of them) stands for; returns the bytes used.
+fn push_unicode_escape(text: &str, out: &mut String) -> usize {
+    let unit = |at: usize| {
+        text.get(at..at + 4)
+            .and_then(|hex| u16::from_str_radix(hex, 16).ok())
+    };
+    let Some(first) = unit(2) else {
+        out.push_str("\\u");
+        return 2;
+    };
+    if let Some(c) = char::from_u32(u32::from(first)) {
+        out.push(c);
+        return 6;
+    }
+    if text.get(6..8) == Some("\\u")
+        && let Some(second) = unit(8)
+        && let Some(Ok(c)) = char::decode_utf16([first, second]).next()
+    {
+        out.push(c);
+        return 12;
+    }
+    out.push_str(&text[..6]);
+    6
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, expect: Result<(), (ErrorKind, usize)>) {
+        let got = parse(text, 8).map(|_| ()).map_err(|e| (e.kind, e.offset));
+        assert_eq!(got, expect, "{text:?}");
+    }
+
+    #[test]
+    fn accepts_json_and_says_where_it_stops_being_json() {
+        use ErrorKind::*;
+        for good in [
+            "{}",
+            "[]",
+            " [1 , -0.5e+3,\t\"\"] ",
+            "null",
+            r#"{"a":{"b":[true,false]}}"#,
+            r#""\u00e9\/""#,
+        ] {
+            check(good, Ok(()));
+        }
+        check("", Err((UnexpectedEnd, 0)));
+        check("{\"a\":1", Err((UnexpectedEnd, 6)));
+        check("{\"a\" 1}", Err((UnexpectedCharacter, 5)));
+        check("{,}", Err((UnexpectedCharacter, 1)));
+        check("[1,]", Err((UnexpectedCharacter, 3)));
+        check("[1 2]", Err((UnexpectedCharacter, 3)));
+        check("{\"a\":1,}", Err((UnexpectedCharacter, 7)));
+        check("[]]", Err((TrailingText, 2)));
+        check("01", Err((BadNumber, 1)));
+        check("1.", Err((UnexpectedEnd, 2)));
+        check("-", Err((UnexpectedEnd, 1)));
+        check("\"a\nb\"", Err((BadString, 2)));
+        check("\"\\x\"", Err((BadString, 2)));
+        check("\"\\u12g4\"", Err((BadString, 5)));
+        check("nul", Err((UnexpectedEnd, 3)));
+        check("nulL", Err((UnexpectedCharacter, 3)));
+        check("[[[[[[[[]]]]]]]]", Ok(()));
+        check("[[[[[[[[[]]]]]]]]]", Err((TooDeep, 8)));
+    }
+}

@@ -1,0 +1,5 @@
+//! trace-diff: replay and alignment tests for Codex-style coding agents.
+
+pub mod capture;
+pub mod http;
+pub mod json;
