@@ -4,3 +4,4 @@ pub mod capture;
 pub mod http;
 pub mod json;
 pub mod normalize;
+pub mod responses;
