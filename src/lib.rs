@@ -3,3 +3,4 @@
 pub mod capture;
 pub mod http;
 pub mod json;
+pub mod report;
