@@ -1,6 +1,7 @@
 //! Recorded traffic: one model, our own file format, and importers for other programs' formats.
 
 mod exchange;
+pub mod import;
 mod problem;
 
 pub use exchange::{
