@@ -293,16 +293,19 @@ impl BundleReader<'_> {
         extra.add_nested("started", started);
         let payload = self.payload(log, event.get("request_payload"), &span);
         let (target, body) = match payload {
-            // Codex writes what it gives to the compaction client, which makes the body of it.
-            Some(payload) if is_compaction => {
+            // The second version of remote compaction traces a summary of four members instead of the body; the first
+            // one traces the body, tools included (Codex sources of both, core/src/client.rs and compact_remote_v2.rs).
+            Some(payload) if is_compaction && payload.get("tools").is_none() => {
                 extra.add("\"request_payload\"", payload.text());
-                let is_remote_v1 = payload.node().get("stream").is_none()
-                    && payload.node().get("reasoning").is_some();
-                (
-                    if is_remote_v1 { COMPACT_TARGET } else { TARGET },
-                    Body::NotRecorded,
-                )
+                (TARGET, Body::NotRecorded)
             }
+            Some(value) if is_compaction => (
+                COMPACT_TARGET,
+                Body::Json(JsonBody {
+                    value,
+                    is_exact: false,
+                }),
+            ),
             Some(value) => (
                 TARGET,
                 Body::Json(JsonBody {
