@@ -7,7 +7,8 @@ use std::path::Path;
 use crate::http::open_compressed;
 
 use super::import::{
-    Member, read_pycodex, read_raw_exchange, read_request_body, read_responses_api_proxy,
+    Member, read_har, read_mitmproxy, read_pycodex, read_raw_exchange, read_request_body,
+    read_responses_api_proxy,
 };
 use super::shape::{self, CAPTURE_VERSION, Shape};
 use super::{Capture, CaptureProblem};
@@ -205,9 +206,9 @@ fn read_shape(name: &str, bytes: Vec<u8>, shape: Shape, offset: u64) -> Result<C
             "this is the output of codex exec --json, which holds no requests",
             None,
         ),
-        Shape::Capture | Shape::Har | Shape::Mitmproxy => {
-            not_a_capture("this format can't be read yet", None)
-        }
+        Shape::Har => Ok(read_har(name, bytes)),
+        Shape::Mitmproxy => Ok(read_mitmproxy(name, &bytes)),
+        Shape::Capture => not_a_capture("this format can't be read yet", None),
     }
 }
 

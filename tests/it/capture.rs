@@ -182,6 +182,35 @@ fn directories_of_other_recorders_hold_the_same_exchanges_as_the_server_behind_t
     assert!(pairs >= 10, "only {pairs} pairs seen");
 }
 
+#[test]
+fn har_and_flow_files_hold_the_same_requests_as_the_server_behind_them() {
+    let Some(corpus) = corpus() else { return };
+    for run in fs::read_dir(corpus.join("har")).unwrap() {
+        let run = run.unwrap().path();
+        let upstream = open(&run.join("upstream"));
+        for (file, kind) in [
+            ("session.har", CaptureKind::Har),
+            ("session.mitm", CaptureKind::Mitmproxy),
+        ] {
+            let capture = open(&run.join(file));
+            assert_eq!(capture.kind, kind);
+            assert!(capture.problems.is_empty(), "{:?}", capture.problems);
+            let lines = |capture: &Capture| {
+                let lines = capture.exchanges.iter().map(|e| ending(e).0);
+                lines.collect::<Vec<_>>()
+            };
+            assert_eq!(lines(&capture), lines(&upstream), "{}", run.display());
+        }
+        let error = read_capture(run.to_str().unwrap()).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .contains("2 captures: session.har, session.mitm"),
+            "{error}"
+        );
+    }
+}
+
 const RAW: &str = concat!(
     r#"{"format":"raw-exchange/1","seq":1,"conn":1,"transport":"http","started_ms":1.5,"method":"POST","#,
     r#""path":"/v1/responses","http_version":"HTTP/1.1","request":{"headers":[["Host","h"],["a","1"],["A","2"]],"#,

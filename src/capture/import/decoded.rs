@@ -4,6 +4,7 @@ use crate::json::{Node, Value};
 
 use super::super::{Body, Content, Headers, JsonBody};
 use super::event_stream;
+use super::shared::is_event_stream;
 
 /// A body that a recorder parsed and stored again, or stored as a string where it was not JSON.
 pub(super) fn decoded_body(value: Option<Value>) -> Body {
@@ -30,11 +31,7 @@ pub(super) fn decoded_content(body: Option<Value>, headers: Option<&Headers>) ->
     };
     let is_stream = headers
         .and_then(|headers| headers.list.get("content-type"))
-        .is_some_and(|kind| {
-            kind.trim_start()
-                .to_ascii_lowercase()
-                .starts_with("text/event-stream")
-        });
+        .is_some_and(is_event_stream);
     match body.node().string() {
         Some(text) if is_stream => Content::Events(event_stream(&text)),
         _ => Content::Body(decoded_body(Some(body))),
