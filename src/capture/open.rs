@@ -6,7 +6,10 @@ use std::path::Path;
 
 use crate::http::open_compressed;
 
-use super::import::{read_raw_exchange, read_request_body};
+use super::import::{
+    Member, read_har, read_mitmproxy, read_pycodex, read_raw_exchange, read_request_body,
+    read_responses_api_proxy,
+};
 use super::shape::{self, CAPTURE_VERSION, Shape};
 use super::{Capture, CaptureProblem};
 
@@ -182,6 +185,8 @@ fn read_shape(name: &str, bytes: Vec<u8>, shape: Shape, offset: u64) -> Result<C
     match shape {
         Shape::RawExchange => Ok(read_raw_exchange(name, &bytes)),
         Shape::RequestBody => Ok(read_request_body(name, bytes)),
+        Shape::PycodexExchange => Ok(read_pycodex(name, vec![member(name, bytes)])),
+        Shape::ProxyDump => Ok(read_responses_api_proxy(name, vec![member(name, bytes)])),
         Shape::NewerVersion { format, version } => Err(OpenError::NewerVersion {
             path: name.to_owned(),
             offset,
@@ -201,11 +206,16 @@ fn read_shape(name: &str, bytes: Vec<u8>, shape: Shape, offset: u64) -> Result<C
             "this is the output of codex exec --json, which holds no requests",
             None,
         ),
-        Shape::Capture
-        | Shape::Har
-        | Shape::Mitmproxy
-        | Shape::PycodexExchange
-        | Shape::ProxyDump => not_a_capture("this format can't be read yet", None),
+        Shape::Har => Ok(read_har(name, bytes)),
+        Shape::Mitmproxy => Ok(read_mitmproxy(name, &bytes)),
+        Shape::Capture => not_a_capture("this format can't be read yet", None),
+    }
+}
+
+fn member(path: &str, bytes: Vec<u8>) -> Member {
+    Member {
+        path: path.to_owned(),
+        bytes,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::json::{Kind, Node};
 
+use super::import::{detect_har, detect_mitmproxy};
 use super::records::{Part, parts, valid_prefix};
 use super::salvage::leading_object;
 
@@ -56,22 +57,16 @@ pub(super) fn shape_of(bytes: &[u8]) -> Option<(Shape, u64)> {
 
 /// As [`shape_of`], from the beginning of a file only.
 pub(super) fn shape_of_head(head: &[u8]) -> Option<(Shape, u64)> {
-    if is_mitmproxy(head) {
+    if detect_mitmproxy(head) {
         return Some((Shape::Mitmproxy, 0));
+    }
+    if detect_har(head) {
+        return Some((Shape::Har, 0));
     }
     let text = valid_prefix(head);
     let start = text.len() - text.trim_start_matches('\u{feff}').trim_start().len();
     let leading = leading_object(&text[start..])?;
     classify(&leading.keys, leading.value.node()).map(|shape| (shape, start as u64))
-}
-
-/// mitmproxy writes tnetstrings: a length, a colon, and a dictionary whose first key is a string.
-fn is_mitmproxy(head: &[u8]) -> bool {
-    let digits = head.iter().take_while(|b| b.is_ascii_digit()).count();
-    (1..=12).contains(&digits)
-        && head.get(digits) == Some(&b':')
-        && memchr::memmem::find(&head[..head.len().min(4096)], b";").is_some()
-        && head[digits + 1..].first().is_some_and(u8::is_ascii_digit)
 }
 
 /// `cut_keys` may name members whose values are cut off.
@@ -85,13 +80,6 @@ fn classify(cut_keys: &[&str], record: Node<'_>) -> Option<Shape> {
     let record_type = record_type.as_deref().unwrap_or("");
     if RECORD_TYPES.contains(&record_type) && kind_of("exchange") == Some(Kind::Number) {
         return Some(Shape::Capture);
-    }
-    if has("log")
-        && record
-            .get("log")
-            .is_none_or(|log| log.get("entries").is_some())
-    {
-        return Some(Shape::Har);
     }
     if has("method") && has("headers") {
         if has("path") {

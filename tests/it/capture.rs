@@ -1,5 +1,7 @@
 //! Captures: every format in, one model out.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -90,6 +92,123 @@ fn every_run_has_the_exchanges_that_the_index_lists() {
         exchanges += got.len();
     }
     assert!(exchanges > 700, "only {exchanges} exchanges seen");
+}
+
+fn body_of(exchange: &Exchange) -> serde_json::Value {
+    let body = exchange.request.body.json().expect("a JSON body");
+    serde_json::from_str(body.text()).unwrap()
+}
+
+fn sorted_headers(exchange: &Exchange) -> Vec<(String, String)> {
+    let headers = exchange.request.headers.as_option().unwrap();
+    let mut fields: Vec<_> = headers
+        .list
+        .iter()
+        // The proxy writes this value as `[REDACTED]`; both recorders stand at their own port.
+        .filter(|h| !["authorization", "host"].contains(&h.name.to_lowercase().as_str()))
+        .map(|h| (h.name.to_lowercase(), h.value.clone()))
+        .collect();
+    fields.sort();
+    fields
+}
+
+fn event_data(exchange: &Exchange) -> Vec<serde_json::Value> {
+    match &exchange.response.content {
+        Content::Events(stream) => stream
+            .events
+            .iter()
+            .map(|e| serde_json::from_str(e.data.json().unwrap().text()).unwrap())
+            .collect(),
+        Content::Body(body) => vec![serde_json::from_str(body.json().unwrap().text()).unwrap()],
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn directories_of_other_recorders_hold_the_same_exchanges_as_the_server_behind_them() {
+    let Some(corpus) = corpus() else { return };
+    let runs = [
+        (
+            "pycodex-captures/proxy-mode",
+            "captured",
+            CaptureKind::PycodexCapture,
+        ),
+        (
+            "responses-api-proxy",
+            "dump",
+            CaptureKind::ResponsesApiProxy,
+        ),
+    ];
+    let mut pairs = 0;
+    for (directory, own, kind) in runs {
+        for agent in fs::read_dir(corpus.join(directory)).unwrap() {
+            for scenario in fs::read_dir(agent.unwrap().path()).unwrap() {
+                let scenario = scenario.unwrap().path();
+                let capture = open(&scenario.join(own));
+                let mut upstream = open(&scenario.join("upstream"));
+                assert_eq!(capture.kind, kind);
+                assert!(capture.problems.is_empty(), "{:?}", capture.problems);
+                // The proxy refuses everything but this endpoint without asking the server.
+                if kind == CaptureKind::ResponsesApiProxy {
+                    upstream
+                        .exchanges
+                        .retain(|e| e.request.target == "/v1/responses");
+                }
+                assert_eq!(capture.exchanges.len(), upstream.exchanges.len());
+                for (a, b) in capture.exchanges.iter().zip(&upstream.exchanges) {
+                    assert_eq!(ending(a).0, ending(b).0);
+                    assert_eq!(a.response.status, b.response.status);
+                    assert_eq!(a.response.end, Recorded::NotRecorded);
+                    assert_eq!(body_of(a), body_of(b));
+                    if kind == CaptureKind::ResponsesApiProxy {
+                        let keys = |e| {
+                            sorted_headers(e)
+                                .into_iter()
+                                .map(|f| f.0)
+                                .collect::<Vec<_>>()
+                        };
+                        assert!(
+                            keys(a)
+                                .iter()
+                                .all(|k| keys(b).contains(k) || k == "accept-encoding")
+                        );
+                    }
+                    assert_eq!(event_data(a), event_data(b));
+                }
+                pairs += 1;
+            }
+        }
+    }
+    assert!(pairs >= 10, "only {pairs} pairs seen");
+}
+
+#[test]
+fn har_and_flow_files_hold_the_same_requests_as_the_server_behind_them() {
+    let Some(corpus) = corpus() else { return };
+    for run in fs::read_dir(corpus.join("har")).unwrap() {
+        let run = run.unwrap().path();
+        let upstream = open(&run.join("upstream"));
+        for (file, kind) in [
+            ("session.har", CaptureKind::Har),
+            ("session.mitm", CaptureKind::Mitmproxy),
+        ] {
+            let capture = open(&run.join(file));
+            assert_eq!(capture.kind, kind);
+            assert!(capture.problems.is_empty(), "{:?}", capture.problems);
+            let lines = |capture: &Capture| {
+                let lines = capture.exchanges.iter().map(|e| ending(e).0);
+                lines.collect::<Vec<_>>()
+            };
+            assert_eq!(lines(&capture), lines(&upstream), "{}", run.display());
+        }
+        let error = read_capture(run.to_str().unwrap()).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .contains("2 captures: session.har, session.mitm"),
+            "{error}"
+        );
+    }
 }
 
 const RAW: &str = concat!(
@@ -215,4 +334,99 @@ fn a_saved_request_body_is_a_capture_of_one_request() {
         capture.exchanges[0].response.content,
         Content::NotRecorded
     ));
+}
+
+#[test]
+fn a_directory_is_read_by_what_is_in_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    let read = || read_capture(directory.path().to_str().unwrap());
+    assert!(
+        read()
+            .unwrap_err()
+            .to_string()
+            .ends_with("holds no capture: it is empty")
+    );
+
+    let exchange = r#"{"method":"POST","path":"/v1/responses","headers":{"A":"1"},"body":{"model":"m","input":[]},"response":{"status":200,"headers":{"content-type":"text/event-stream"},"body":"data: {}\n\n"}}"#;
+    fs::write(path("002_POST_v1_responses.json"), exchange).unwrap();
+    fs::write(
+        path("001_POST_v1_responses.json"),
+        &exchange[..exchange.len() - 30],
+    )
+    .unwrap();
+    fs::write(path("003_POST_v1_responses.json"), "\u{1}").unwrap();
+    fs::write(path("counter.txt"), "3").unwrap();
+    let capture = read().unwrap();
+    assert_eq!(capture.kind, CaptureKind::PycodexCapture);
+    assert_eq!(capture.exchanges.len(), 2);
+    assert!(matches!(
+        capture.exchanges[0].response.content,
+        Content::NotRecorded
+    ));
+    assert!(matches!(
+        capture.exchanges[1].response.content,
+        Content::Events(_)
+    ));
+    let headers = capture.exchanges[1].request.headers.as_option().unwrap();
+    assert!(headers.has_case && !headers.has_order && !headers.has_repeats);
+    let problems: Vec<_> = capture
+        .problems
+        .iter()
+        .map(|p| {
+            (
+                p.path.rsplit('/').next().unwrap(),
+                p.kind.as_str(),
+                p.span.start,
+            )
+        })
+        .collect();
+    assert_eq!(
+        problems,
+        [
+            (
+                "001_POST_v1_responses.json",
+                "truncated",
+                exchange.len() as u64 - 30
+            ),
+            ("003_POST_v1_responses.json", "torn", 0),
+        ]
+    );
+
+    fs::write(path("capture.jsonl"), RAW).unwrap();
+    let error = read().unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("holds 2 captures: capture.jsonl, the pycodex"),
+        "{error}"
+    );
+    for number in 1..4 {
+        fs::remove_file(path(&format!("00{number}_POST_v1_responses.json"))).unwrap();
+    }
+    let capture = read().unwrap();
+    assert!(capture.path.ends_with("capture.jsonl"));
+    assert_eq!(capture.kind, CaptureKind::RawExchange);
+}
+
+#[test]
+fn a_request_without_its_response_is_used() {
+    let directory = tempfile::tempdir().unwrap();
+    let request = r#"{"method":"POST","url":"/v1/responses","headers":[{"name":"a","value":"1"}],"body":{"model":"m"}}"#;
+    let response = r#"{"status":200,"headers":[],"body":"plain"}"#;
+    for (name, text) in [
+        ("000002-1700-request.json", request),
+        ("000001-1600-request.json", request),
+        ("000001-1600-response.json", response),
+        ("000003-1800-response.json", response),
+    ] {
+        fs::write(directory.path().join(name), text).unwrap();
+    }
+    let capture = read_capture(directory.path().to_str().unwrap()).unwrap();
+    assert_eq!(capture.kind, CaptureKind::ResponsesApiProxy);
+    assert_eq!(capture.exchanges.len(), 2);
+    assert_eq!(capture.exchanges[0].started_ms, Recorded::Yes(1600.0));
+    assert_eq!(capture.exchanges[1].response.status, Recorded::NotRecorded);
+    let problems: Vec<_> = capture.problems.iter().map(|p| p.kind.as_str()).collect();
+    assert_eq!(problems, ["incomplete-exchange", "incomplete-exchange"]);
 }

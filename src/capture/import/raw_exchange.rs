@@ -16,6 +16,7 @@ use super::super::{
 };
 use super::event_stream;
 use super::leftovers::Leftovers;
+use super::shared::is_event_stream;
 
 /// Reads the text of a `raw-exchange/1` file.
 ///
@@ -249,7 +250,7 @@ fn http_content(
     }
     let is_stream = headers
         .and_then(|headers| headers.list.get("content-type"))
-        .is_some_and(|kind| kind.starts_with("text/event-stream"));
+        .is_some_and(is_event_stream);
     if is_stream || partial_tail.is_some() {
         return Content::Events(EventStream {
             partial_tail,
