@@ -1,3 +1,8 @@
 //! Integration tests: one module per area.
 
 mod json;
+// Helpers of tests count as tests.
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
+
+mod capture;
+mod import_foreign;
