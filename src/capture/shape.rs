@@ -40,7 +40,9 @@ pub(super) const HEAD_BYTES: usize = 1 << 16;
 pub(super) const CAPTURE_VERSION: u64 = 1;
 
 /// Names of our record types; a record of ours is known by its type even when the header record is lost.
-pub(super) const RECORD_TYPES: [&str; 6] = ["request", "head", "event", "frame", "body", "end"];
+const RECORD_TYPES: [&str; 9] = [
+    "request", "head", "event", "raw", "tail", "frame", "body", "digest", "end",
+];
 
 /// What a file is, and the byte at which the record stands that says so.
 pub(super) fn shape_of(bytes: &[u8]) -> Option<(Shape, u64)> {

@@ -451,7 +451,8 @@ impl Record {
     /// limit of nesting stands as a string.
     fn json(&mut self, key: &str, value: &Value) {
         let text = value.text();
-        let is_embeddable = !text.contains(['\n', '\r']) && depth(value.node()) <= MAX_EMBEDDED_DEPTH;
+        let is_embeddable =
+            !text.contains(['\n', '\r']) && depth(value.node()) <= MAX_EMBEDDED_DEPTH;
         if is_embeddable {
             self.raw(key, "{\"json\":");
             self.text.push_str(text);

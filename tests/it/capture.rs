@@ -276,7 +276,7 @@ fn a_cut_exchange_is_used_as_far_as_it_goes() {
     assert_eq!(response.end, Recorded::NotRecorded);
     assert_eq!(
         capture.problems[0].message,
-        "the file ends inside the record that begins at byte 0; of exchange 0 only the request and 1 events are known"
+        "the input ends inside a record that begins at byte 0 (423 bytes); of exchange 0 only the request and 1 events are known"
     );
 }
 

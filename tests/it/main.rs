@@ -1,2 +1,4 @@
 //! Integration tests: one module per area.
+
 mod capture;
+mod json;
