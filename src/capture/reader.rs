@@ -59,7 +59,7 @@ struct Open {
 impl Reader<'_> {
     fn record(&mut self, span: Range<u64>, record: &Value) {
         let node = record.node();
-        let kind = node.get_string("type").unwrap_or_default();
+        let kind = node.get_string("record").unwrap_or_default();
         match kind.as_ref() {
             // A header in the middle begins what another writer appended; it numbers exchanges anew.
             "capture" => self.close_all(),
@@ -83,7 +83,7 @@ impl Reader<'_> {
 
     fn unknown(&mut self, span: Range<u64>, kind: &str, meaning: &str) {
         let message = format!(
-            "the record at byte {} is of the unknown type {kind:?}; {meaning}",
+            "the record at byte {} is of the unknown kind {kind:?}; {meaning}",
             span.start
         );
         self.problem(span, "unknown-record", message);
@@ -212,7 +212,7 @@ impl Reader<'_> {
 }
 
 const REQUEST_MEMBERS: &[&str] = &[
-    "type",
+    "record",
     "exchange",
     "at_ms",
     "connection",
@@ -236,7 +236,7 @@ fn add_fact(
         "head" => {
             add_head(response, node);
             &[
-                "type",
+                "record",
                 "exchange",
                 "at_ms",
                 "status",
@@ -252,36 +252,36 @@ fn add_fact(
                 at_ms: time(node),
             };
             add_to_stream(response, |stream| stream.events.push(event));
-            &["type", "exchange", "at_ms", "name", "data"]
+            &["record", "exchange", "at_ms", "name", "data"]
         }
         "raw" => {
             add_to_stream(response, |stream| {
                 let raw = stream.raw.get_or_insert_default();
                 raw.push_str(&text(node, "text"));
             });
-            &["type", "exchange", "text"]
+            &["record", "exchange", "text"]
         }
         "tail" => {
             add_to_stream(response, |stream| {
                 stream.partial_tail = Some(text(node, "text"))
             });
-            &["type", "exchange", "text"]
+            &["record", "exchange", "text"]
         }
         "frame" => {
             add_frame(response, record);
             &[
-                "type", "exchange", "at_ms", "from", "kind", "code", "reason", "data",
+                "record", "exchange", "at_ms", "from", "kind", "code", "reason", "data",
             ]
         }
         "body" => {
             response.content = Content::Body(body(record, node.get("body")));
-            &["type", "exchange", "body"]
+            &["record", "exchange", "body"]
         }
         "digest" => {
             if let Body::Json(digest) = body(record, node.get("digest")) {
                 response.content = Content::Digest(digest.value);
             }
-            &["type", "exchange", "digest"]
+            &["record", "exchange", "digest"]
         }
         "end" => {
             response.end = node
@@ -290,8 +290,8 @@ fn add_fact(
                 .into();
             response.ended_ms = time(node);
             match response.end {
-                Recorded::Yes(_) => &["type", "exchange", "at_ms", "how", "extra"],
-                Recorded::NotRecorded => &["type", "exchange", "at_ms", "extra"],
+                Recorded::Yes(_) => &["record", "exchange", "at_ms", "how", "extra"],
+                Recorded::NotRecorded => &["record", "exchange", "at_ms", "extra"],
             }
         }
         _ => return None,

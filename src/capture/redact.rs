@@ -226,7 +226,7 @@ mod tests {
         for plain in [
             "task-management-system-2026-rollout",
             "sk-fading-circle-container",
-            "gAAAAB/sk-abcdefghijklmnop1",
+            "gAAAAB/sk-zzzzefghijklmnop1",
             "sk-short1",
         ] {
             check(plain, plain);
