@@ -1,4 +1,5 @@
 //! Integration tests: one module per area.
 
 mod capture;
+mod import_foreign;
 mod json;

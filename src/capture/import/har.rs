@@ -356,8 +356,10 @@ fn value_end(bytes: &[u8], start: usize) -> Result<usize, usize> {
             b'"' => {
                 let end = string_end(bytes, at).ok_or(bytes.len());
                 let inside = &bytes[at..*end.as_ref().unwrap_or(&bytes.len())];
-                if let Some(control) = inside.iter().position(|&b| b < 0x20) {
-                    return Err(at + control);
+                // Without an early exit the loop runs many bytes at a time.
+                if inside.iter().fold(false, |found, &b| found | (b < 0x20)) {
+                    let control = inside.iter().position(|&b| b < 0x20);
+                    return Err(at + control.unwrap_or(0));
                 }
                 at = end?;
                 let behind = bytes[at..].trim_ascii_start().first();
