@@ -6,9 +6,12 @@ mod flatten;
 pub mod import;
 mod open;
 mod problem;
+mod reader;
 mod records;
+mod redact;
 mod salvage;
 mod shape;
+mod writer;
 
 pub use exchange::{
     Body, Capture, CaptureKind, Content, Direction, End, Event, EventStream, Exchange, Frame,
@@ -17,3 +20,6 @@ pub use exchange::{
 pub use flatten::{FlatExchange, Transport, WEBSOCKET_METHOD, flatten, is_terminal};
 pub use open::{OpenError, read_capture, read_capture_bytes, read_capture_from};
 pub use problem::CaptureProblem;
+pub use reader::read_capture_records;
+pub use redact::Redactor;
+pub use writer::{CaptureWriter, ContentKind, ExchangeId, Head};

@@ -20,7 +20,7 @@ use super::{
 ///
 /// Exchanges come in the order of their requests. One without an end record (the recorder was stopped) is used as far
 /// as it goes and is a problem; records that can't be understood are problems.
-pub fn read_records(path: &str, bytes: &[u8]) -> Capture {
+pub fn read_capture_records(path: &str, bytes: &[u8]) -> Capture {
     let mut reader = Reader {
         path,
         exchanges: Vec::new(),
@@ -59,7 +59,7 @@ struct Open {
 impl Reader<'_> {
     fn record(&mut self, span: Range<u64>, record: &Value) {
         let node = record.node();
-        let kind = node.get_string("type").unwrap_or_default();
+        let kind = node.get_string("record").unwrap_or_default();
         match kind.as_ref() {
             // A header in the middle begins what another writer appended; it numbers exchanges anew.
             "capture" => self.close_all(),
@@ -83,7 +83,7 @@ impl Reader<'_> {
 
     fn unknown(&mut self, span: Range<u64>, kind: &str, meaning: &str) {
         let message = format!(
-            "the record at byte {} is of the unknown type {kind:?}; {meaning}",
+            "the record at byte {} is of the unknown kind {kind:?}; {meaning}",
             span.start
         );
         self.problem(span, "unknown-record", message);
@@ -212,7 +212,7 @@ impl Reader<'_> {
 }
 
 const REQUEST_MEMBERS: &[&str] = &[
-    "type",
+    "record",
     "exchange",
     "at_ms",
     "connection",
@@ -226,50 +226,72 @@ const REQUEST_MEMBERS: &[&str] = &[
 ];
 
 /// Adds what a record says to a response; gives the members that were understood, or nothing for an unknown type.
-fn add_fact(response: &mut Response, kind: &str, record: &Value) -> Option<&'static [&'static str]> {
+fn add_fact(
+    response: &mut Response,
+    kind: &str,
+    record: &Value,
+) -> Option<&'static [&'static str]> {
     let node = record.node();
     Some(match kind {
         "head" => {
             add_head(response, node);
-            &["type", "exchange", "at_ms", "status", "headers", "headers_lack", "content"]
+            &[
+                "record",
+                "exchange",
+                "at_ms",
+                "status",
+                "headers",
+                "headers_lack",
+                "content",
+            ]
         }
         "event" => {
-            events(response).events.push(Event {
+            let event = Event {
                 name: node.get_string("name").map(String::from),
                 data: body(record, node.get("data")),
                 at_ms: time(node),
-            });
-            &["type", "exchange", "at_ms", "name", "data"]
+            };
+            add_to_stream(response, |stream| stream.events.push(event));
+            &["record", "exchange", "at_ms", "name", "data"]
         }
         "raw" => {
-            let raw = events(response).raw.get_or_insert_default();
-            raw.push_str(&text(node, "text"));
-            &["type", "exchange", "text"]
+            add_to_stream(response, |stream| {
+                let raw = stream.raw.get_or_insert_default();
+                raw.push_str(&text(node, "text"));
+            });
+            &["record", "exchange", "text"]
         }
         "tail" => {
-            events(response).partial_tail = Some(text(node, "text"));
-            &["type", "exchange", "text"]
+            add_to_stream(response, |stream| {
+                stream.partial_tail = Some(text(node, "text"))
+            });
+            &["record", "exchange", "text"]
         }
         "frame" => {
             add_frame(response, record);
-            &["type", "exchange", "at_ms", "from", "kind", "code", "reason", "data"]
+            &[
+                "record", "exchange", "at_ms", "from", "kind", "code", "reason", "data",
+            ]
         }
         "body" => {
             response.content = Content::Body(body(record, node.get("body")));
-            &["type", "exchange", "body"]
+            &["record", "exchange", "body"]
         }
         "digest" => {
             if let Body::Json(digest) = body(record, node.get("digest")) {
                 response.content = Content::Digest(digest.value);
             }
-            &["type", "exchange", "digest"]
+            &["record", "exchange", "digest"]
         }
         "end" => {
-            response.end = node.get_string("how").and_then(|how| End::from_name(&how)).into();
+            response.end = node
+                .get_string("how")
+                .and_then(|how| End::from_name(&how))
+                .into();
             response.ended_ms = time(node);
             match response.end {
-                Recorded::Yes(_) => &["type", "exchange", "at_ms", "how", "extra"],
-                Recorded::NotRecorded => &["type", "exchange", "at_ms", "extra"],
+                Recorded::Yes(_) => &["record", "exchange", "at_ms", "how", "extra"],
+                Recorded::NotRecorded => &["record", "exchange", "at_ms", "extra"],
             }
         }
         _ => return None,
@@ -296,14 +318,13 @@ fn add_head(response: &mut Response, node: Node<'_>) {
     };
 }
 
-fn events(response: &mut Response) -> &mut EventStream {
-    if !matches!(response.content, Content::Events(_)) {
-        response.content = Content::Events(EventStream::default());
+fn add_to_stream(response: &mut Response, add: impl FnOnce(&mut EventStream)) {
+    if let Content::Events(stream) = &mut response.content {
+        return add(stream);
     }
-    match &mut response.content {
-        Content::Events(stream) => stream,
-        _ => unreachable!("made a stream above"),
-    }
+    let mut stream = EventStream::default();
+    add(&mut stream);
+    response.content = Content::Events(stream);
 }
 
 fn add_frame(response: &mut Response, record: &Value) {

@@ -39,8 +39,10 @@ pub(super) const HEAD_BYTES: usize = 1 << 16;
 /// The latest version of our format that this program reads.
 pub(super) const CAPTURE_VERSION: u64 = 1;
 
-/// Names of our record types; a record of ours is known by its type even when the header record is lost.
-pub(super) const RECORD_TYPES: [&str; 6] = ["request", "head", "event", "frame", "body", "end"];
+/// Kinds of our records; one is known by its kind even when the header record is lost.
+const RECORD_KINDS: [&str; 10] = [
+    "request", "head", "event", "raw", "tail", "frame", "body", "digest", "end", "problem",
+];
 
 /// What a file is, and the byte at which the record stands that says so.
 pub(super) fn shape_of(bytes: &[u8]) -> Option<(Shape, u64)> {
@@ -78,7 +80,10 @@ fn classify(cut_keys: &[&str], record: Node<'_>) -> Option<Shape> {
     }
     let record_type = record.get_string("type");
     let record_type = record_type.as_deref().unwrap_or("");
-    if RECORD_TYPES.contains(&record_type) && kind_of("exchange") == Some(Kind::Number) {
+    if record
+        .get_string("record")
+        .is_some_and(|kind| RECORD_KINDS.contains(&kind.as_ref()))
+    {
         return Some(Shape::Capture);
     }
     if has("method") && has("headers") {
@@ -163,7 +168,7 @@ mod tests {
             r#"{"format":"trace-diff/capture","version":1}"#,
             Some(Shape::Capture),
         );
-        check(r#"{"type":"event","exchange":3}"#, Some(Shape::Capture));
+        check(r#"{"record":"event","exchange":3}"#, Some(Shape::Capture));
         check(
             r#"{"format":"trace-diff/capture","version":2}"#,
             Some(Shape::NewerVersion {

@@ -351,6 +351,9 @@ impl<W: Write> CaptureWriter<W> {
 }
 
 /// The text of a record being put together.
+///
+/// Its first key is one that no body of the API begins with, so that a reader never takes the inner part of a torn record
+/// for a record.
 struct Record {
     text: String,
 }
@@ -358,13 +361,13 @@ struct Record {
 impl Record {
     fn start(kind: &str) -> Self {
         Self {
-            text: format!("{{\"type\":\"{kind}\""),
+            text: format!("{{\"record\":\"{kind}\""),
         }
     }
 
     fn of(kind: &str, id: ExchangeId) -> Self {
         Self {
-            text: format!("{{\"type\":\"{kind}\",\"exchange\":{}", id.0),
+            text: format!("{{\"record\":\"{kind}\",\"exchange\":{}", id.0),
         }
     }
 
@@ -451,7 +454,8 @@ impl Record {
     /// limit of nesting stands as a string.
     fn json(&mut self, key: &str, value: &Value) {
         let text = value.text();
-        let is_embeddable = !text.contains(['\n', '\r']) && depth(value.node()) <= MAX_EMBEDDED_DEPTH;
+        let is_embeddable =
+            !text.contains(['\n', '\r']) && depth(value.node()) <= MAX_EMBEDDED_DEPTH;
         if is_embeddable {
             self.raw(key, "{\"json\":");
             self.text.push_str(text);
