@@ -3,4 +3,5 @@
 pub mod capture;
 pub mod http;
 pub mod json;
+pub mod normalize;
 pub mod report;

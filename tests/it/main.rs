@@ -1,4 +1,5 @@
 //! Integration tests: one module per area.
 
 mod report;
+mod rules;
 mod schema;

@@ -85,8 +85,8 @@ pub(crate) fn full_report() -> Report {
 
 pub(crate) fn rendered(report: &Report) -> String {
     let mut out = Vec::new();
-    render_json(report, &mut out).unwrap();
-    String::from_utf8(out).unwrap()
+    render_json(report, &mut out).expect("a vector takes every write");
+    String::from_utf8(out).expect("JSON is UTF-8")
 }
 
 #[test]
