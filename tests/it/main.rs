@@ -1,5 +1,6 @@
 //! Integration tests: one module per area.
 
+mod explain;
 mod report;
 mod rules;
 mod schema;
