@@ -183,43 +183,45 @@ impl PointerPattern {
 
     /// Whether the pattern matches the pointer or one above it. Does not allocate.
     pub fn matches(&self, pointer: &Pointer) -> bool {
-        let has_headers = is_below_headers(&pointer.text);
+        let text = pointer.text.as_bytes();
+        let header_name = header_name_offset(&pointer.text);
         let mut pattern = &self.segments[..];
-        let mut places = escaped_segments(&pointer.text).enumerate();
-        // The pattern after the last `**`, and the first place that this `**` has not swallowed yet. Going back to
-        // an earlier `**` is never needed: what follows it was matched as early as possible.
+        // Each segment of the text is preceded by its slash; this is where the next one begins.
+        let mut at = 0;
+        // The pattern after the last `**`, and the end of what this `**` stands for. Going back to an earlier `**` is
+        // never needed: what follows it was matched as early as possible.
         let mut retry = None;
         loop {
-            let is_matched = match pattern.first() {
+            let end = match pattern.first() {
                 None => return true,
                 Some(Segment::Many) => {
                     pattern = &pattern[1..];
-                    retry = Some((pattern, places.clone()));
+                    retry = Some((pattern, at));
                     continue;
                 }
-                Some(segment) => {
-                    let Some((depth, place)) = places.next() else {
-                        return false;
-                    };
-                    match segment {
-                        Segment::Literal(key) if has_headers && depth == HEADER_NAME_DEPTH => {
-                            key.eq_ignore_ascii_case(place)
-                        }
-                        Segment::Literal(key) => **key == *place,
-                        Segment::One | Segment::Many => true,
-                    }
+                Some(_) if at == text.len() => return false,
+                Some(Segment::One) => Some(segment_end(text, at)),
+                Some(Segment::Literal(key)) => {
+                    let end = at + 1 + key.len();
+                    let is_whole = matches!(text.get(end), None | Some(b'/'));
+                    text.get(at + 1..end)
+                        .filter(|place| {
+                            is_whole && is_same_key(key.as_bytes(), place, header_name == Some(at))
+                        })
+                        .map(|_| end)
                 }
             };
-            if is_matched {
+            if let Some(end) = end {
                 pattern = &pattern[1..];
+                at = end;
                 continue;
             }
-            let Some((after, unswallowed)) = &mut retry else {
+            let Some((after, swallowed)) = &mut retry else {
                 return false;
             };
-            unswallowed.next();
+            *swallowed = segment_end(text, *swallowed);
             pattern = after;
-            places = unswallowed.clone();
+            at = *swallowed;
         }
     }
 }
@@ -238,11 +240,23 @@ impl FromStr for PointerPattern {
     }
 }
 
-/// Number of segments above a header name: `/request/headers/<name>`.
-const HEADER_NAME_DEPTH: usize = 2;
+/// Where the segment with the header name begins, in a pointer to a header or below one.
+fn header_name_offset(text: &str) -> Option<usize> {
+    let parents = ["/request/headers", "/response/headers"];
+    let parent = parents.iter().find(|parent| text.starts_with(**parent))?;
+    text[parent.len()..]
+        .starts_with('/')
+        .then_some(parent.len())
+}
 
-fn is_below_headers(text: &str) -> bool {
-    text.starts_with("/request/headers/") || text.starts_with("/response/headers/")
+/// Where the segment that begins with the slash at `start` ends.
+fn segment_end(text: &[u8], start: usize) -> usize {
+    let length = text[start + 1..].iter().position(|&byte| byte == b'/');
+    length.map_or(text.len(), |length| start + 1 + length)
+}
+
+fn is_same_key(key: &[u8], place: &[u8], is_header_name: bool) -> bool {
+    key == place || (is_header_name && key.eq_ignore_ascii_case(place))
 }
 
 fn check_syntax(text: &str) -> Result<(), PointerError> {
@@ -258,7 +272,7 @@ fn check_syntax(text: &str) -> Result<(), PointerError> {
 }
 
 /// The segments of a text that starts with `/` or is empty, as they are written.
-fn escaped_segments(text: &str) -> impl DoubleEndedIterator<Item = &str> + Clone {
+fn escaped_segments(text: &str) -> impl DoubleEndedIterator<Item = &str> {
     let below_root = text.strip_prefix('/');
     below_root.into_iter().flat_map(|rest| rest.split('/'))
 }

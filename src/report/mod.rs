@@ -1,8 +1,12 @@
 //! What is said about one capture or two: one model, and renderers that see only the model.
 
+mod accept;
+mod explain;
 mod json;
 mod model;
 
+pub use accept::apply_accept;
+pub use explain::{Rule, UnknownRule, explain, rule_names, rules};
 pub use json::render_json;
 pub use model::{
     Accepted, AlignmentEntry, ExchangeCounts, ExchangePair, Finding, FindingCounts, Input, Level,

@@ -147,7 +147,7 @@ pub struct Finding {
     pub id: String,
     /// Which part of the program found it.
     pub source: Source,
-    /// Name of the change rule or contract; [`explain`](crate::report) describes each.
+    /// Name of the change rule or contract; [`explain`](super::explain) describes each.
     pub rule: String,
     /// How much it matters.
     pub level: Level,

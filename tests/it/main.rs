@@ -6,3 +6,7 @@ mod json;
 
 mod capture;
 mod import_foreign;
+mod explain;
+mod report;
+mod rules;
+mod schema;
