@@ -8,7 +8,11 @@ use super::trace::Trace;
 /// One of the units, or all of them: a slip in one place, or an agent that behaves so always.
 pub(crate) fn scope(rng: &mut Rng, units: &[usize]) -> Option<Vec<usize>> {
     let one = *rng.pick(units)?;
-    Some(if rng.coin() { vec![one] } else { units.to_vec() })
+    Some(if rng.coin() {
+        vec![one]
+    } else {
+        units.to_vec()
+    })
 }
 
 /// Any request of a trace that has the asked property.
@@ -76,7 +80,11 @@ fn is_uuid(bytes: &[u8]) -> bool {
 /// Another identifier of the same shape: each digit and each hexadecimal letter after the first few characters drawn
 /// again. The version of a UUID stays.
 pub(crate) fn fresh(id: &str, rng: &mut Rng) -> String {
-    let keep = if uuids(id).is_empty() { id.len() - 2 } else { id.len() - 12 };
+    let keep = if uuids(id).is_empty() {
+        id.len() - 2
+    } else {
+        id.len() - 12
+    };
     loop {
         let drawn: String = id
             .char_indices()
@@ -126,7 +134,9 @@ pub(crate) fn are_alike(one: &Value, other: &Value) -> bool {
     let plain = |item: &Value| {
         let mut item = item.clone();
         if let Some(members) = item.as_object_mut() {
-            members.retain(|key, _| key != "id" && key != "internal_chat_message_metadata_passthrough");
+            members.retain(|key, _| {
+                key != "id" && key != "internal_chat_message_metadata_passthrough"
+            });
         }
         let text = item.to_string();
         uuids(&text)

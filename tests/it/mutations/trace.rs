@@ -262,7 +262,9 @@ fn edit_value(value: &mut Value, tokens: &[&str], change: impl FnOnce(&mut Value
     };
     match value {
         Value::Object(members) => edit_value(members.get_mut(*first)?, rest, change),
-        Value::Array(items) => edit_value(items.get_mut(first.parse::<usize>().ok()?)?, rest, change),
+        Value::Array(items) => {
+            edit_value(items.get_mut(first.parse::<usize>().ok()?)?, rest, change)
+        }
         Value::String(text) => {
             let mut inner = inner_json(text)?;
             edit_value(&mut inner, tokens, change)?;
@@ -280,7 +282,11 @@ fn strings_of_json_are_entered_and_keep_their_form() {
         "response": {"events": []},
     });
     let mut trace = Trace::new("t".to_owned(), vec![record]);
-    let pointers: Vec<String> = trace.leaves(0).into_iter().map(|leaf| leaf.pointer).collect();
+    let pointers: Vec<String> = trace
+        .leaves(0)
+        .into_iter()
+        .map(|leaf| leaf.pointer)
+        .collect();
     assert_eq!(
         pointers,
         [
@@ -289,6 +295,8 @@ fn strings_of_json_are_entered_and_keep_their_form() {
             "/request/body/input/0/arguments/k"
         ]
     );
-    trace.edit(0, &pointers[1], |value| *value = "c".into()).unwrap();
+    trace
+        .edit(0, &pointers[1], |value| *value = "c".into())
+        .unwrap();
     assert_eq!(trace.headers(0)[0][1], r#"{"a":[1,"c"]}"#);
 }

@@ -34,8 +34,6 @@ pub(crate) enum Exchanges {
     BaselineOnly(Vec<usize>),
     /// One of these of the candidate, without a partner.
     CandidateOnly(Vec<usize>),
-    /// A partner on neither or either side: for controls.
-    Any,
 }
 
 pub(crate) struct Place {
@@ -105,7 +103,6 @@ impl Exchanges {
             Exchanges::CandidateOnly(units) => {
                 finding.baseline.is_none() && among(finding.candidate, units)
             }
-            Exchanges::Any => true,
         }
     }
 }

@@ -10,7 +10,13 @@ use crate::mutations::verdict::Expectation;
 /// Pointers of scalars at most two levels deep, such as `/stream` and `/reasoning/effort`; no identifiers, no lists, no
 /// instructions.
 fn scalars(body: &Value, has: impl Fn(&Value) -> bool) -> Vec<String> {
-    let skipped = ["input", "tools", "instructions", "client_metadata", "previous_response_id"];
+    let skipped = [
+        "input",
+        "tools",
+        "instructions",
+        "client_metadata",
+        "previous_response_id",
+    ];
     let is_wanted = |value: &Value| {
         let is_scalar = !value.is_object() && !value.is_array() && !value.is_null();
         let is_id = value.as_str().is_some_and(|text| !uuids(text).is_empty());
@@ -53,7 +59,9 @@ fn draw_scalar(
     rng: &mut Rng,
     has: impl Fn(&Value) -> bool + Copy,
 ) -> Option<(String, Vec<usize>)> {
-    let unit = request_with(trace, rng, |trace, unit| !scalars(trace.body(unit), has).is_empty())?;
+    let unit = request_with(trace, rng, |trace, unit| {
+        !scalars(trace.body(unit), has).is_empty()
+    })?;
     let pointer = rng.pick(&scalars(trace.body(unit), has))?.clone();
     let old = trace.body(unit).pointer(&pointer).cloned();
     let having: Vec<usize> = trace
@@ -65,14 +73,19 @@ fn draw_scalar(
 }
 
 pub(crate) fn scalar_changed(trace: &mut Trace, rng: &mut Rng) -> Option<Expectation> {
-    scalar(trace, rng, |_| true, |value| {
-        *value = match &*value {
-            Value::Bool(flag) => (!flag).into(),
-            Value::String(text) => format!("{text}-other").into(),
-            Value::Number(number) => (number.as_f64().unwrap_or_default() as i64 + 1).into(),
-            _ => "other".into(),
-        };
-    })
+    scalar(
+        trace,
+        rng,
+        |_| true,
+        |value| {
+            *value = match &*value {
+                Value::Bool(flag) => (!flag).into(),
+                Value::String(text) => format!("{text}-other").into(),
+                Value::Number(number) => (number.as_f64().unwrap_or_default() as i64 + 1).into(),
+                _ => "other".into(),
+            };
+        },
+    )
 }
 
 /// `true` to `"true"`, `1` to `"1"`.
@@ -157,19 +170,22 @@ pub(crate) fn client_metadata_dropped(trace: &mut Trace, rng: &mut Rng) -> Optio
         .collect();
     let units = scope(rng, &having)?;
     for unit in &units {
-        trace.body_mut(*unit)["client_metadata"].as_object_mut()?.shift_remove(&key)?;
+        trace.body_mut(*unit)["client_metadata"]
+            .as_object_mut()?
+            .shift_remove(&key)?;
     }
     let pointer = format!("/request/body/client_metadata/{}", escape(&key));
     Some(Expectation::new(format!("{key} in {units:?}")).at(&units, pointer))
 }
 
-/// Control: `1` written `1.0`, in a field that holds no time and no session number.
+/// Control: `1` written `1.0`, in a field that holds no time, no session number, no counter and no usage.
 pub(crate) fn number_form(trace: &mut Trace, rng: &mut Rng) -> Option<Expectation> {
     let mut places = Vec::new();
     for unit in 0..trace.units.len() {
         for leaf in trace.leaves(unit) {
             let key = leaf.pointer.rsplit('/').next().unwrap_or_default();
-            let is_dynamic = ["_ms", "_at", "session_id"].iter().any(|end| key.ends_with(end));
+            let dynamic = ["_ms", "_at", "session_id", "sequence_number", "_tokens"];
+            let is_dynamic = dynamic.iter().any(|end| key.ends_with(end));
             if leaf.value.is_u64() && !is_dynamic {
                 places.push((unit, leaf.pointer));
             }
@@ -208,7 +224,9 @@ fn shuffle_keys(value: &mut Value, rng: &mut Rng) {
             let mut entries: Vec<(String, Value)> = std::mem::take(members).into_iter().collect();
             rng.shuffle(&mut entries);
             members.extend(entries);
-            members.values_mut().for_each(|member| shuffle_keys(member, rng));
+            members
+                .values_mut()
+                .for_each(|member| shuffle_keys(member, rng));
         }
         Value::Array(items) => items.iter_mut().for_each(|item| shuffle_keys(item, rng)),
         _ => {}

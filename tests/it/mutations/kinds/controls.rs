@@ -39,7 +39,9 @@ fn shift_recorder(value: &mut Value, shift: f64) {
                 }
             }
         }
-        Value::Array(items) => items.iter_mut().for_each(|item| shift_recorder(item, shift)),
+        Value::Array(items) => items
+            .iter_mut()
+            .for_each(|item| shift_recorder(item, shift)),
         _ => {}
     }
 }
@@ -69,7 +71,9 @@ pub(crate) fn port_changed(trace: &mut Trace, rng: &mut Rng) -> Option<Expectati
     let mut changed = 0;
     for unit in 0..trace.units.len() {
         for header in trace.headers_mut(unit).into_iter().flatten() {
-            let is_host = header[0].as_str().is_some_and(|name| name.eq_ignore_ascii_case("host"));
+            let is_host = header[0]
+                .as_str()
+                .is_some_and(|name| name.eq_ignore_ascii_case("host"));
             let host = header[1].as_str().unwrap_or_default();
             if let (true, Some((name, _))) = (is_host, host.rsplit_once(':')) {
                 header[1] = format!("{name}:{port}").into();

@@ -18,7 +18,8 @@ fn requests(trace: &Trace) -> Vec<usize> {
 fn twins(trace: &Trace, unit: usize) -> Vec<usize> {
     let same = |other: &usize| {
         let response = |unit: usize| &trace.records[trace.units[unit].record]["response"];
-        trace.body(*other) == trace.body(unit) && response(*other)["status"] == response(unit)["status"]
+        trace.body(*other) == trace.body(unit)
+            && response(*other)["status"] == response(unit)["status"]
     };
     requests(trace).into_iter().filter(same).collect()
 }
@@ -49,16 +50,15 @@ pub(crate) fn added(trace: &mut Trace, rng: &mut Rng) -> Option<Expectation> {
     let index = trace.units[unit].record;
     let mut copy = trace.records[index].clone();
     let input = copy["request"]["body"]["input"].as_array_mut()?;
-    let is_user = |item: &&mut Value| item["role"] == "user" && item["content"][0]["text"].is_string();
+    let is_user =
+        |item: &&mut Value| item["role"] == "user" && item["content"][0]["text"].is_string();
     let message = input.iter_mut().rev().find(is_user)?;
-    message["content"][0]["text"] = "A prompt that the other run never had, about something else.".into();
+    message["content"][0]["text"] =
+        "A prompt that the other run never had, about something else.".into();
     trace.records.insert(index + 1, copy);
     renumber(trace);
     let expectation = Expectation::new(format!("after exchange {unit}"));
-    Some(expectation.or(
-        Exchanges::CandidateOnly(vec![unit + 1]),
-        Pattern::Exchange,
-    ))
+    Some(expectation.or(Exchanges::CandidateOnly(vec![unit + 1]), Pattern::Exchange))
 }
 
 /// The same exchange twice: an extra retry.
@@ -86,7 +86,11 @@ pub(crate) fn path_changed(trace: &mut Trace, rng: &mut Rng) -> Option<Expectati
     let unit = *rng.pick(&requests(trace))?;
     let path = &mut trace.records[trace.units[unit].record]["path"];
     let old = path.as_str()?.to_owned();
-    let new = if rng.coin() { format!("{old}?trace=1") } else { format!("/api{old}") };
+    let new = if rng.coin() {
+        format!("{old}?trace=1")
+    } else {
+        format!("/api{old}")
+    };
     *path = new.as_str().into();
     Some(Expectation::new(format!("{new} in exchange {unit}")).at(&[unit], "/request/path"))
 }
@@ -97,7 +101,9 @@ fn sent_over_websocket(trace: &Trace, unit: usize) -> bool {
 
 pub(crate) fn frame_item_dropped(trace: &mut Trace, rng: &mut Rng) -> Option<Expectation> {
     let unit = request_with(trace, rng, |trace, unit| {
-        sent_over_websocket(trace, unit) && !trace.input(unit).is_empty() && !trace.input(unit).iter().any(is_from_elsewhere)
+        sent_over_websocket(trace, unit)
+            && !trace.input(unit).is_empty()
+            && !trace.input(unit).iter().any(is_from_elsewhere)
     })?;
     let index = rng.below(trace.input(unit).len());
     trace.input_mut(unit)?.remove(index);
@@ -110,7 +116,9 @@ pub(crate) fn previous_response_changed(trace: &mut Trace, rng: &mut Rng) -> Opt
     let unit = request_with(trace, rng, |trace, unit| {
         sent_over_websocket(trace, unit) && trace.body(unit)["previous_response_id"].is_string()
     })?;
-    let id = trace.body(unit)["previous_response_id"].as_str()?.to_owned();
+    let id = trace.body(unit)["previous_response_id"]
+        .as_str()?
+        .to_owned();
     let other = fresh_in(trace, &id, rng);
     trace.body_mut(unit)["previous_response_id"] = other.into();
     let pointer = "/request/body/previous_response_id";
@@ -121,7 +129,10 @@ pub(crate) fn previous_response_dropped(trace: &mut Trace, rng: &mut Rng) -> Opt
     let unit = request_with(trace, rng, |trace, unit| {
         sent_over_websocket(trace, unit) && trace.body(unit)["previous_response_id"].is_string()
     })?;
-    trace.body_mut(unit).as_object_mut()?.shift_remove("previous_response_id")?;
+    trace
+        .body_mut(unit)
+        .as_object_mut()?
+        .shift_remove("previous_response_id")?;
     let pointer = "/request/body/previous_response_id";
     Some(Expectation::new(format!("in exchange {unit}")).at(&[unit], pointer))
 }

@@ -34,7 +34,9 @@ fn is_ours(name: &str) -> bool {
 fn carriers(trace: &Trace) -> Vec<usize> {
     let asks = |unit: &usize| {
         let record = &trace.records[trace.units[*unit].record];
-        record["path"].as_str().is_some_and(|path| path.contains("/responses"))
+        record["path"]
+            .as_str()
+            .is_some_and(|path| path.contains("/responses"))
     };
     (0..trace.units.len())
         .filter(asks)
@@ -50,7 +52,12 @@ fn draw(trace: &Trace, rng: &mut Rng, may: impl Fn(&str) -> bool) -> Option<(Str
     let name = rng.pick(&allowed)?.clone();
     let having: Vec<usize> = carriers(trace)
         .into_iter()
-        .filter(|unit| trace.headers(*unit).iter().any(|header| name_of(header) == name))
+        .filter(|unit| {
+            trace
+                .headers(*unit)
+                .iter()
+                .any(|header| name_of(header) == name)
+        })
         .collect();
     let units = scope(rng, &having)?;
     Some((name, units))
@@ -146,14 +153,26 @@ pub(crate) fn case_changed(trace: &mut Trace, rng: &mut Rng) -> Option<Expectati
     change_each(trace, &units, &name, |headers, index| {
         let old = headers[index][0].as_str().unwrap_or_default();
         let upper = old.to_uppercase();
-        headers[index][0] = if old == upper { old.to_lowercase() } else { upper }.into();
+        headers[index][0] = if old == upper {
+            old.to_lowercase()
+        } else {
+            upper
+        }
+        .into();
     })?;
     Some(Expectation::new(format!("{name} in {units:?}")).at(&units, place(&name)))
 }
 
 /// A field of `x-codex-turn-metadata` that says what the request is, not when or which.
 pub(crate) fn metadata_changed(trace: &mut Trace, rng: &mut Rng) -> Option<Expectation> {
-    let plain = ["sandbox", "sandbox_mode", "thread_source", "turn_trigger", "reasoning_effort", "model"];
+    let plain = [
+        "sandbox",
+        "sandbox_mode",
+        "thread_source",
+        "turn_trigger",
+        "reasoning_effort",
+        "model",
+    ];
     let (unit, pointer) = metadata_field(trace, rng, &plain)?;
     trace.edit(unit, &pointer, |value| *value = "other".into())?;
     Some(Expectation::new(format!("{pointer} in exchange {unit}")).at(&[unit], pointer))
@@ -162,7 +181,12 @@ pub(crate) fn metadata_changed(trace: &mut Trace, rng: &mut Rng) -> Option<Expec
 pub(crate) fn metadata_kind_changed(trace: &mut Trace, rng: &mut Rng) -> Option<Expectation> {
     let (unit, pointer) = metadata_field(trace, rng, &["request_kind"])?;
     trace.edit(unit, &pointer, |value| {
-        *value = if *value == "turn" { "compaction" } else { "turn" }.into();
+        *value = if *value == "turn" {
+            "compaction"
+        } else {
+            "turn"
+        }
+        .into();
     })?;
     Some(Expectation::new(format!("{pointer} in exchange {unit}")).at(&[unit], pointer))
 }

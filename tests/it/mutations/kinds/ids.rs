@@ -18,7 +18,11 @@ fn freshen(trace: &mut Trace, rng: &mut Rng, unit: usize, leaf: &Leaf) -> Option
     }
     let changed = text.replace(&id, &fresh_in(trace, &id, rng));
     trace.edit(unit, &leaf.pointer, |value| *value = changed.into())?;
-    let detail = format!("{} in exchange {unit}, held by {} others", leaf.pointer, others.len());
+    let detail = format!(
+        "{} in exchange {unit}, held by {} others",
+        leaf.pointer,
+        others.len()
+    );
     let mut expectation = Expectation::new(detail).at(&[unit], leaf.pointer.clone());
     if let [(other, pointer)] = others.as_slice() {
         expectation = expectation.at(&[*other], pointer.clone());
@@ -75,7 +79,9 @@ pub(crate) fn fresh_in_body(trace: &mut Trace, rng: &mut Rng) -> Option<Expectat
 }
 
 pub(crate) fn fresh_in_metadata(trace: &mut Trace, rng: &mut Rng) -> Option<Expectation> {
-    fresh_where(trace, rng, |pointer| pointer.contains("/x-codex-turn-metadata/"))
+    fresh_where(trace, rng, |pointer| {
+        pointer.contains("/x-codex-turn-metadata/")
+    })
 }
 
 /// The `id` of an item that is sent again and again, in one request only.
@@ -125,7 +131,10 @@ fn call_id(trace: &mut Trace, rng: &mut Rng, side: &str) -> Option<Expectation> 
     let units = scope(rng, &having)?;
     let other = fresh_in(trace, &id, rng);
     let mut expectation = Expectation::new(format!("{id} to {other} in {units:?}"));
-    for (unit, index, _) in places.iter().filter(|place| place.2 == id && units.contains(&place.0)) {
+    for (unit, index, _) in places
+        .iter()
+        .filter(|place| place.2 == id && units.contains(&place.0))
+    {
         let pointer = format!("/request/body/input/{index}/call_id");
         trace.edit(*unit, &pointer, |value| *value = other.as_str().into())?;
         expectation = expectation.at(&units, pointer);
@@ -151,7 +160,10 @@ pub(crate) fn merged(trace: &mut Trace, rng: &mut Rng) -> Option<Expectation> {
         return None;
     };
     let mut expectation = Expectation::new(format!("{gone} into {kept}"));
-    for (unit, pointer) in occurrences(trace, gone).into_iter().chain(occurrences(trace, kept)) {
+    for (unit, pointer) in occurrences(trace, gone)
+        .into_iter()
+        .chain(occurrences(trace, kept))
+    {
         expectation = expectation.below(&[unit], pointer);
     }
     replace_text(trace, |text| text.replace(gone.as_str(), kept))?;

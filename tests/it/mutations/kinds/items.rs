@@ -37,7 +37,9 @@ pub(crate) fn doubled(trace: &mut Trace, rng: &mut Rng) -> Option<Expectation> {
     let detail = format!("{} {}", kind_of(&target.item), target.extent());
     let mut expectation = Expectation::new(detail);
     for (unit, index) in target.places.iter().rev() {
-        trace.input_mut(*unit)?.insert(index + 1, target.item.clone());
+        trace
+            .input_mut(*unit)?
+            .insert(index + 1, target.item.clone());
     }
     for (unit, _) in &target.places {
         for index in positions_like(trace, *unit, &target.item) {
@@ -71,7 +73,12 @@ pub(crate) fn moved(trace: &mut Trace, rng: &mut Rng) -> Option<Expectation> {
     let far: Vec<usize> = (0..length).filter(|to| from.abs_diff(*to) >= 2).collect();
     let to = *rng.pick(&far)?;
     let between = &input[from.min(to)..=from.max(to)];
-    if between.iter().filter(|other| are_alike(other, &input[from])).count() > 1 {
+    if between
+        .iter()
+        .filter(|other| are_alike(other, &input[from]))
+        .count()
+        > 1
+    {
         return None;
     }
     let item = input.remove(from);
@@ -137,7 +144,12 @@ pub(crate) fn role_changed(trace: &mut Trace, rng: &mut Rng) -> Option<Expectati
 }
 
 pub(crate) fn type_changed(trace: &mut Trace, rng: &mut Rng) -> Option<Expectation> {
-    let kinds = ["function_call", "function_call_output", "custom_tool_call", "custom_tool_call_output"];
+    let kinds = [
+        "function_call",
+        "function_call_output",
+        "custom_tool_call",
+        "custom_tool_call_output",
+    ];
     let target = ItemTarget::draw(trace, rng, |item| kinds.contains(&kind_of(item)))?;
     let other = match kind_of(&target.item) {
         "function_call" => "custom_tool_call",
@@ -151,7 +163,8 @@ pub(crate) fn type_changed(trace: &mut Trace, rng: &mut Rng) -> Option<Expectati
 pub(crate) fn member_added(trace: &mut Trace, rng: &mut Rng) -> Option<Expectation> {
     let target = ItemTarget::draw(trace, rng, Value::is_object)?;
     target.change(trace, |item| item["unheard_of"] = true.into())?;
-    let mut expectation = Expectation::new(format!("{} {}", kind_of(&target.item), target.extent()));
+    let mut expectation =
+        Expectation::new(format!("{} {}", kind_of(&target.item), target.extent()));
     for (unit, index) in &target.places {
         expectation = expectation.at(&[*unit], format!("{}/unheard_of", pointer(*index)));
     }
@@ -167,7 +180,9 @@ pub(crate) fn part_dropped(trace: &mut Trace, rng: &mut Rng) -> Option<Expectati
         expectation = expectation.at(&[*unit], format!("{}/content/{part}", pointer(*index)));
     }
     target.change(trace, |item| {
-        item["content"].as_array_mut().map(|content| content.remove(part));
+        item["content"]
+            .as_array_mut()
+            .map(|content| content.remove(part));
     })?;
     Some(expectation)
 }
@@ -224,15 +239,21 @@ pub(crate) fn text_changed(trace: &mut Trace, rng: &mut Rng) -> Option<Expectati
 }
 
 pub(crate) fn output_changed(trace: &mut Trace, rng: &mut Rng) -> Option<Expectation> {
-    letter_changed(trace, rng, "output", |item| kind_of(item).ends_with("_output"))
+    letter_changed(trace, rng, "output", |item| {
+        kind_of(item).ends_with("_output")
+    })
 }
 
 /// One letter of the base instructions: of `instructions`, or of the first developer message where the agent sends them
 /// there (codex 0.169.0).
 pub(crate) fn instructions_changed(trace: &mut Trace, rng: &mut Rng) -> Option<Expectation> {
-    let unit = request_with(trace, rng, |trace, unit| trace.body(unit)["instructions"].is_string());
+    let unit = request_with(trace, rng, |trace, unit| {
+        trace.body(unit)["instructions"].is_string()
+    });
     let Some(unit) = unit else {
-        return letter_changed(trace, rng, "content/0/text", |item| item["role"] == "developer");
+        return letter_changed(trace, rng, "content/0/text", |item| {
+            item["role"] == "developer"
+        });
     };
     let old = trace.body(unit)["instructions"].clone();
     let text = with_other_letter(old.as_str()?, rng)?;
@@ -261,5 +282,7 @@ fn letter_changed(
         has(item) && text_of(item).is_some_and(has_letters)
     })?;
     let text = with_other_letter(&text_of(&target.item)?, rng)?;
-    member_changed(trace, &target, member, false, |value| *value = text.as_str().into())
+    member_changed(trace, &target, member, false, |value| {
+        *value = text.as_str().into()
+    })
 }

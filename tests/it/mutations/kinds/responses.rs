@@ -12,10 +12,18 @@ fn pointer(event: usize) -> String {
 }
 
 /// A unit and one of its events that has the asked property.
-fn draw(trace: &Trace, rng: &mut Rng, has: impl Fn(usize, usize) -> bool) -> Option<(usize, usize)> {
+fn draw(
+    trace: &Trace,
+    rng: &mut Rng,
+    has: impl Fn(usize, usize) -> bool,
+) -> Option<(usize, usize)> {
     let mut found = Vec::new();
     for (index, unit) in trace.units.iter().enumerate() {
-        found.extend((0..unit.events.len()).map(|event| (index, event)).filter(|place| has(place.0, place.1)));
+        found.extend(
+            (0..unit.events.len())
+                .map(|event| (index, event))
+                .filter(|place| has(place.0, place.1)),
+        );
     }
     rng.pick(&found).copied()
 }
@@ -25,7 +33,10 @@ fn is_terminal(trace: &Trace, unit: usize, event: usize) -> bool {
 }
 
 fn describe(trace: &Trace, unit: usize, event: usize) -> String {
-    format!("{} {event} in exchange {unit}", trace.event_type(unit, event))
+    format!(
+        "{} {event} in exchange {unit}",
+        trace.event_type(unit, event)
+    )
 }
 
 pub(crate) fn event_dropped(trace: &mut Trace, rng: &mut Rng) -> Option<Expectation> {
@@ -35,7 +46,9 @@ pub(crate) fn event_dropped(trace: &mut Trace, rng: &mut Rng) -> Option<Expectat
 
 /// The same for what a server sent over a WebSocket.
 pub(crate) fn frame_dropped(trace: &mut Trace, rng: &mut Rng) -> Option<Expectation> {
-    let place = draw(trace, rng, |unit, _| trace.units[unit].carrier != Carrier::Http)?;
+    let place = draw(trace, rng, |unit, _| {
+        trace.units[unit].carrier != Carrier::Http
+    })?;
     drop_event(trace, place)
 }
 
@@ -65,7 +78,10 @@ pub(crate) fn events_swapped(trace: &mut Trace, rng: &mut Rng) -> Option<Expecta
         !is_terminal(trace, unit, event)
             && trace.event_type(unit, event) != trace.event_type(unit, event + 1)
     })?;
-    let (first, second) = (trace.units[unit].events[event], trace.units[unit].events[event + 1]);
+    let (first, second) = (
+        trace.units[unit].events[event],
+        trace.units[unit].events[event + 1],
+    );
     let detail = describe(trace, unit, event);
     trace.stream_mut(unit)?.swap(first, second);
     Some(
@@ -77,16 +93,20 @@ pub(crate) fn events_swapped(trace: &mut Trace, rng: &mut Rng) -> Option<Expecta
 
 /// One letter of a text, or the status of an item: never times, identifiers, counters, padding or usage.
 pub(crate) fn event_field_changed(trace: &mut Trace, rng: &mut Rng) -> Option<Expectation> {
-    let fields = ["text", "delta", "status", "name", "role", "message", "model"];
+    let fields = [
+        "text", "delta", "status", "name", "role", "message", "model",
+    ];
     let mut places = Vec::new();
     for unit in 0..trace.units.len() {
         for leaf in trace.leaves(unit) {
             let key = leaf.pointer.rsplit('/').next().unwrap_or_default();
             let text = leaf.value.as_str().unwrap_or_default();
             let other = with_other_letter(text, rng);
-            if let (true, true, Some(other)) =
-                (leaf.pointer.starts_with("/response/"), fields.contains(&key), other)
-            {
+            if let (true, true, Some(other)) = (
+                leaf.pointer.starts_with("/response/"),
+                fields.contains(&key),
+                other,
+            ) {
                 places.push((unit, leaf.pointer, other));
             }
         }
@@ -97,14 +117,25 @@ pub(crate) fn event_field_changed(trace: &mut Trace, rng: &mut Rng) -> Option<Ex
 }
 
 pub(crate) fn event_key_dropped(trace: &mut Trace, rng: &mut Rng) -> Option<Expectation> {
-    let keys = ["item", "part", "logprobs", "output_index", "content_index", "text", "delta"];
+    let keys = [
+        "item",
+        "part",
+        "logprobs",
+        "output_index",
+        "content_index",
+        "text",
+        "delta",
+    ];
     let has = |trace: &Trace, unit: usize, event: usize, key: &str| {
         trace.event(unit, event)["data"].get(key).is_some()
     };
     let (unit, event) = draw(trace, rng, |unit, event| {
         keys.iter().any(|key| has(trace, unit, event, key))
     })?;
-    let present: Vec<&str> = keys.into_iter().filter(|key| has(trace, unit, event, key)).collect();
+    let present: Vec<&str> = keys
+        .into_iter()
+        .filter(|key| has(trace, unit, event, key))
+        .collect();
     let key = *rng.pick(&present)?;
     trace.edit(unit, &format!("/response/events/{event}/data"), |data| {
         if let Some(members) = data.as_object_mut() {
@@ -127,7 +158,8 @@ pub(crate) fn terminal_changed(trace: &mut Trace, rng: &mut Rng) -> Option<Expec
     }
     terminal["data"]["type"] = "response.failed".into();
     terminal["data"]["response"]["status"] = "failed".into();
-    terminal["data"]["response"]["error"] = json!({"code": "server_error", "message": "It failed."});
+    terminal["data"]["response"]["error"] =
+        json!({"code": "server_error", "message": "It failed."});
     let expectation = Expectation::new(describe(trace, unit, event));
     Some(expectation.below(&[unit], pointer(event)))
 }
@@ -148,7 +180,11 @@ pub(crate) fn end_changed(trace: &mut Trace, rng: &mut Rng) -> Option<Expectatio
     let unit = *rng.pick(&units)?;
     let record = trace.units[unit].record;
     let ended = &mut trace.records[record]["response"]["ended"];
-    let others = if *ended == "complete" { ["closed", "reset"] } else { ["complete", "stall"] };
+    let others = if *ended == "complete" {
+        ["closed", "reset"]
+    } else {
+        ["complete", "stall"]
+    };
     let detail = format!("{ended} in exchange {unit}");
     *ended = others[rng.below(2)].into();
     Some(Expectation::new(detail).at(&[unit], "/response/end"))
@@ -164,9 +200,15 @@ pub(crate) fn status_changed(trace: &mut Trace, rng: &mut Rng) -> Option<Expecta
 }
 
 pub(crate) fn response_header_changed(trace: &mut Trace, rng: &mut Rng) -> Option<Expectation> {
-    let is_type = |header: &Value| header[0].as_str().is_some_and(|name| name.eq_ignore_ascii_case("content-type"));
+    let is_type = |header: &Value| {
+        header[0]
+            .as_str()
+            .is_some_and(|name| name.eq_ignore_ascii_case("content-type"))
+    };
     let unit = *rng.pick(&answered(trace, |response| {
-        response["headers"].as_array().is_some_and(|headers| headers.iter().any(is_type))
+        response["headers"]
+            .as_array()
+            .is_some_and(|headers| headers.iter().any(is_type))
     }))?;
     let record = trace.units[unit].record;
     let headers = trace.records[record]["response"]["headers"].as_array_mut()?;

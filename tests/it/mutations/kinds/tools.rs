@@ -44,7 +44,10 @@ fn pointer(index: usize) -> String {
 }
 
 fn name_of(tool: &Value) -> &str {
-    tool["name"].as_str().or(tool["type"].as_str()).unwrap_or_default()
+    tool["name"]
+        .as_str()
+        .or(tool["type"].as_str())
+        .unwrap_or_default()
 }
 
 pub(crate) fn dropped(trace: &mut Trace, rng: &mut Rng) -> Option<Expectation> {
@@ -67,7 +70,9 @@ pub(crate) fn added(trace: &mut Trace, rng: &mut Rng) -> Option<Expectation> {
 pub(crate) fn renamed(trace: &mut Trace, rng: &mut Rng) -> Option<Expectation> {
     let (index, units) = draw(trace, rng, |tool| tool["name"].is_string())?;
     let name = format!("{}_other", name_of(&trace.tools(units[0])[index]));
-    change_lists(trace, &units, |tools| tools[index]["name"] = name.as_str().into())?;
+    change_lists(trace, &units, |tools| {
+        tools[index]["name"] = name.as_str().into()
+    })?;
     Some(Expectation::new(format!("{name} in {units:?}")).below(&units, pointer(index)))
 }
 
@@ -117,7 +122,9 @@ pub(crate) fn schema_letter_changed(trace: &mut Trace, rng: &mut Rng) -> Option<
     let tool = trace.tools(units[0])[index].clone();
     let inner = rng.pick(&deep_strings(&tool))?.clone();
     let text = with_other_letter(tool.pointer(&inner)?.as_str()?, rng)?;
-    change_at(trace, &units, index, &inner, |value| *value = text.as_str().into())
+    change_at(trace, &units, index, &inner, |value| {
+        *value = text.as_str().into()
+    })
 }
 
 pub(crate) fn description_changed(trace: &mut Trace, rng: &mut Rng) -> Option<Expectation> {
@@ -131,7 +138,10 @@ pub(crate) fn schema_type_changed(trace: &mut Trace, rng: &mut Rng) -> Option<Ex
     let typed = |tool: &Value| {
         let mut found = Vec::new();
         walk(tool, String::new(), &mut |pointer, value| {
-            if pointer.starts_with("/parameters/properties/") && pointer.ends_with("/type") && value.is_string() {
+            if pointer.starts_with("/parameters/properties/")
+                && pointer.ends_with("/type")
+                && value.is_string()
+            {
                 found.push(pointer.to_owned());
             }
         });
@@ -140,7 +150,12 @@ pub(crate) fn schema_type_changed(trace: &mut Trace, rng: &mut Rng) -> Option<Ex
     let (index, units) = draw(trace, rng, |tool| !typed(tool).is_empty())?;
     let inner = rng.pick(&typed(&trace.tools(units[0])[index]))?.clone();
     change_at(trace, &units, index, &inner, |value| {
-        *value = if *value == "string" { "number" } else { "string" }.into();
+        *value = if *value == "string" {
+            "number"
+        } else {
+            "string"
+        }
+        .into();
     })
 }
 
@@ -149,7 +164,9 @@ pub(crate) fn required_dropped(trace: &mut Trace, rng: &mut Rng) -> Option<Expec
     let (index, units) = draw(trace, rng, has)?;
     change_lists(trace, &units, |tools| {
         let required = tools[index].pointer_mut("/parameters/required");
-        required.and_then(Value::as_array_mut).map(|list| list.remove(0));
+        required
+            .and_then(Value::as_array_mut)
+            .map(|list| list.remove(0));
     })?;
     let place = format!("{}/parameters/required", pointer(index));
     Some(Expectation::new(format!("{place} in {units:?}")).below(&units, place))
