@@ -10,3 +10,7 @@ mod explain;
 mod report;
 mod rules;
 mod schema;
+mod corpus;
+mod fixtures;
+mod mutations;
+mod samples;
