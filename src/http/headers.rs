@@ -32,7 +32,9 @@ impl HeaderList {
 
     /// The value of the first field with this name.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.iter().find(|h| h.name.eq_ignore_ascii_case(name)).map(|h| h.value.as_str())
+        self.iter()
+            .find(|h| h.name.eq_ignore_ascii_case(name))
+            .map(|h| h.value.as_str())
     }
 
     /// The values of all fields with this name, first sent first.

@@ -1,0 +1,1 @@
+//! How two aligned things differ.
