@@ -65,9 +65,10 @@ def bad_inputs():
         (folder / "empty.jsonl").touch()
         (folder / "garbage.bin").write_bytes(bytes(range(256)) * 40)
         (folder / "text.txt").write_text("no capture\n")
+        (folder / "newer.jsonl").write_text('{"format":"trace-diff/capture","version":99}\n')
         (folder / "other").mkdir()
         (folder / "other" / "notes.txt").write_text("no capture\n")
-        for bad in ("missing.jsonl", "empty.jsonl", "garbage.bin", "text.txt", "other"):
+        for bad in ("missing.jsonl", "empty.jsonl", "garbage.bin", "text.txt", "newer.jsonl", "other"):
             done = run(folder / bad, good)
             clear = done.returncode == 2 and bad in done.stderr and done.stderr.startswith("error: ")
             check(f"bad input {bad}", clear, f"exit {done.returncode}\n{done.stdout}{done.stderr}")

@@ -44,7 +44,7 @@ const MAX_LINES: usize = 500;
 const LONG_BECAUSE: &str = "// Long because: ";
 
 /// User names that examples may use below `/home`.
-const SAMPLE_USERS: &[&str] = &["user", "alice", "bob", "me", "dev", "someone"];
+const SAMPLE_USERS: &[&str] = &["a", "agent", "alice", "b", "bob", "dev", "user"];
 
 #[test]
 fn modules_name_only_lower_layers() {
