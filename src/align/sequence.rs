@@ -11,7 +11,15 @@ const EXACT_CELLS: usize = 1 << 20;
 /// where it is small, else in order of appearance.
 pub fn common_subsequence(a: &[u64], b: &[u64]) -> Vec<(usize, usize)> {
     let mut pairs = Vec::with_capacity(a.len().min(b.len()));
-    match_range(Range { a, b, a_from: 0, b_from: 0 }, &mut pairs);
+    match_range(
+        Range {
+            a,
+            b,
+            a_from: 0,
+            b_from: 0,
+        },
+        &mut pairs,
+    );
     pairs
 }
 
@@ -35,10 +43,21 @@ impl<'k> Range<'k> {
 }
 
 fn match_range(range: Range<'_>, pairs: &mut Vec<(usize, usize)>) {
-    let prefix = range.a.iter().zip(range.b).take_while(|(x, y)| x == y).count();
+    let prefix = range
+        .a
+        .iter()
+        .zip(range.b)
+        .take_while(|(x, y)| x == y)
+        .count();
     pairs.extend((0..prefix).map(|i| (range.a_from + i, range.b_from + i)));
     let rest = range.part(prefix..range.a.len(), prefix..range.b.len());
-    let suffix = rest.a.iter().rev().zip(rest.b.iter().rev()).take_while(|(x, y)| x == y).count();
+    let suffix = rest
+        .a
+        .iter()
+        .rev()
+        .zip(rest.b.iter().rev())
+        .take_while(|(x, y)| x == y)
+        .count();
     let (a_end, b_end) = (rest.a.len() - suffix, rest.b.len() - suffix);
     match_middle(rest.part(0..a_end, 0..b_end), pairs);
     pairs.extend((0..suffix).map(|i| (rest.a_from + a_end + i, rest.b_from + b_end + i)));
@@ -61,7 +80,10 @@ fn match_middle(range: Range<'_>, pairs: &mut Vec<(usize, usize)>) {
         pairs.push((range.a_from + a, range.b_from + b));
         (a_from, b_from) = (a + 1, b + 1);
     }
-    match_range(range.part(a_from..range.a.len(), b_from..range.b.len()), pairs);
+    match_range(
+        range.part(a_from..range.a.len(), b_from..range.b.len()),
+        pairs,
+    );
 }
 
 /// Longest common subsequence by dynamic programming.
@@ -96,7 +118,9 @@ fn anchors(a: &[u64], b: &[u64]) -> Vec<(usize, usize)> {
     let unique = |list: &[u64]| {
         let mut seen: HashMap<u64, Option<usize>> = HashMap::with_capacity(list.len());
         for (i, key) in list.iter().enumerate() {
-            seen.entry(*key).and_modify(|at| *at = None).or_insert(Some(i));
+            seen.entry(*key)
+                .and_modify(|at| *at = None)
+                .or_insert(Some(i));
         }
         seen
     };
@@ -118,7 +142,11 @@ fn longest_increasing(pairs: Vec<(usize, usize)>) -> Vec<(usize, usize)> {
         if at > 0 {
             before[i] = tails[at - 1];
         }
-        if at == tails.len() { tails.push(i) } else { tails[at] = i }
+        if at == tails.len() {
+            tails.push(i)
+        } else {
+            tails[at] = i
+        }
     }
     let mut chain = Vec::with_capacity(tails.len());
     let mut at = tails.last().copied().unwrap_or(usize::MAX);
@@ -138,7 +166,9 @@ fn match_in_order(range: Range<'_>, pairs: &mut Vec<(usize, usize)>) {
     }
     let mut from = 0;
     for (i, key) in range.a.iter().enumerate() {
-        let Some(stack) = places.get_mut(key) else { continue };
+        let Some(stack) = places.get_mut(key) else {
+            continue;
+        };
         while stack.last().is_some_and(|j| *j < from) {
             stack.pop();
         }
@@ -156,9 +186,16 @@ mod tests {
     fn check(a: &str, b: &str, expect: &str) {
         let keys = |s: &str| s.bytes().map(u64::from).collect::<Vec<_>>();
         let pairs = common_subsequence(&keys(a), &keys(b));
-        let text: String = pairs.iter().map(|&(i, _)| a.as_bytes()[i] as char).collect();
+        let text: String = pairs
+            .iter()
+            .map(|&(i, _)| a.as_bytes()[i] as char)
+            .collect();
         assert_eq!(text, expect, "{a} {b}");
-        assert!(pairs.iter().all(|&(i, j)| a.as_bytes()[i] == b.as_bytes()[j]));
+        assert!(
+            pairs
+                .iter()
+                .all(|&(i, j)| a.as_bytes()[i] == b.as_bytes()[j])
+        );
         assert!(pairs.is_sorted_by(|x, y| x.0 < y.0 && x.1 < y.1));
     }
 

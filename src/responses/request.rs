@@ -135,14 +135,35 @@ impl Source<'_> {
         }
     }
 
+    /// The thread that most places of the request name; one place that disagrees must not tear it from its thread.
     fn thread(&self) -> Option<String> {
-        self.client_metadata("thread_id")
-            .or_else(|| self.metadata("thread_id"))
-            .or_else(|| self.header("thread-id"))
-            .or_else(|| self.header("session_id"))
-            .or_else(|| self.header("session-id"))
-            .or_else(|| self.header("conversation_id"))
-            .or_else(|| Some(self.body?.get_string("prompt_cache_key")?.into_owned()))
+        let window = |text: String| text.rsplit_once(':').map(|(thread, _)| thread.to_owned());
+        let places = [
+            self.client_metadata("thread_id"),
+            self.metadata("thread_id"),
+            self.header("thread-id"),
+            self.header("x-client-request-id"),
+            self.header("x-codex-window-id").and_then(window),
+            self.client_metadata("x-codex-window-id").and_then(window),
+            self.header("session_id"),
+            self.header("conversation_id"),
+            self.header("session-id"),
+            self.body
+                .and_then(|body| Some(body.get_string("prompt_cache_key")?.into_owned())),
+        ];
+        let votes = |name: &str| {
+            places
+                .iter()
+                .flatten()
+                .filter(|other| *other == name)
+                .count()
+        };
+        let best = places
+            .iter()
+            .flatten()
+            .enumerate()
+            .max_by_key(|(i, name)| (votes(name), std::cmp::Reverse(*i)));
+        best.map(|(_, name)| name.clone())
     }
 
     fn subagent(&self) -> Option<String> {
