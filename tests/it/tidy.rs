@@ -207,7 +207,7 @@ fn layer_complaints(module: &[String], code: &str) -> Vec<String> {
             "module `{own}` has no rank in the table of tidy.rs"
         )];
     };
-    paths(code)
+    let mut complaints: Vec<String> = paths(code)
         .into_iter()
         .filter_map(|(line, path)| {
             let target = top_level_target(module.len(), &path)?;
@@ -218,7 +218,9 @@ fn layer_complaints(module: &[String], code: &str) -> Vec<String> {
                 )
             })
         })
-        .collect()
+        .collect();
+    complaints.dedup();
+    complaints
 }
 
 /// The top-level module that a path leads to, when it starts at the crate's root or climbs up to it.
