@@ -1,4 +1,5 @@
 //! Integration tests: one module per area.
 
+mod json;
 mod rust_text;
 mod tidy;
