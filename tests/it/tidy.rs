@@ -84,14 +84,31 @@ fn only_the_program_prints_and_asks_the_system() {
 
 #[test]
 fn every_test_file_is_declared() {
-    let main = fs::read_to_string(root().join("tests/it/main.rs")).expect("the tests have a root");
-    let files: Vec<String> = fs::read_dir(root().join("tests/it"))
-        .expect("the tests have a directory")
+    let mut complaints = Vec::new();
+    for (path, text) in sources("tests/it") {
+        let directory = match path.file_name().and_then(|name| name.to_str()) {
+            Some("main.rs" | "mod.rs") => path.with_file_name(""),
+            _ => continue,
+        };
+        complaints.extend(prefixed(
+            &path,
+            undeclared(&text, &module_files(&directory)),
+        ));
+    }
+    assert_tidy(complaints);
+}
+
+/// The names of the modules that the files and directories in a directory of the package can be.
+fn module_files(directory: &Path) -> Vec<String> {
+    fs::read_dir(root().join(directory))
+        .expect("a directory that holds a file can be listed")
         .map(|entry| entry.expect("directory entries are readable").path())
-        .filter(|path| path.is_dir() || path.extension().is_some_and(|ext| ext == "rs"))
+        .filter(|path| {
+            path.join("mod.rs").exists() || path.extension().is_some_and(|ext| ext == "rs")
+        })
         .filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned()))
-        .collect();
-    assert_tidy(undeclared(&main, &files));
+        .filter(|stem| stem != "main" && stem != "mod")
+        .collect()
 }
 
 #[test]
@@ -273,8 +290,8 @@ fn undeclared(main: &str, stems: &[String]) -> Vec<String> {
     let declared = declared_modules(&code_only(main));
     stems
         .iter()
-        .filter(|stem| *stem != "main" && !declared.contains(stem))
-        .map(|stem| format!("tests/it/main.rs: `mod {stem};` is missing, so its tests never run"))
+        .filter(|stem| !declared.contains(stem))
+        .map(|stem| format!("`mod {stem};` is missing, so its tests never run"))
         .collect()
 }
 
@@ -386,7 +403,7 @@ fn printing_and_asking_are_seen() {
 
 #[test]
 fn a_forgotten_test_file_is_seen() {
-    let stems = ["main", "tidy", "cli"].map(str::to_owned);
+    let stems = ["tidy", "cli"].map(str::to_owned);
     assert_eq!(undeclared("mod tidy;\nmod cli;", &stems).len(), 0);
     assert_eq!(undeclared("mod tidy;\n// mod cli;", &stems).len(), 1);
 }
