@@ -39,16 +39,16 @@ enum Digits {
     Integer,
     Point,
     Fraction,
-    Exponent,
-    ExponentSign,
-    ExponentDigits,
+    PowerMark,
+    PowerSign,
+    Power,
 }
 
 impl Digits {
     fn is_complete(self) -> bool {
         matches!(
             self,
-            Digits::Zero | Digits::Integer | Digits::Fraction | Digits::ExponentDigits
+            Digits::Zero | Digits::Integer | Digits::Fraction | Digits::Power
         )
     }
 
@@ -60,9 +60,9 @@ impl Digits {
             (Minus | Integer, b'0'..=b'9') => Integer,
             (Zero | Integer, b'.') => Point,
             (Point | Fraction, b'0'..=b'9') => Fraction,
-            (Zero | Integer | Fraction, b'e' | b'E') => Exponent,
-            (Exponent, b'+' | b'-') => ExponentSign,
-            (Exponent | ExponentSign | ExponentDigits, b'0'..=b'9') => ExponentDigits,
+            (Zero | Integer | Fraction, b'e' | b'E') => PowerMark,
+            (PowerMark, b'+' | b'-') => PowerSign,
+            (PowerMark | PowerSign | Power, b'0'..=b'9') => Power,
             _ => return None,
         })
     }
