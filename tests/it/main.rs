@@ -13,4 +13,6 @@ mod schema;
 mod corpus;
 mod fixtures;
 mod mutations;
+mod rust_text;
 mod samples;
+mod tidy;
