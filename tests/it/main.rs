@@ -5,3 +5,4 @@
 
 mod capture;
 mod import_foreign;
+mod json;
