@@ -258,6 +258,7 @@ mod tests {
         check("1:a?", Err(TnetError::Malformed(0)));
         check("4:1:a;}", Err(TnetError::Malformed(0)));
         check("3:9:a]", Err(TnetError::Malformed(2)));
+        check("3:3:a]z,", Err(TnetError::Malformed(2)));
         check("3:yes!", Err(TnetError::Malformed(0)));
         check("1:a~", Err(TnetError::Malformed(0)));
         let mut deep = "0:]".to_owned();
