@@ -5,3 +5,4 @@ mod json;
 mod report;
 mod rules;
 mod schema;
+mod tools;
