@@ -7,7 +7,7 @@ use trace_diff::report;
 use crate::exit::{Failure, Outcome};
 use crate::output;
 
-/// Says what a rule means, why it matters, where the expectation comes from and how to accept it
+/// Says what a rule means, why it matters and how to accept it
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Name of a rule, as reports show it; without it all are listed
