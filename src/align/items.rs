@@ -7,7 +7,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::json::{Kind, Node, Value};
 use crate::normalize::{Scanner, fingerprint, text_fingerprint, text_place};
-use crate::responses::{call_id, item_type};
+use crate::responses::{call_id, is_from_other_thread, item_type};
 
 use super::sequence::common_subsequence;
 
@@ -30,7 +30,10 @@ pub struct ItemPrint {
     pub kind: u64,
     /// The `call_id`, if it has one.
     pub call: Option<String>,
-    item: Value,
+    /// Whether it came from another thread and may arrive earlier or later.
+    pub is_from_other_thread: bool,
+    /// The item.
+    pub item: Value,
     /// Hashes of the lines of its texts (of the words where there are few lines), sorted; made when first needed.
     words: OnceCell<Vec<u64>>,
 }
@@ -43,6 +46,7 @@ impl ItemPrint {
             content: fingerprint(node, "", scanner, INCIDENTAL),
             kind: xxh3_64(item_type(node).as_bytes()),
             call: call_id(node).map(|id| id.into_owned()),
+            is_from_other_thread: is_from_other_thread(node),
             item: item.clone(),
             words: OnceCell::new(),
         }
@@ -58,8 +62,8 @@ impl ItemPrint {
     }
 }
 
-/// Dice coefficient of two sorted lists.
-pub(crate) fn shared(a: &[u64], b: &[u64]) -> f64 {
+/// How much two sorted lists of hashes share (Dice coefficient), 0 to 1.
+pub fn word_similarity(a: &[u64], b: &[u64]) -> f64 {
     if a.is_empty() && b.is_empty() {
         return 1.0;
     }
@@ -221,7 +225,7 @@ impl Aligner<'_> {
             (Some(_), Some(_)) => -0.1,
             _ => 0.0,
         };
-        let overlap = shared(a.words(self.a.scanner), b.words(self.b.scanner));
+        let overlap = word_similarity(a.words(self.a.scanner), b.words(self.b.scanner));
         same_type + same_call + overlap * (0.7 - f64::max(same_call, 0.0))
     }
 

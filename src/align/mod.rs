@@ -5,5 +5,5 @@ mod items;
 mod sequence;
 
 pub use exchanges::{ExchangeFeatures, ExchangeMatch, align_exchanges, retries};
-pub use items::{ItemMatch, ItemPrint, ItemSide, align_items, text_words};
+pub use items::{ItemMatch, ItemPrint, ItemSide, align_items, text_words, word_similarity};
 pub use sequence::common_subsequence;

@@ -91,6 +91,14 @@ impl Pointer {
         below
     }
 
+    /// The pointer that leads first here, then along `below`.
+    #[must_use]
+    pub fn join(&self, below: &Self) -> Self {
+        Self {
+            text: format!("{}{}", self.text, below.text),
+        }
+    }
+
     /// The escaped text form.
     pub fn as_str(&self) -> &str {
         &self.text

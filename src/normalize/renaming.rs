@@ -24,6 +24,11 @@ impl IdTable {
         number
     }
 
+    /// The number of an identifier that was seen before.
+    pub fn find(&self, text: &str) -> Option<IdNumber> {
+        self.numbers.get(text).copied()
+    }
+
     /// The identifier with this number.
     pub fn text(&self, number: IdNumber) -> &str {
         &self.texts[number as usize]

@@ -99,7 +99,7 @@ pub struct TextPlace {
 }
 
 /// Finds dynamic parts in the texts of one capture.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct Scanner {
     locations: Vec<memmem::Finder<'static>>,
 }

@@ -60,3 +60,15 @@ fn joined_text(content: Node<'_>) -> String {
         .collect();
     texts.join("\n")
 }
+
+/// Whether an item arrived from another thread, at a moment that nobody controls: a sub-agent's notification (codex
+/// 0.115.0–0.137.0, pycodex) or message (multi-agent v2, codex 0.153.4 and later).
+pub fn is_from_other_thread(item: Node<'_>) -> bool {
+    match item_type(item).as_ref() {
+        "agent_message" => true,
+        "message" => message_text(item)
+            .trim_start()
+            .starts_with("<subagent_notification>"),
+        _ => false,
+    }
+}
