@@ -89,7 +89,10 @@ fn by_name(
                 is_taken[*j] = true;
                 order.push(*j);
                 diff.pointer.push_index(*j);
+                let outer = diff.subject.clone();
+                diff.subject = named(rules, outer.as_deref(), &b_names[*j]);
                 diff.value("", a[i], b[*j]);
+                diff.subject = outer;
                 diff.pointer.pop();
             }
             None => one_sided(
@@ -118,6 +121,17 @@ fn by_name(
         let message = format!("the same {}s in another order", rules.word);
         diff.push(rules.order, Level::Note, None, None, message);
     }
+}
+
+/// A tool by its name, below the namespace it stands in.
+fn named(rules: &Rules, outer: Option<&str>, name: &str) -> Option<String> {
+    if rules.word != TOOLS.word {
+        return outer.map(str::to_owned);
+    }
+    Some(outer.map_or_else(
+        || format!("tool `{name}`"),
+        |outer| format!("{outer} › `{name}`"),
+    ))
 }
 
 /// Elements without a partner that are equal but for their name.

@@ -1,11 +1,13 @@
 //! What is said about one capture or two: one model, and renderers that see only the model.
 
 mod accept;
+mod build;
 mod explain;
 mod json;
 mod model;
 
 pub use accept::apply_accept;
+pub use build::{comparison_report, reader_findings};
 pub use explain::{Rule, UnknownRule, explain, rule_names, rules};
 pub use json::render_json;
 pub use model::{
