@@ -22,3 +22,4 @@ mod rust_text;
 mod samples;
 mod schema;
 mod tidy;
+mod tools;
