@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use crate::align::common_subsequence;
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::align::{best_pairs, common_subsequence, node_words, word_similarity};
 use crate::json::{Kind, Node};
 use crate::normalize::fingerprint;
 
@@ -188,13 +190,17 @@ fn by_content(diff: &mut ValueDiff<'_>, key: &str, rules: &Rules, a: &[Node<'_>]
     let (mut missing, mut added) = (Vec::new(), Vec::new());
     let (mut i, mut j) = (0, 0);
     for (x, y) in pairs {
-        let gap = (x - i, y - j);
-        let paired = gap.0.min(gap.1).min(same_kinds(&a[i..x], &b[j..y]));
-        for n in 0..paired {
-            compare_element(diff, key, j + n, a[i + n], b[j + n]);
+        let mut changed = similar_elements(diff, key, &a[i..x], &b[j..y]);
+        changed.push((x - i, y - j));
+        let (mut n, mut m) = (0, 0);
+        for (u, v) in changed {
+            missing.extend(i + n..i + u);
+            added.extend(j + m..j + v);
+            if i + u < x {
+                compare_element(diff, key, j + v, a[i + u], b[j + v]);
+            }
+            (n, m) = (u + 1, v + 1);
         }
-        missing.extend(i + paired..x);
-        added.extend(j + paired..y);
         if x < a.len() {
             compare_element(diff, key, y, a[x], b[y]);
         }
@@ -226,15 +232,47 @@ fn by_content(diff: &mut ValueDiff<'_>, key: &str, rules: &Rules, a: &[Node<'_>]
     }
 }
 
-/// How many leading elements of two gaps are containers of the same kind, or texts: those changed, while scalars of a
-/// list such as `include` come and go.
-fn same_kinds(a: &[Node<'_>], b: &[Node<'_>]) -> usize {
-    let is_same = |(x, y): &(&Node<'_>, &Node<'_>)| {
-        x.kind() == y.kind()
-            && matches!(x.kind(), Kind::Object | Kind::Array)
-            && x.get_string("type") == y.get_string("type")
+/// Gaps up to this product of lengths are matched by likeness; of larger ones nothing is matched.
+const LIKENESS_CELLS: usize = 1 << 14;
+
+/// Elements between two equal ones that are the same but changed: objects and arrays that share keys and words. Scalars
+/// of a list such as `include` come and go.
+fn similar_elements(
+    diff: &ValueDiff<'_>,
+    key: &str,
+    a: &[Node<'_>],
+    b: &[Node<'_>],
+) -> Vec<(usize, usize)> {
+    if a.len() * b.len() > LIKENESS_CELLS {
+        return Vec::new();
+    }
+    let words = |list: &[Node<'_>], scanner| -> Vec<Vec<u64>> {
+        list.iter()
+            .map(|node| node_words(*node, key, scanner))
+            .collect()
     };
-    a.iter().zip(b).take_while(is_same).count()
+    let (a_words, b_words) = (
+        words(a, &diff.names.baseline),
+        words(b, &diff.names.candidate),
+    );
+    let likeness = |i: usize, j: usize| {
+        let (x, y) = (a[i], b[j]);
+        if x.kind() != y.kind() || !matches!(x.kind(), Kind::Object | Kind::Array) {
+            return 0.0;
+        }
+        0.45 * word_similarity(&keys(x), &keys(y))
+            + 0.55 * word_similarity(&a_words[i], &b_words[j])
+    };
+    best_pairs(a.len(), b.len(), likeness)
+}
+
+fn keys(node: Node<'_>) -> Vec<u64> {
+    let mut keys: Vec<u64> = node
+        .members()
+        .map(|(key, _)| xxh3_64(key.text().as_bytes()))
+        .collect();
+    keys.sort_unstable();
+    keys
 }
 
 fn compare_element(diff: &mut ValueDiff<'_>, key: &str, index: usize, a: Node<'_>, b: Node<'_>) {
