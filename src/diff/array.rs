@@ -90,7 +90,7 @@ fn by_name(
                 order.push(*j);
                 diff.pointer.push_index(*j);
                 let outer = diff.subject.clone();
-                diff.subject = named(rules, outer.as_deref(), &b_names[*j]);
+                diff.subject = subject(rules.word, outer.as_deref(), &b_names[*j]);
                 diff.value("", a[i], b[*j]);
                 diff.subject = outer;
                 diff.pointer.pop();
@@ -123,15 +123,13 @@ fn by_name(
     }
 }
 
-/// A tool by its name, below the namespace it stands in.
-fn named(rules: &Rules, outer: Option<&str>, name: &str) -> Option<String> {
-    if rules.word != TOOLS.word {
-        return outer.map(str::to_owned);
+/// A tool by its name, below the namespace it stands in; elements of other arrays keep the subject they stand under.
+fn subject(word: &str, outer: Option<&str>, name: &str) -> Option<String> {
+    match outer {
+        _ if word != TOOLS.word => outer.map(str::to_owned),
+        Some(outer) => Some(format!("{outer} › `{name}`")),
+        None => Some(format!("tool `{name}`")),
     }
-    Some(outer.map_or_else(
-        || format!("tool `{name}`"),
-        |outer| format!("{outer} › `{name}`"),
-    ))
 }
 
 /// Elements without a partner that are equal but for their name.
@@ -169,7 +167,10 @@ fn one_sided(
         format!("{word} `{name}` is sent by the candidate only")
     };
     diff.pointer.push_index(index);
+    let outer = diff.subject.clone();
+    diff.subject = subject(word, outer.as_deref(), name);
     diff.push(rule, diff.level, a, b, message);
+    diff.subject = outer;
     diff.pointer.pop();
 }
 

@@ -333,6 +333,7 @@ fn count_lines(change: &TextChange) -> String {
     match (change.removed, change.added) {
         (0, added) => format!("{} added", lines(added)),
         (removed, 0) => format!("{} removed", lines(removed)),
+        (1, 1) => "1 line differs".to_owned(),
         (removed, added) if removed == added => format!("{} differ", lines(added)),
         (removed, added) => format!("{} removed, {} added", lines(removed), lines(added)),
     }

@@ -5,6 +5,7 @@ mod build;
 mod explain;
 mod json;
 mod model;
+mod text;
 
 pub use accept::apply_accept;
 pub use build::{comparison_report, reader_findings};
@@ -14,3 +15,4 @@ pub use model::{
     Accepted, AlignmentEntry, ExchangeCounts, ExchangePair, Finding, FindingCounts, Input, Level,
     Report, Role, RuleState, Source, Summary, UnusedRule, Verdict, finding_id,
 };
+pub use text::{TextOptions, render_text, visible};

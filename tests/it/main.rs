@@ -2,6 +2,12 @@
 
 // Helpers of tests count as tests.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "clippy.toml allows these in tests, but clippy sees only `#[test]` functions, not their helpers"
+)]
 
 mod capture;
 mod corpus;

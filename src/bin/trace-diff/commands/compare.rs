@@ -4,7 +4,7 @@ use std::io::{self, BufWriter, Write};
 
 use trace_diff::capture::{Capture, read_capture};
 use trace_diff::diff::{Options, compare};
-use trace_diff::report::{Verdict, comparison_report, render_json};
+use trace_diff::report::{TextOptions, Verdict, comparison_report, render_json, render_text};
 
 use crate::exit::{Failure, Outcome, Status};
 
@@ -15,6 +15,17 @@ pub(crate) struct Args {
     baseline: Option<String>,
     /// The capture to judge
     candidate: Option<String>,
+    /// How to print the report
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// For a person
+    Text,
+    /// For programs; see `trace-diff schema report`
+    Json,
 }
 
 pub(crate) fn run(args: &Args) -> Outcome {
@@ -26,7 +37,10 @@ pub(crate) fn run(args: &Args) -> Outcome {
     let comparison = compare(&baseline, &candidate, &Options::default());
     let report = comparison_report(&baseline, &candidate, &comparison);
     let mut out = BufWriter::new(io::stdout().lock());
-    render_json(&report, &mut out)?;
+    match args.format {
+        Format::Text => render_text(&report, &TextOptions::default(), &mut out)?,
+        Format::Json => render_json(&report, &mut out)?,
+    }
     out.flush()?;
     Ok(if report.verdict == Verdict::Clean {
         Status::Clean
