@@ -3,10 +3,13 @@
 use std::io::{self, BufWriter, Write};
 
 use trace_diff::capture::{Capture, read_capture};
-use trace_diff::diff::{Options, compare};
-use trace_diff::report::{TextOptions, Verdict, comparison_report, render_json, render_text};
+use trace_diff::diff::compare;
+use trace_diff::report::{
+    TextOptions, Verdict, apply_accept, comparison_report, render_json, render_text,
+};
 
 use crate::exit::{Failure, Outcome, Status};
+use crate::rules;
 
 /// Captures to compare.
 #[derive(Debug, clap::Args)]
@@ -18,6 +21,8 @@ pub(crate) struct Args {
     /// How to print the report
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
+    #[command(flatten)]
+    rules: rules::RuleArgs,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -33,9 +38,11 @@ pub(crate) fn run(args: &Args) -> Outcome {
         return Err(Failure::new(anyhow::anyhow!("no captures to compare"))
             .with_hint("trace-diff BASELINE CANDIDATE, or trace-diff --help"));
     };
+    let rules = args.rules.load()?;
     let (baseline, candidate) = (open(baseline)?, open(candidate)?);
-    let comparison = compare(&baseline, &candidate, &Options::default());
-    let report = comparison_report(&baseline, &candidate, &comparison);
+    let comparison = compare(&baseline, &candidate, &args.rules.options(&rules));
+    let mut report = comparison_report(&baseline, &candidate, &comparison);
+    apply_accept(&mut report, &rules, rules::today(), &comparison.ignore_used);
     let mut out = BufWriter::new(io::stdout().lock());
     match args.format {
         Format::Text => render_text(&report, &TextOptions::default(), &mut out)?,
