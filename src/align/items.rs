@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::json::{Kind, Node, Value};
-use crate::normalize::{Scanner, fingerprint, text_fingerprint, text_place};
+use crate::normalize::{Scanner, fingerprint, identifier_core, text_fingerprint, text_place};
 use crate::responses::{call_id, is_from_other_thread, item_type};
 
 use super::sequence::common_subsequence;
@@ -45,7 +45,7 @@ impl ItemPrint {
         Self {
             content: fingerprint(node, "", scanner, INCIDENTAL),
             kind: xxh3_64(item_type(node).as_bytes()),
-            call: call_id(node).map(|id| id.into_owned()),
+            call: call_id(node).map(|id| identifier_core(&id).to_owned()),
             is_from_other_thread: is_from_other_thread(node),
             item: item.clone(),
             words: OnceCell::new(),

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::json::Pointer;
-use crate::normalize::{IdNumber, IdTable, Scanner};
+use crate::normalize::{IdNumber, IdTable, Scanner, identifier_core};
 
 use super::change::Level;
 
@@ -29,7 +29,7 @@ impl Names {
 
     /// What the candidate calls this identifier of the baseline, as far as seen.
     pub(super) fn renamed(&self, baseline: &str) -> Option<String> {
-        let number = self.baseline_ids.find(without_prefix(baseline))?;
+        let number = self.baseline_ids.find(identifier_core(baseline))?;
         self.first_met
             .get(&number)
             .map(|b| self.candidate_ids.text(*b).to_owned())
@@ -80,8 +80,8 @@ impl Outcome {
         is_secret: bool,
     ) {
         let pair = (
-            names.baseline_ids.number(without_prefix(a)),
-            names.candidate_ids.number(without_prefix(b)),
+            names.baseline_ids.number(identifier_core(a)),
+            names.candidate_ids.number(identifier_core(b)),
         );
         names.first_met.entry(pair.0).or_insert(pair.1);
         self.ties.push(Tie {
@@ -89,14 +89,5 @@ impl Outcome {
             pointer: pointer.clone(),
             is_secret,
         });
-    }
-}
-
-/// The UUID of an identifier such as `msg_<uuid>`: what is the same behind another prefix is the same identifier.
-fn without_prefix(id: &str) -> &str {
-    const UUID_LENGTH: usize = 36;
-    match id.rsplit_once('_') {
-        Some((_, uuid)) if uuid.len() == UUID_LENGTH && uuid.as_bytes()[8] == b'-' => uuid,
-        _ => id,
     }
 }
