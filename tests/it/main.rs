@@ -1,18 +1,18 @@
 //! Integration tests: one module per area.
 
-mod json;
 // Helpers of tests count as tests.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 mod capture;
-mod import_foreign;
+mod corpus;
 mod explain;
+mod fixtures;
+mod import_foreign;
+mod json;
+mod mutations;
 mod report;
 mod rules;
-mod schema;
-mod corpus;
-mod fixtures;
-mod mutations;
 mod rust_text;
 mod samples;
+mod schema;
 mod tidy;
