@@ -11,6 +11,7 @@ use crate::json::{Kind, Node, Value};
 
 use super::import::Leftovers;
 use super::records::{Part, parts};
+use super::shape::CAPTURE_VERSION;
 use super::{
     Body, Capture, CaptureKind, CaptureProblem, Content, Direction, End, Event, EventStream,
     Exchange, Frame, FrameKind, Headers, JsonBody, Recorded, Request, Response,
@@ -59,16 +60,35 @@ struct Open {
 impl Reader<'_> {
     fn record(&mut self, span: Range<u64>, record: &Value) {
         let node = record.node();
-        let kind = node.get_string("record").unwrap_or_default();
+        if node.get("format").is_some() {
+            return self.header(span, node);
+        }
+        let kind = node.get_string("type").unwrap_or_default();
         match kind.as_ref() {
-            // A header in the middle begins what another writer appended; it numbers exchanges anew.
-            "capture" => self.close_all(),
             "problem" => self.read_problem(node),
             "request" => self.request(span, record),
             _ => match node.get("exchange").and_then(Node::unsigned) {
                 Some(id) => self.fact(id, &kind, span, record),
                 None => self.unknown(span, &kind, "it belongs to no exchange and is left out"),
             },
+        }
+    }
+
+    /// A header in the middle begins what another writer appended, which numbers exchanges anew.
+    fn header(&mut self, span: Range<u64>, node: Node<'_>) {
+        self.close_all();
+        let version = node.get("version");
+        if version
+            .and_then(Node::unsigned)
+            .is_none_or(|version| version > CAPTURE_VERSION)
+        {
+            let message = format!(
+                "what begins at byte {} was written in version {} of the format, of which {CAPTURE_VERSION} is the highest \
+                 known; it is read as far as it is understood",
+                span.start,
+                version.map_or("none", Node::text)
+            );
+            self.problem(span, "unknown-version", message);
         }
     }
 
@@ -83,7 +103,7 @@ impl Reader<'_> {
 
     fn unknown(&mut self, span: Range<u64>, kind: &str, meaning: &str) {
         let message = format!(
-            "the record at byte {} is of the unknown kind {kind:?}; {meaning}",
+            "the record at byte {} is of the unknown type {kind:?}; {meaning}",
             span.start
         );
         self.problem(span, "unknown-record", message);
@@ -94,7 +114,7 @@ impl Reader<'_> {
         self.problems.push(CaptureProblem {
             path: text(node, "path"),
             span: number("start")..number("end"),
-            kind: text(node, "kind"),
+            kind: text(node, "problem"),
             message: text(node, "message"),
         });
     }
@@ -212,7 +232,7 @@ impl Reader<'_> {
 }
 
 const REQUEST_MEMBERS: &[&str] = &[
-    "record",
+    "type",
     "exchange",
     "at_ms",
     "connection",
@@ -236,7 +256,7 @@ fn add_fact(
         "head" => {
             add_head(response, node);
             &[
-                "record",
+                "type",
                 "exchange",
                 "at_ms",
                 "status",
@@ -252,36 +272,36 @@ fn add_fact(
                 at_ms: time(node),
             };
             add_to_stream(response, |stream| stream.events.push(event));
-            &["record", "exchange", "at_ms", "name", "data"]
+            &["type", "exchange", "at_ms", "name", "data"]
         }
         "raw" => {
             add_to_stream(response, |stream| {
                 let raw = stream.raw.get_or_insert_default();
                 raw.push_str(&text(node, "text"));
             });
-            &["record", "exchange", "text"]
+            &["type", "exchange", "text"]
         }
         "tail" => {
             add_to_stream(response, |stream| {
                 stream.partial_tail = Some(text(node, "text"))
             });
-            &["record", "exchange", "text"]
+            &["type", "exchange", "text"]
         }
         "frame" => {
             add_frame(response, record);
             &[
-                "record", "exchange", "at_ms", "from", "kind", "code", "reason", "data",
+                "type", "exchange", "at_ms", "from", "kind", "code", "reason", "data",
             ]
         }
         "body" => {
             response.content = Content::Body(body(record, node.get("body")));
-            &["record", "exchange", "body"]
+            &["type", "exchange", "body"]
         }
         "digest" => {
             if let Body::Json(digest) = body(record, node.get("digest")) {
                 response.content = Content::Digest(digest.value);
             }
-            &["record", "exchange", "digest"]
+            &["type", "exchange", "digest"]
         }
         "end" => {
             response.end = node
@@ -290,8 +310,8 @@ fn add_fact(
                 .into();
             response.ended_ms = time(node);
             match response.end {
-                Recorded::Yes(_) => &["record", "exchange", "at_ms", "how", "extra"],
-                Recorded::NotRecorded => &["record", "exchange", "at_ms", "extra"],
+                Recorded::Yes(_) => &["type", "exchange", "at_ms", "how", "extra"],
+                Recorded::NotRecorded => &["type", "exchange", "at_ms", "extra"],
             }
         }
         _ => return None,

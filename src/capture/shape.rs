@@ -39,9 +39,9 @@ pub(super) const HEAD_BYTES: usize = 1 << 16;
 /// The latest version of our format that this program reads.
 pub(super) const CAPTURE_VERSION: u64 = 1;
 
-/// Kinds of our records; one is known by its kind even when the header record is lost.
-const RECORD_KINDS: [&str; 10] = [
-    "request", "head", "event", "raw", "tail", "frame", "body", "digest", "end", "problem",
+/// Types of our records; one is known by its type even when the header record is lost.
+const RECORD_TYPES: [&str; 9] = [
+    "request", "head", "event", "raw", "tail", "frame", "body", "digest", "end",
 ];
 
 /// What a file is, and the byte at which the record stands that says so.
@@ -80,10 +80,7 @@ fn classify(cut_keys: &[&str], record: Node<'_>) -> Option<Shape> {
     }
     let record_type = record.get_string("type");
     let record_type = record_type.as_deref().unwrap_or("");
-    if record
-        .get_string("record")
-        .is_some_and(|kind| RECORD_KINDS.contains(&kind.as_ref()))
-    {
+    if RECORD_TYPES.contains(&record_type) && kind_of("exchange") == Some(Kind::Number) {
         return Some(Shape::Capture);
     }
     if has("method") && has("headers") {
@@ -168,7 +165,7 @@ mod tests {
             r#"{"format":"trace-diff/capture","version":1}"#,
             Some(Shape::Capture),
         );
-        check(r#"{"record":"event","exchange":3}"#, Some(Shape::Capture));
+        check(r#"{"exchange":3,"type":"event"}"#, Some(Shape::Capture));
         check(
             r#"{"format":"trace-diff/capture","version":2}"#,
             Some(Shape::NewerVersion {

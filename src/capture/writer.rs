@@ -87,9 +87,9 @@ impl<W: Write> CaptureWriter<W> {
             next: 0,
             redactor,
         };
-        let mut record = Record::start("capture");
-        record.text("format", "trace-diff/capture");
+        let mut record = Record::start("format", "trace-diff/capture");
         record.raw("version", &CAPTURE_VERSION.to_string());
+        record.text("type", "capture");
         record.text("source", source);
         if writer.redactor.is_some() {
             record.raw("redacted", "true");
@@ -325,11 +325,11 @@ impl<W: Write> CaptureWriter<W> {
     }
 
     fn problem(&mut self, problem: &CaptureProblem) -> io::Result<()> {
-        let mut record = Record::start("problem");
+        let mut record = Record::start("problem", &problem.kind);
+        record.text("type", "problem");
         record.text("path", &problem.path);
         record.raw("start", &problem.span.start.to_string());
         record.raw("end", &problem.span.end.to_string());
-        record.text("kind", &problem.kind);
         record.text("message", &problem.message);
         self.write(record)
     }
@@ -359,15 +359,17 @@ struct Record {
 }
 
 impl Record {
-    fn start(kind: &str) -> Self {
-        Self {
-            text: format!("{{\"record\":\"{kind}\""),
-        }
+    fn start(key: &str, value: &str) -> Self {
+        let mut record = Self {
+            text: format!("{{\"{key}\":"),
+        };
+        push_quoted(&mut record.text, value);
+        record
     }
 
     fn of(kind: &str, id: ExchangeId) -> Self {
         Self {
-            text: format!("{{\"record\":\"{kind}\",\"exchange\":{}", id.0),
+            text: format!("{{\"exchange\":{},\"type\":\"{kind}\"", id.0),
         }
     }
 

@@ -89,7 +89,10 @@ fn by_name(
                 is_taken[*j] = true;
                 order.push(*j);
                 diff.pointer.push_index(*j);
+                let outer = diff.subject.clone();
+                diff.subject = subject(rules.word, outer.as_deref(), &b_names[*j]);
                 diff.value("", a[i], b[*j]);
+                diff.subject = outer;
                 diff.pointer.pop();
             }
             None => one_sided(
@@ -117,6 +120,15 @@ fn by_name(
     if !order.is_sorted() {
         let message = format!("the same {}s in another order", rules.word);
         diff.push(rules.order, Level::Note, None, None, message);
+    }
+}
+
+/// A tool by its name, below the namespace it stands in; elements of other arrays keep the subject they stand under.
+fn subject(word: &str, outer: Option<&str>, name: &str) -> Option<String> {
+    match outer {
+        _ if word != TOOLS.word => outer.map(str::to_owned),
+        Some(outer) => Some(format!("{outer} › `{name}`")),
+        None => Some(format!("tool `{name}`")),
     }
 }
 
@@ -155,7 +167,10 @@ fn one_sided(
         format!("{word} `{name}` is sent by the candidate only")
     };
     diff.pointer.push_index(index);
+    let outer = diff.subject.clone();
+    diff.subject = subject(word, outer.as_deref(), name);
     diff.push(rule, diff.level, a, b, message);
+    diff.subject = outer;
     diff.pointer.pop();
 }
 

@@ -93,13 +93,11 @@ fn kind_change(a: &Body, b: &Body, level: Level) -> LocalChange {
     LocalChange {
         rule,
         level,
-        pointer: Pointer::root(),
         message: format!("the body is {y} instead of {x}"),
         values: values_of(&[&x, &y]),
         baseline: Some(x),
         candidate: Some(y),
-        detail: Vec::new(),
-        texts: None,
+        ..LocalChange::default()
     }
 }
 
@@ -340,13 +338,11 @@ fn report_moved_instructions(
         LocalChange {
             rule: "instructions-moved",
             level: row.level,
-            pointer: Pointer::root(),
             baseline: Some(x),
             candidate: Some(y),
             message,
-            detail: Vec::new(),
             values,
-            texts: None,
+            ..LocalChange::default()
         },
     );
     let names = &mut cx.names;
@@ -403,13 +399,11 @@ fn compare_continuation(cx: &mut Comparer<'_>, row: &Row, pointer: &Pointer) {
                 LocalChange {
                     rule: "continuation-changed",
                     level,
-                    pointer: Pointer::root(),
                     values: text_fingerprint(message, &cx.names.baseline, TextPlace::default()),
                     baseline: a,
                     candidate: b,
                     message: message.to_owned(),
-                    detail: Vec::new(),
-                    texts: None,
+                    ..LocalChange::default()
                 },
             );
         }

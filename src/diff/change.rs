@@ -5,10 +5,11 @@ use serde::Serialize;
 use crate::json::Pointer;
 
 /// How much a finding matters; the most serious is the least, so that sorting puts it first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Level {
     /// The agent behaves otherwise.
+    #[default]
     Error,
     /// Worth a look; often the other side's doing.
     Warning,
@@ -52,6 +53,8 @@ pub struct Change {
     pub pointer: Pointer,
     /// Other places of the same exchanges where the same change stands, such as `client_metadata`'s copy of a header.
     pub also: Vec<Pointer>,
+    /// What it is about, for a person: a tool by its name, an item by its first words.
+    pub subject: Option<String>,
     /// Excerpt of what the baseline has.
     pub baseline: Option<String>,
     /// Excerpt of what the candidate has.
@@ -82,4 +85,6 @@ pub struct Comparison {
     pub alignment: Vec<AlignedExchange>,
     /// The differences, most serious first within an exchange.
     pub changes: Vec<Change>,
+    /// For each of [`Options::ignore`](super::Options::ignore), whether it left something out.
+    pub ignore_used: Vec<bool>,
 }

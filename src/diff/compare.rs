@@ -3,7 +3,7 @@
 use crate::align::{ExchangeMatch, align_exchanges, retries};
 use crate::capture::{Capture, Recorded};
 use crate::json::{Pointer, PointerPattern};
-use crate::normalize::Scanner;
+use crate::normalize::{IgnoreRule, Scanner};
 use crate::responses::RequestKind;
 
 use super::body::compare_request_bodies;
@@ -21,19 +21,8 @@ use super::side::{Side, locations, records_ends};
 pub struct Options {
     /// Report only what lies below one of these; empty: everything.
     pub only: Vec<PointerPattern>,
-    /// Leave out what lies below one of these.
-    pub ignore: Vec<PointerPattern>,
-    /// Leave out the matching part of texts below a pointer.
-    pub ignore_text: Vec<IgnoredText>,
-}
-
-/// A part of texts that does not count.
-#[derive(Debug, Clone)]
-pub struct IgnoredText {
-    /// Where.
-    pub pointer: PointerPattern,
-    /// What.
-    pub pattern: regex::Regex,
+    /// Leave these places out, or the matching part of their texts.
+    pub ignore: Vec<IgnoreRule>,
 }
 
 /// State of a comparison.
@@ -84,6 +73,7 @@ pub fn compare(baseline: &Capture, candidate: &Capture, options: &Options) -> Co
     let mut comparison = Comparison {
         alignment: cx.alignment(&rows),
         changes: Vec::new(),
+        ignore_used: Vec::new(),
     };
     gather(&cx, options, &mut comparison);
     comparison
@@ -211,13 +201,11 @@ impl Comparer<'_> {
         let change = LocalChange {
             rule,
             level: level_of(side, index),
-            pointer: Pointer::root(),
             baseline,
             candidate,
             message,
-            detail: Vec::new(),
             values: values_of(&[kind, &facts.endpoint]),
-            texts: None,
+            ..LocalChange::default()
         };
         self.recorder.change(
             Place {

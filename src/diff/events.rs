@@ -337,13 +337,11 @@ fn one_sided(cx: &mut Comparer<'_>, streams: &Streams<'_>, index: usize, is_base
             } else {
                 streams.level
             },
-            pointer: Pointer::root(),
             baseline,
             candidate,
             message: format!("`{kind}`{is_end} {verb} in the candidate's response"),
-            detail: Vec::new(),
             values: hash(&kind),
-            texts: None,
+            ..LocalChange::default()
         },
     );
 }

@@ -16,11 +16,15 @@ use super::text::compare_text;
 pub(super) fn gather(cx: &Comparer<'_>, options: &Options, comparison: &mut Comparison) {
     let pairs: Vec<ExchangePair> = comparison.alignment.iter().map(|row| row.pair).collect();
     let mut gathered = Gathered::default();
+    let mut filter = Filter {
+        options,
+        used: vec![false; options.ignore.len()],
+    };
     for unit in &cx.recorder.units {
         for change in &unit.outcome.changes {
             for place in &unit.places {
                 let pointer = place.pointer.join(&change.pointer);
-                if is_wanted(&pointer, options) && !is_ignored_text(cx, &pointer, change, options) {
+                if filter.wants(cx, &pointer, change) {
                     gathered.add(place.row, pairs[place.row], pointer, change);
                 }
             }
@@ -28,54 +32,59 @@ pub(super) fn gather(cx: &Comparer<'_>, options: &Options, comparison: &mut Comp
     }
     for (places, change) in identifier_changes(cx) {
         for (row, pointer) in places {
-            if is_wanted(&pointer, options) {
+            if filter.wants(cx, &pointer, &change) {
                 gathered.add(row, pairs[row], pointer, &change);
             }
         }
     }
     comparison.changes = gathered.finish();
+    comparison.ignore_used = filter.used;
     count_changes(comparison);
 }
 
-fn is_wanted(pointer: &Pointer, options: &Options) -> bool {
-    let is_in = |patterns: &[crate::json::PointerPattern]| {
-        patterns.iter().any(|pattern| pattern.matches(pointer))
-    };
-    (options.only.is_empty() || is_in(&options.only)) && !is_in(&options.ignore)
+/// Decides which changes are told, and which rules left something out.
+struct Filter<'o> {
+    options: &'o Options,
+    used: Vec<bool>,
 }
 
-/// Whether nothing is left of a text's change once the ignored parts are taken out.
-fn is_ignored_text(
-    cx: &Comparer<'_>,
-    pointer: &Pointer,
-    change: &LocalChange,
-    options: &Options,
-) -> bool {
-    let Some(texts) = &change.texts else {
-        return false;
-    };
-    let mut rules = options
-        .ignore_text
-        .iter()
-        .filter(|rule| rule.pointer.matches(pointer))
-        .peekable();
-    if rules.peek().is_none() {
-        return false;
+impl Filter<'_> {
+    /// Whether a change at a place is told.
+    fn wants(&mut self, cx: &Comparer<'_>, pointer: &Pointer, change: &LocalChange) -> bool {
+        let only = &self.options.only;
+        if !only.is_empty() && !only.iter().any(|pattern| pattern.matches(pointer)) {
+            return false;
+        }
+        let mut texts = change.texts.as_deref().cloned();
+        let mut is_rewritten = false;
+        for (rule, used) in self.options.ignore.iter().zip(&mut self.used) {
+            if !rule.pointer.matches(pointer) {
+                continue;
+            }
+            let Some(pattern) = &rule.pattern else {
+                *used = true;
+                return false;
+            };
+            if let Some((a, b)) = &mut texts
+                && (pattern.is_match(a) || pattern.is_match(b))
+            {
+                *used = true;
+                is_rewritten = true;
+                *a = pattern.replace_all(a, "").into_owned();
+                *b = pattern.replace_all(b, "").into_owned();
+            }
+        }
+        match texts {
+            Some((a, b)) if is_rewritten => !is_same_text(cx, (&a, &b)),
+            _ => true,
+        }
     }
-    let (mut a, mut b) = (texts.0.clone(), texts.1.clone());
-    for rule in rules {
-        a = rule.pattern.replace_all(&a, "").into_owned();
-        b = rule.pattern.replace_all(&b, "").into_owned();
-    }
+}
+
+fn is_same_text(cx: &Comparer<'_>, texts: (&str, &str)) -> bool {
     let mut names = Names::new(cx.names.baseline.clone(), cx.names.candidate.clone());
-    compare_text(
-        &mut names,
-        &mut Outcome::default(),
-        pointer,
-        (&a, &b),
-        TextPlace::default(),
-    )
-    .is_none()
+    let (mut out, root) = (Outcome::default(), Pointer::root());
+    compare_text(&mut names, &mut out, &root, texts, TextPlace::default()).is_none()
 }
 
 #[derive(Default)]
@@ -148,6 +157,7 @@ fn new_change(pair: ExchangePair, pointer: Pointer, change: &LocalChange, cause:
         recurs: Vec::new(),
         pointer,
         also: Vec::new(),
+        subject: change.subject.clone(),
         baseline: change.baseline.clone(),
         candidate: change.candidate.clone(),
         message: change.message.clone(),
@@ -350,12 +360,11 @@ fn identifier_change(
     LocalChange {
         rule,
         level: Level::Error,
-        pointer: Pointer::root(),
         baseline: Some(baseline(a)),
         candidate: Some(candidate(b)),
         message,
         detail,
         values: u64::from(a) + 1,
-        texts: None,
+        ..LocalChange::default()
     }
 }

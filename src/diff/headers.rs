@@ -93,13 +93,9 @@ fn local(rule: &'static str, level: Level, message: String, values: &str) -> Loc
     LocalChange {
         rule,
         level,
-        pointer: Pointer::root(),
-        baseline: None,
-        candidate: None,
         message,
-        detail: Vec::new(),
         values: xxh3_64(values.as_bytes()),
-        texts: None,
+        ..LocalChange::default()
     }
 }
 

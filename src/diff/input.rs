@@ -76,6 +76,7 @@ fn compare_pair(cx: &mut Comparer<'_>, lists: &ItemLists, i: usize, j: usize) {
     };
     cx.recorder.unit(context, (a.text(), b.text()), place, || {
         let mut diff = ValueDiff::new(names, lists.level, lists.is_exact);
+        diff.subject = Some(describe(b.node(), &diff.names.candidate));
         diff.value("", a.node(), b.node());
         diff.out
     });
@@ -146,13 +147,11 @@ fn one_sided(cx: &mut Comparer<'_>, lists: &ItemLists, index: usize, is_baseline
         LocalChange {
             rule,
             level,
-            pointer: Pointer::root(),
             baseline,
             candidate,
             message,
-            detail: Vec::new(),
             values: print.content,
-            texts: None,
+            ..LocalChange::default()
         },
     );
 }
@@ -174,13 +173,11 @@ fn report_moved(cx: &mut Comparer<'_>, lists: &ItemLists, i: usize, j: usize) {
         LocalChange {
             rule,
             level,
-            pointer: Pointer::root(),
             baseline: shown(i),
             candidate: shown(j),
             message: format!("{what} stands at {j} instead of {i}"),
-            detail: Vec::new(),
             values: print.content,
-            texts: None,
+            ..LocalChange::default()
         },
     );
 }

@@ -19,4 +19,4 @@ mod text;
 mod value;
 
 pub use change::{AlignedExchange, Change, Comparison, ExchangePair, Level};
-pub use compare::{IgnoredText, Options, compare};
+pub use compare::{Options, compare};

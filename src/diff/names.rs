@@ -37,11 +37,13 @@ impl Names {
 }
 
 /// A difference found in one unit, with a pointer relative to that unit.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct LocalChange {
     pub(super) rule: &'static str,
     pub(super) level: Level,
     pub(super) pointer: Pointer,
+    /// What it is about, for a person: a tool by its name, an item by its first words.
+    pub(super) subject: Option<String>,
     pub(super) baseline: Option<String>,
     pub(super) candidate: Option<String>,
     pub(super) message: String,

@@ -76,13 +76,11 @@ pub(super) fn became(rule: &'static str, level: Level, a: String, b: String) -> 
     LocalChange {
         rule,
         level,
-        pointer: Pointer::root(),
         message: format!("{a} became {b}"),
         values: values_of(&[&a, &b]),
         baseline: Some(a),
         candidate: Some(b),
-        detail: Vec::new(),
-        texts: None,
+        ..LocalChange::default()
     }
 }
 

@@ -21,6 +21,8 @@ pub(super) struct ValueDiff<'n> {
     pub(super) level: Level,
     /// Whether number texts are as they were sent, so that `1` and `1.0` can be told apart.
     pub(super) is_exact: bool,
+    /// What is being compared, for a person.
+    pub(super) subject: Option<String>,
 }
 
 impl<'n> ValueDiff<'n> {
@@ -31,6 +33,7 @@ impl<'n> ValueDiff<'n> {
             pointer: Pointer::root(),
             level,
             is_exact,
+            subject: None,
         }
     }
 
@@ -79,12 +82,12 @@ impl<'n> ValueDiff<'n> {
             rule,
             level,
             pointer: self.pointer.clone(),
+            subject: self.subject.clone(),
             baseline: a.map(excerpt),
             candidate: b.map(excerpt),
             message,
-            detail: Vec::new(),
             values: xxh3_64(&values.map(u64::to_le_bytes).concat()),
-            texts: None,
+            ..LocalChange::default()
         });
     }
 
@@ -161,12 +164,14 @@ impl<'n> ValueDiff<'n> {
             },
             level: self.level,
             pointer: self.pointer.clone(),
+            subject: self.subject.clone(),
             baseline: Some(change.excerpt.0),
             candidate: Some(change.excerpt.1),
             message,
             detail: if is_long { change.detail } else { Vec::new() },
             values: change.values,
             texts: Some(Box::new((a.to_owned(), b.to_owned()))),
+            ..LocalChange::default()
         });
     }
 
@@ -179,12 +184,12 @@ impl<'n> ValueDiff<'n> {
                 rule: "identifier-shape",
                 level: Level::Note,
                 pointer: self.pointer.clone(),
+            subject: self.subject.clone(),
                 baseline: Some(a.to_owned()),
                 candidate: Some(b.to_owned()),
                 message: format!("identifiers look like {a_shape} in the baseline and like {b_shape} in the candidate"),
-                detail: Vec::new(),
                 values: xxh3_64(format!("{a_shape}\0{b_shape}").as_bytes()),
-                texts: None,
+                ..LocalChange::default()
             });
         }
     }
@@ -328,6 +333,7 @@ fn count_lines(change: &TextChange) -> String {
     match (change.removed, change.added) {
         (0, added) => format!("{} added", lines(added)),
         (removed, 0) => format!("{} removed", lines(removed)),
+        (1, 1) => "1 line differs".to_owned(),
         (removed, added) if removed == added => format!("{} differ", lines(added)),
         (removed, added) => format!("{} removed, {} added", lines(removed), lines(added)),
     }

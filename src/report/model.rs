@@ -3,6 +3,7 @@
 use serde::Serialize;
 use xxhash_rust::xxh3::Xxh3;
 
+pub use crate::diff::{ExchangePair, Level};
 use crate::json::Pointer;
 
 /// All that is said about one capture or two, in the key order of its JSON form.
@@ -131,15 +132,6 @@ pub struct AlignmentEntry {
     pub changes: usize,
 }
 
-/// The exchanges of both sides that a finding is about, by index from 0.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-pub struct ExchangePair {
-    /// Index of the baseline's exchange.
-    pub baseline: Option<usize>,
-    /// Index of the candidate's exchange (or of the trace's).
-    pub candidate: Option<usize>,
-}
-
 /// One thing that was found: a change, a violation or a problem in reading.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
@@ -155,6 +147,12 @@ pub struct Finding {
     pub exchange: ExchangePair,
     /// Where in the exchange, by the indices of the candidate (of the baseline for what only that has).
     pub pointer: Pointer,
+    /// Other places of the same exchanges with the same change, such as the body's copy of a header.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<Pointer>,
+    /// What it is about, for a person: a tool by its name, an item by its first words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
     /// Excerpt of what the baseline has there; `None` when it has nothing.
     pub baseline: Option<String>,
     /// Excerpt of what the candidate has there; `None` when it has nothing.
@@ -190,29 +188,6 @@ impl Source {
             Source::Diff => "diff",
             Source::Check => "check",
             Source::Reader => "reader",
-        }
-    }
-}
-
-/// How much a finding matters; the most serious is the least, so that sorting puts it first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Level {
-    /// The API or the agent behaves differently because of it.
-    Error,
-    /// It may matter.
-    Warning,
-    /// Good to know; never fails a run.
-    Note,
-}
-
-impl Level {
-    /// The word in reports: `error`, `warning`, `note`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Level::Error => "error",
-            Level::Warning => "warning",
-            Level::Note => "note",
         }
     }
 }
@@ -342,6 +317,8 @@ mod tests {
                 rule: "trace-diff.toml:1".into(),
                 reason: "known".into(),
             }),
+            also: Vec::new(),
+            subject: None,
             recurs: Vec::new(),
             detail: Vec::new(),
         }

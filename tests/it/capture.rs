@@ -330,7 +330,7 @@ fn what_is_no_capture_is_refused_with_file_byte_and_advice() {
 fn a_saved_request_body_is_a_capture_of_one_request() {
     let capture = read(r#"{"model":"m","input":[{"type":"message"}]}"#).unwrap();
     assert_eq!(capture.kind, CaptureKind::RequestBody);
-    assert_eq!(capture.exchanges[0].request.target, "/responses");
+    assert_eq!(capture.exchanges[0].request.target, "/v1/responses");
     assert!(matches!(
         capture.exchanges[0].response.content,
         Content::NotRecorded
@@ -523,14 +523,14 @@ fn a_cut_costs_at_most_the_record_being_written() {
 #[test]
 fn exchanges_may_be_interleaved_unfinished_and_unknown_in_part() {
     let text = concat!(
-        r#"{"record":"capture","format":"trace-diff/capture","version":1}"#,
-        r#"{"record":"request","exchange":7,"method":"POST","target":"/1","new":1}"#,
-        r#"{"record":"request","exchange":3,"method":"POST","target":"/2"}"#,
-        r#"{"record":"head","exchange":3,"status":200,"content":"events"}"#,
-        r#"{"record":"event","exchange":7,"name":"a","data":{"json":[1.0]}}"#,
-        r#"{"record":"mood","exchange":7,"is":"good"}"#,
-        r#"{"record":"end","exchange":7,"how":"complete"}"#,
-        r#"{"record":"end","exchange":99,"how":"complete"}"#,
+        r#"{"format":"trace-diff/capture","version":1}"#,
+        r#"{"exchange":7,"type":"request","method":"POST","target":"/1","new":1}"#,
+        r#"{"exchange":3,"type":"request","method":"POST","target":"/2"}"#,
+        r#"{"exchange":3,"type":"head","status":200,"content":"events"}"#,
+        r#"{"exchange":7,"type":"event","name":"a","data":{"json":[1.0]}}"#,
+        r#"{"exchange":7,"type":"mood","is":"good"}"#,
+        r#"{"exchange":7,"type":"end","how":"complete"}"#,
+        r#"{"exchange":99,"type":"end","how":"complete"}"#,
     );
     let capture = read(text).unwrap();
     let targets: Vec<_> = capture
@@ -543,7 +543,7 @@ fn exchanges_may_be_interleaved_unfinished_and_unknown_in_part() {
     assert_eq!(first.response.end, Recorded::Yes(End::Complete));
     assert_eq!(
         first.extra.as_ref().unwrap().text(),
-        r#"{"request":{"new":1},"mood":{"record":"mood","exchange":7,"is":"good"}}"#
+        r#"{"request":{"new":1},"mood":{"exchange":7,"type":"mood","is":"good"}}"#
     );
     assert!(
         matches!(&capture.exchanges[1].response.content, Content::Events(s) if s.events.is_empty())

@@ -13,9 +13,25 @@ const DIFF_RULES: &str = "
     tool-order identifier-split identifier-merged identifier-shape identifier-alone continuation-changed
     status-changed event-missing event-added event-order event-changed stream-end-changed frame-changed";
 
+/// Every kind of problem that readers report, as a rule.
+const READER_RULES: &str = "
+    reader-truncated reader-torn reader-headless reader-garbage reader-nul reader-invalid-utf8 reader-bom
+    reader-stray-closer reader-incomplete-exchange reader-unknown-record reader-unknown-frame reader-undecoded-body
+    reader-unreadable reader-unknown-version reader-damaged-compression";
+
 #[test]
 fn every_rule_is_explained() {
-    for name in DIFF_RULES.split_whitespace() {
+    let names = || {
+        DIFF_RULES
+            .split_whitespace()
+            .chain(READER_RULES.split_whitespace())
+    };
+    assert_eq!(
+        names().count(),
+        rule_names().len(),
+        "a rule that nothing reports is explained"
+    );
+    for name in names() {
         assert!(explain(name).is_ok(), "{name} is not explained");
     }
 }

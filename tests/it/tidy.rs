@@ -44,7 +44,7 @@ const MAX_LINES: usize = 500;
 const LONG_BECAUSE: &str = "// Long because: ";
 
 /// User names that examples may use below `/home`.
-const SAMPLE_USERS: &[&str] = &["a", "agent", "alice", "b", "bob", "dev", "user"];
+const SAMPLE_USERS: &[&str] = &["a", "agent", "alice", "b", "bob", "dev", "jdoe", "user"];
 
 #[test]
 fn modules_name_only_lower_layers() {
@@ -429,7 +429,7 @@ fn machine_paths_and_sources_are_seen() {
     let check = |line: &str| machine_complaints(line).len();
     assert_eq!(check(concat!("see /wo", "rk/shared")), 1);
     assert_eq!(check(concat!("`/ro", "ot/.codex`")), 1);
-    assert_eq!(check(concat!("\"/ho", "me/jdoe/src\"")), 1);
+    assert_eq!(check(concat!("\"/ho", "me/builder/src\"")), 1);
     assert_eq!(check(concat!("spar", "se+https://host/")), 1);
     assert_eq!(check("/home/alice/src and /home/ and \"/root/\""), 0);
     assert_eq!(check("../shared/work/x and network/work/y"), 0);
