@@ -2,7 +2,9 @@
 
 mod directory;
 mod exchange;
+pub mod export;
 pub mod import;
+mod object;
 mod open;
 mod problem;
 mod reader;
