@@ -3,6 +3,7 @@
 mod directory;
 mod exchange;
 pub mod export;
+mod flatten;
 pub mod import;
 mod object;
 mod open;
@@ -18,6 +19,7 @@ pub use exchange::{
     Body, Capture, CaptureKind, Content, Direction, End, Event, EventStream, Exchange, Frame,
     FrameKind, Headers, JsonBody, Recorded, Request, Response,
 };
+pub use flatten::{FlatExchange, Transport, WEBSOCKET_METHOD, flatten, is_terminal};
 pub use open::{OpenError, read_capture, read_capture_bytes, read_capture_from};
 pub use problem::CaptureProblem;
 pub use reader::read_capture_records;

@@ -34,22 +34,22 @@ struct Open {
 /// `None` where nothing useful is left: the text is no cut-off object or array, or not JSON before the cut.
 pub(super) fn salvage(text: &str, may_stay: impl Fn(&[&str]) -> bool) -> Option<Salvaged> {
     let mut open = scan(text)?;
+    let names: Vec<&str> = open[1..]
+        .iter()
+        .filter(|o| !o.name.is_empty())
+        .map(|o| &text[o.name.clone()])
+        .collect();
+    let mut path = names.as_slice();
     loop {
-        let path: Vec<&str> = open[1..]
-            .iter()
-            .filter(|o| !o.name.is_empty())
-            .map(|o| &text[o.name.clone()])
-            .collect();
-        let is_item = open
-            .last()
-            .is_some_and(|o| open.len() > 1 && o.name.is_empty());
-        if !is_item && may_stay(&path) {
+        let is_root = open.len() == 1;
+        let has_name = !open.last()?.name.is_empty();
+        if (has_name || is_root) && may_stay(path) {
             break;
         }
-        open.pop();
-        if open.is_empty() {
-            return None;
+        if has_name {
+            path = &path[..path.len() - 1];
         }
+        open.pop();
     }
     let used = open.last()?.complete_to;
     let mut closed = text[..used].to_owned();

@@ -1,7 +1,5 @@
 //! Captures: every format in, one model out.
 
-#![allow(clippy::unwrap_used, clippy::print_stdout)]
-
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -213,6 +213,23 @@ fn a_cut_har_keeps_every_entry_before_the_cut() {
         assert_eq!(problem.span.end, cut as u64);
     }
     assert_eq!(seen, 4);
+
+    let text = String::from_utf8(bytes).unwrap();
+    let capture = har(&text[..text.find("\"statusText\"").unwrap()]);
+    let exchange = &capture.exchanges[0];
+    assert!(exchange.request.body.json().is_some());
+    assert_eq!(status(exchange), Some(Some(200)));
+    assert!(matches!(exchange.response.content, Content::NotRecorded));
+    let messages = text.find("\"type\": \"receive\"").unwrap();
+    let capture = har(&text[..messages]);
+    assert!(
+        matches!(&capture.exchanges[2].response.content, Content::Frames(frames) if frames.len() == 1)
+    );
+    let before = text[..messages].rfind("\"_webSocketMessages\"").unwrap();
+    assert!(matches!(
+        har(&text[..before]).exchanges[2].response.content,
+        Content::NotRecorded
+    ));
 }
 
 #[test]
@@ -382,10 +399,9 @@ fn a_damaged_flow_file_loses_only_the_damaged_flows() {
     let second = colon + 1 + first + 1;
     for cut in (1..bytes.len()).step_by(13) {
         let capture = read_mitmproxy("x.mitm", &bytes[..cut]);
-        assert_eq!(
-            capture.exchanges.len(),
-            usize::from(cut >= second) + usize::from(second_end(&bytes, second) <= cut)
-        );
+        let whole = usize::from(cut >= second) + usize::from(second_end(&bytes, second) <= cut);
+        let count = capture.exchanges.len();
+        assert!(count == whole || count == whole + 1, "cut at {cut}");
         if cut != second && cut != second_end(&bytes, second) {
             let problem = capture.problems.last().unwrap();
             assert_eq!(
@@ -394,6 +410,14 @@ fn a_damaged_flow_file_loses_only_the_damaged_flows() {
             );
         }
     }
+    // Of a flow that is cut behind its request, that is used.
+    let capture = read_mitmproxy("x.mitm", &bytes[..bytes.len() - 30]);
+    assert_eq!(capture.exchanges.len(), 3);
+    assert!(
+        capture.problems[0]
+            .message
+            .ends_with("are complete and are used")
+    );
     // Bytes taken out or changed somewhere in the second flow, its length included.
     for at in second..second_end(&bytes, second) {
         let mut torn = bytes.clone();

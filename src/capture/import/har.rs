@@ -6,6 +6,7 @@ use memchr::{memchr3, memmem};
 
 use crate::json::{Document, ErrorKind, Kind, Value};
 
+use super::super::salvage::salvage;
 use super::super::{Capture, CaptureKind, CaptureProblem, Exchange};
 use super::har_entry::EntryReader;
 
@@ -155,11 +156,12 @@ impl Reader<'_> {
         let next = self.next_entry(start + 1).or(end.ok());
         let to = next.unwrap_or(self.text.len());
         if broken_at >= self.text.len() && next.is_none() {
+            let what_is_left = self.take_cut_entry(start);
             self.problem(
                 start..to,
                 "truncated",
                 format!(
-                    "the HAR ends inside the entry that begins at byte {start}; that entry is lost"
+                    "the HAR ends inside the entry that begins at byte {start}; {what_is_left}"
                 ),
             );
         } else {
@@ -170,6 +172,31 @@ impl Reader<'_> {
             );
         }
         to
+    }
+
+    /// Takes what is complete of an entry that the file ends in, if its request is; says what that is.
+    fn take_cut_entry(&mut self, start: usize) -> &'static str {
+        let salvaged = salvage(&self.text[start..], |path| {
+            matches!(path, [] | ["response"] | ["_webSocketMessages"])
+        });
+        let Some(salvaged) = salvaged else {
+            return "that entry is lost";
+        };
+        // What is missing is missing because of the cut, which is reported already.
+        let mut problems = Vec::new();
+        let mut reader = EntryReader {
+            path: self.path,
+            start: start as u64,
+            base_ms: &mut self.base_ms,
+            problems: &mut problems,
+        };
+        match reader.read(&salvaged.value) {
+            Some(exchange) => {
+                self.exchanges.push(exchange);
+                "its request and what is complete of its response are used"
+            }
+            None => "that entry is lost",
+        }
     }
 
     fn take_entry(&mut self, start: usize, entry: &Value) {

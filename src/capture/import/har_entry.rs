@@ -272,10 +272,12 @@ impl EntryReader<'_> {
             size(received, "bodySize"),
         ];
         let announced = headers.and_then(|headers| announced_length(&headers.list));
-        let has_none = matches!(status, Some(100..=199 | 204 | 304))
+        let has_none = matches!(status, Some(204 | 304))
             || announced == Some(0)
             || sizes == [Some(0.0), Some(0.0)];
-        if sizes.iter().flatten().any(|&size| size > 0.0) || !has_none {
+        // What follows an upgrade is not in the response.
+        let is_upgrade = status == Some(101);
+        if sizes.iter().flatten().any(|&size| size > 0.0) || is_upgrade || !has_none {
             Content::NotRecorded
         } else {
             content_of(Vec::new(), media_type.as_deref())

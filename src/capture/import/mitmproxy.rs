@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::super::{Capture, CaptureKind, CaptureProblem};
 use super::mitmproxy_flow::FlowReader;
-use super::tnetstring::{Tnet, TnetError, dict_end, parse_tnet};
+use super::tnetstring::{Tnet, TnetError, dict_end, parse_cut_dict, parse_tnet};
 
 /// Whether a file that begins with these bytes is a mitmproxy flow file: a netstring that holds a dictionary with a
 /// text as its first key.
@@ -71,13 +71,16 @@ impl Reader<'_> {
         let next = end.or_else(|| self.next_flow(start + 1));
         let to = next.unwrap_or(self.bytes.len());
         match error {
-            TnetError::Truncated if next.is_none() => self.problem(
-                start..to,
-                "truncated",
-                format!(
-                    "the file ends inside the flow that begins at byte {start}; that flow is lost"
-                ),
-            ),
+            TnetError::Truncated if next.is_none() => {
+                let what_is_left = self.take_cut_flow(start);
+                self.problem(
+                    start..to,
+                    "truncated",
+                    format!(
+                        "the file ends inside the flow that begins at byte {start}; {what_is_left}"
+                    ),
+                );
+            }
             TnetError::Malformed(at) if at > start => self.problem(
                 start..to,
                 "torn",
@@ -94,6 +97,18 @@ impl Reader<'_> {
             ),
         }
         to
+    }
+
+    /// Takes what is complete of a flow that the file ends in, if its request is; says what that is.
+    fn take_cut_flow(&mut self, start: usize) -> &'static str {
+        match parse_cut_dict(self.bytes, start) {
+            Some(flow) if flow.get("request").is_some() => {
+                self.flows
+                    .read(&flow, start as u64..self.bytes.len() as u64);
+                "its request and response are complete and are used"
+            }
+            _ => "that flow is lost",
+        }
     }
 
     /// The next place from which on a whole flow stands.

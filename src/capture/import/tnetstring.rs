@@ -43,7 +43,7 @@ struct Framed {
 
 /// Reads the length and finds the type character, without looking at the data.
 fn framed(bytes: &[u8], at: usize) -> Result<Framed, TnetError> {
-    let rest = &bytes[at..];
+    let rest = bytes.get(at..).unwrap_or_default();
     let head = &rest[..rest.len().min(MAX_LENGTH_DIGITS + 1)];
     let digits = head.iter().take_while(|b| b.is_ascii_digit()).count();
     match rest.get(digits) {
@@ -120,6 +120,25 @@ fn parse(bytes: &[u8], at: usize, depth: usize) -> Result<(Tnet<'_>, usize), Tne
         _ => return Err(malformed),
     };
     Ok((value, end))
+}
+
+/// The complete members of a dictionary that the bytes end in; `None` where no dictionary seems to begin at `at`.
+pub(super) fn parse_cut_dict(bytes: &[u8], at: usize) -> Option<Tnet<'_>> {
+    let digits = bytes[at..]
+        .iter()
+        .take(MAX_LENGTH_DIGITS + 1)
+        .take_while(|b| b.is_ascii_digit())
+        .count();
+    let mut next = at + digits + 1;
+    let mut pairs = Vec::new();
+    while let Ok((key, behind_key)) = parse(bytes, next, MAX_DEPTH) {
+        let Ok((value, behind)) = parse(bytes, behind_key, MAX_DEPTH) else {
+            break;
+        };
+        pairs.push((key, value));
+        next = behind;
+    }
+    (!pairs.is_empty()).then_some(Tnet::Dict(pairs))
 }
 
 /// Keys with their values; `None` for an odd number of parts.
@@ -239,6 +258,7 @@ mod tests {
         check("1:a?", Err(TnetError::Malformed(0)));
         check("4:1:a;}", Err(TnetError::Malformed(0)));
         check("3:9:a]", Err(TnetError::Malformed(2)));
+        check("3:3:a]z,", Err(TnetError::Malformed(2)));
         check("3:yes!", Err(TnetError::Malformed(0)));
         check("1:a~", Err(TnetError::Malformed(0)));
         let mut deep = "0:]".to_owned();
