@@ -10,6 +10,7 @@
 )]
 
 mod capture;
+mod capture_format;
 mod corpus;
 mod explain;
 mod fixtures;

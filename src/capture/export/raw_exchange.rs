@@ -55,10 +55,10 @@ fn render_exchange(exchange: &Exchange, index: usize) -> String {
     }
     add_members(&mut record, extra, &["request", "response", "frames"]);
     record.raw("request", &render_request(exchange, part("request")));
-    record.raw(
-        "response",
-        &render_response(exchange, part("response"), part("frames")),
-    );
+    if has_response(exchange) {
+        let response = render_response(exchange, part("response"), part("frames"));
+        record.raw("response", &response);
+    }
     record.finish()
 }
 

@@ -2,11 +2,11 @@
 
 use std::io::{self, BufWriter, Write};
 
-use trace_diff::capture::{Capture, read_capture};
 use trace_diff::diff::{Options, compare};
 use trace_diff::report::{TextOptions, Verdict, comparison_report, render_json, render_text};
 
 use crate::exit::{Failure, Outcome, Status};
+use crate::input;
 
 /// Captures to compare.
 #[derive(Debug, clap::Args)]
@@ -33,7 +33,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
         return Err(Failure::new(anyhow::anyhow!("no captures to compare"))
             .with_hint("trace-diff BASELINE CANDIDATE, or trace-diff --help"));
     };
-    let (baseline, candidate) = (open(baseline)?, open(candidate)?);
+    let (baseline, candidate) = (input::capture(baseline)?, input::capture(candidate)?);
     let comparison = compare(&baseline, &candidate, &Options::default());
     let report = comparison_report(&baseline, &candidate, &comparison);
     let mut out = BufWriter::new(io::stdout().lock());
@@ -46,16 +46,5 @@ pub(crate) fn run(args: &Args) -> Outcome {
         Status::Clean
     } else {
         Status::Findings
-    })
-}
-
-fn open(path: &str) -> Result<Capture, Failure> {
-    read_capture(path).map_err(|error| {
-        let hint = error.hint();
-        let failure = Failure::new(error);
-        match hint {
-            Some(hint) => failure.with_hint(hint),
-            None => failure,
-        }
     })
 }
