@@ -317,6 +317,8 @@ mod tests {
                 rule: "trace-diff.toml:1".into(),
                 reason: "known".into(),
             }),
+            also: Vec::new(),
+            subject: None,
             recurs: Vec::new(),
             detail: Vec::new(),
         }

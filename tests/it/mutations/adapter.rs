@@ -32,7 +32,20 @@ pub(crate) fn read(name: &str, bytes: Vec<u8>) -> Capture {
     capture
 }
 
-/// Compares two captures; `None` while there is no comparison.
-pub(crate) fn compare(_baseline: &Capture, _candidate: &Capture) -> Option<Vec<Finding>> {
-    None
+/// Compares two captures; one entry per reported change.
+pub(crate) fn compare(baseline: &Capture, candidate: &Capture) -> Option<Vec<Finding>> {
+    let comparison = trace_diff::diff::compare(baseline, candidate, &Default::default());
+    let finding = |change: trace_diff::diff::Change| Finding {
+        rule: change.rule.to_owned(),
+        level: match change.level {
+            trace_diff::diff::Level::Error => Level::Error,
+            trace_diff::diff::Level::Warning => Level::Warning,
+            trace_diff::diff::Level::Note => Level::Note,
+        },
+        pointer: change.pointer.to_string(),
+        baseline: change.exchange.baseline,
+        candidate: change.exchange.candidate,
+        recurs: change.recurs.len(),
+    };
+    Some(comparison.changes.into_iter().map(finding).collect())
 }
