@@ -2,8 +2,10 @@
 
 mod directory;
 mod exchange;
+pub mod export;
 mod flatten;
 pub mod import;
+mod object;
 mod open;
 mod problem;
 mod reader;

@@ -7,6 +7,7 @@ use base64::prelude::BASE64_STANDARD;
 
 use crate::json::{Node, Value};
 
+use super::object::ObjectText;
 use super::redact::Redactor;
 use super::shape::CAPTURE_VERSION;
 use super::{
@@ -335,8 +336,7 @@ impl<W: Write> CaptureWriter<W> {
     }
 
     fn write(&mut self, record: Record) -> io::Result<()> {
-        let mut text = record.text;
-        text.push('}');
+        let mut text = record.object.finish();
         if let Some(redactor) = &mut self.redactor {
             text = redactor.text(text);
         }
@@ -350,71 +350,58 @@ impl<W: Write> CaptureWriter<W> {
     }
 }
 
-/// The text of a record being put together.
+/// A record being put together.
 ///
 /// Its first key is one that no body of the API begins with, so that a reader never takes the inner part of a torn record
 /// for a record.
 struct Record {
-    text: String,
+    object: ObjectText,
 }
 
 impl Record {
     fn start(key: &str, value: &str) -> Self {
-        let mut record = Self {
-            text: format!("{{\"{key}\":"),
-        };
-        push_quoted(&mut record.text, value);
-        record
+        let mut object = ObjectText::new();
+        object.string(key, value);
+        Self { object }
     }
 
     fn of(kind: &str, id: ExchangeId) -> Self {
-        Self {
-            text: format!("{{\"exchange\":{},\"type\":\"{kind}\"", id.0),
-        }
-    }
-
-    fn key(&mut self, key: &str) {
-        self.text.push_str(",\"");
-        self.text.push_str(key);
-        self.text.push_str("\":");
+        let mut object = ObjectText::new();
+        object.raw("exchange", &id.0.to_string());
+        object.string("type", kind);
+        Self { object }
     }
 
     fn raw(&mut self, key: &str, json: &str) {
-        self.key(key);
-        self.text.push_str(json);
+        self.object.raw(key, json);
     }
 
     fn text(&mut self, key: &str, value: &str) {
-        self.key(key);
-        push_quoted(&mut self.text, value);
+        self.object.string(key, value);
     }
 
     fn time(&mut self, at_ms: Recorded<f64>) {
-        if let Recorded::Yes(at_ms) = at_ms
-            && at_ms.is_finite()
-        {
-            self.raw("at_ms", &at_ms.to_string());
-        }
+        self.object.number("at_ms", at_ms.as_option().copied());
     }
 
     fn headers(&mut self, headers: Option<&Headers>, mut redactor: Option<&mut Redactor>) {
         let Some(headers) = headers else { return };
-        self.key("headers");
-        self.text.push('[');
+        self.object.key("headers");
+        self.object.push("[");
         for (i, header) in headers.list.iter().enumerate() {
-            self.text.push_str(if i == 0 { "[" } else { ",[" });
-            push_quoted(&mut self.text, &header.name);
-            self.text.push(',');
+            self.object.push(if i == 0 { "[" } else { ",[" });
+            self.object.push_string(&header.name);
+            self.object.push(",");
             match &mut redactor {
                 Some(redactor) => {
                     let value = redactor.header(&header.name, &header.value);
-                    push_quoted(&mut self.text, &value);
+                    self.object.push_string(&value);
                 }
-                None => push_quoted(&mut self.text, &header.value),
+                None => self.object.push_string(&header.value),
             }
-            self.text.push(']');
+            self.object.push("]");
         }
-        self.text.push(']');
+        self.object.push("]");
         let lacks: Vec<&str> = [
             (headers.has_order, "\"order\""),
             (headers.has_case, "\"case\""),
@@ -430,51 +417,42 @@ impl Record {
     }
 
     fn body(&mut self, key: &str, body: &Body) {
+        let mut form = ObjectText::new();
         match body {
-            Body::NotRecorded => {}
-            Body::Empty => self.raw(key, "{\"text\":\"\"}"),
-            Body::Text(text) => {
-                self.raw(key, "{\"text\":");
-                push_quoted(&mut self.text, text);
-                self.text.push('}');
-            }
-            Body::Bytes(bytes) => {
-                let encoded = BASE64_STANDARD.encode(bytes);
-                self.raw(key, &format!("{{\"base64\":\"{encoded}\"}}"));
-            }
+            Body::NotRecorded => return,
+            Body::Empty => form.string("text", ""),
+            Body::Text(text) => form.string("text", text),
+            Body::Bytes(bytes) => form.string("base64", &BASE64_STANDARD.encode(bytes)),
             Body::Json(JsonBody { value, is_exact }) => {
-                self.json(key, value);
+                push_json(&mut form, value);
                 if !is_exact {
-                    self.text.truncate(self.text.len() - 1);
-                    self.raw("exact", "false}");
+                    form.raw("exact", "false");
                 }
             }
         }
+        self.object.raw(key, &form.finish());
     }
 
-    /// JSON stands in the record as it is, so that its text stays exact; what would break the record's line or a reader's
-    /// limit of nesting stands as a string.
     fn json(&mut self, key: &str, value: &Value) {
-        let text = value.text();
-        let is_embeddable =
-            !text.contains(['\n', '\r']) && depth(value.node()) <= MAX_EMBEDDED_DEPTH;
-        if is_embeddable {
-            self.raw(key, "{\"json\":");
-            self.text.push_str(text);
-        } else {
-            self.raw(key, "{\"json_text\":");
-            push_quoted(&mut self.text, text);
-        }
-        self.text.push('}');
+        let mut form = ObjectText::new();
+        push_json(&mut form, value);
+        self.object.raw(key, &form.finish());
+    }
+}
+
+/// JSON stands in the record as it is, so that its text stays exact; what would break the record's line or a reader's
+/// limit of nesting stands as a string.
+fn push_json(form: &mut ObjectText, value: &Value) {
+    let text = value.text();
+    let is_embeddable = !text.contains(['\n', '\r']) && depth(value.node()) <= MAX_EMBEDDED_DEPTH;
+    if is_embeddable {
+        form.raw("json", text);
+    } else {
+        form.string("json_text", text);
     }
 }
 
 fn depth(node: Node<'_>) -> usize {
     let values = node.items().chain(node.members().map(|(_, value)| value));
     values.map(|value| depth(value) + 1).max().unwrap_or(0)
-}
-
-fn push_quoted(out: &mut String, text: &str) {
-    // Writing a string as JSON can't fail.
-    out.push_str(&serde_json::Value::from(text).to_string());
 }

@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{compare, completions, explain, man, records, schema};
+use crate::commands::{compare, completions, explain, export, import, man, records, schema};
 
 /// Compares recorded traffic of Codex-style coding agents.
 ///
@@ -19,6 +19,8 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Records(records::Args),
+    Import(import::Args),
+    Export(export::Args),
     Explain(explain::Args),
     Schema(schema::Args),
     Completions(completions::Args),

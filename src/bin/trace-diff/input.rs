@@ -7,7 +7,25 @@ use std::path::Path;
 use anyhow::Context;
 use trace_diff::http::open_compressed;
 
+use trace_diff::capture::{Capture, read_capture, read_capture_from};
+
 use crate::exit::Failure;
+
+/// Reads the capture that the user names; `-` is standard input.
+pub(crate) fn capture(path: &str) -> Result<Capture, Failure> {
+    let outcome = match path {
+        "-" => read_capture_from(path, io::stdin().lock()),
+        _ => read_capture(path),
+    };
+    outcome.map_err(|error| {
+        let hint = error.hint();
+        let failure = Failure::new(error);
+        match hint {
+            Some(hint) => failure.with_hint(hint),
+            None => failure,
+        }
+    })
+}
 
 /// Opens a file for one pass; `-` is standard input. gzip and zstd are recognised by content and read transparently.
 pub(crate) fn open(path: &Path) -> Result<Box<dyn Read>, Failure> {

@@ -17,6 +17,8 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let outcome = match cli.command {
         Some(Command::Records(args)) => commands::records::run(&args),
+        Some(Command::Import(args)) => commands::import::run(&args),
+        Some(Command::Export(args)) => commands::export::run(&args),
         Some(Command::Explain(args)) => commands::explain::run(&args),
         Some(Command::Schema(args)) => commands::schema::run(&args),
         Some(Command::Completions(args)) => commands::completions::run(&args, Cli::command()),

@@ -10,6 +10,11 @@ use trace_diff::report::{
 
 use crate::exit::{Failure, Outcome, Status};
 use crate::rules;
+use trace_diff::diff::{Options, compare};
+use trace_diff::report::{TextOptions, Verdict, comparison_report, render_json, render_text};
+
+use crate::exit::{Failure, Outcome, Status};
+use crate::input;
 
 /// Captures to compare.
 #[derive(Debug, clap::Args)]
@@ -43,6 +48,9 @@ pub(crate) fn run(args: &Args) -> Outcome {
     let comparison = compare(&baseline, &candidate, &args.rules.options(&rules));
     let mut report = comparison_report(&baseline, &candidate, &comparison);
     apply_accept(&mut report, &rules, rules::today(), &comparison.ignore_used);
+    let (baseline, candidate) = (input::capture(baseline)?, input::capture(candidate)?);
+    let comparison = compare(&baseline, &candidate, &Options::default());
+    let report = comparison_report(&baseline, &candidate, &comparison);
     let mut out = BufWriter::new(io::stdout().lock());
     match args.format {
         Format::Text => render_text(&report, &TextOptions::default(), &mut out)?,
@@ -53,16 +61,5 @@ pub(crate) fn run(args: &Args) -> Outcome {
         Status::Clean
     } else {
         Status::Findings
-    })
-}
-
-fn open(path: &str) -> Result<Capture, Failure> {
-    read_capture(path).map_err(|error| {
-        let hint = error.hint();
-        let failure = Failure::new(error);
-        match hint {
-            Some(hint) => failure.with_hint(hint),
-            None => failure,
-        }
     })
 }

@@ -14,6 +14,8 @@ pub(crate) struct Args {
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Format {
+    /// The capture that `import` writes
+    Capture,
     /// The report that `--format json` writes
     Report,
     /// The rules file trace-diff.toml
@@ -22,6 +24,7 @@ enum Format {
 
 pub(crate) fn run(args: &Args) -> Outcome {
     let schema = match args.format {
+        Format::Capture => include_str!("../../../../schemas/capture.schema.json"),
         Format::Report => include_str!("../../../../schemas/report.schema.json"),
         Format::Rules => include_str!("../../../../schemas/rules.schema.json"),
     };

@@ -1,0 +1,71 @@
+//! The text of a JSON object being put together, so that values which are JSON text already go in as they are.
+
+/// A JSON object, member by member.
+pub(super) struct ObjectText {
+    text: String,
+}
+
+impl ObjectText {
+    pub(super) fn new() -> Self {
+        Self {
+            text: "{".to_owned(),
+        }
+    }
+
+    /// Adds a member whose value is JSON text; the key must need no escapes.
+    pub(super) fn raw(&mut self, key: &str, json: &str) {
+        self.key(key);
+        self.text.push_str(json);
+    }
+
+    /// Adds a string.
+    pub(super) fn string(&mut self, key: &str, value: &str) {
+        self.key(key);
+        push_quoted(&mut self.text, value);
+    }
+
+    /// Adds a time or another measure; what is not finite has no place in JSON and is left out.
+    pub(super) fn number(&mut self, key: &str, value: Option<f64>) {
+        if let Some(value) = value.filter(|value| value.is_finite()) {
+            self.raw(key, &value.to_string());
+        }
+    }
+
+    /// Begins a member whose value follows by [`ObjectText::push`].
+    pub(super) fn key(&mut self, key: &str) {
+        if self.text.len() > 1 {
+            self.text.push(',');
+        }
+        self.text.push('"');
+        self.text.push_str(key);
+        self.text.push_str("\":");
+    }
+
+    /// Adds to the value of the last key.
+    pub(super) fn push(&mut self, json: &str) {
+        self.text.push_str(json);
+    }
+
+    /// Adds a string to the value of the last key.
+    pub(super) fn push_string(&mut self, value: &str) {
+        push_quoted(&mut self.text, value);
+    }
+
+    /// The object.
+    pub(super) fn finish(mut self) -> String {
+        self.text.push('}');
+        self.text
+    }
+}
+
+/// Appends a string as JSON.
+pub(super) fn push_quoted(out: &mut String, text: &str) {
+    // Writing a string as JSON can't fail.
+    out.push_str(&serde_json::Value::from(text).to_string());
+}
+
+/// An array of JSON texts.
+pub(super) fn array(items: impl Iterator<Item = String>) -> String {
+    let items: Vec<String> = items.collect();
+    format!("[{}]", items.join(","))
+}
