@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 
 use crate::http::open_compressed;
 
-use super::import::{Member, read_pycodex, read_responses_api_proxy};
+use super::import::{
+    Member, detect_trace_bundle, read_pycodex, read_responses_api_proxy, read_trace_bundle,
+};
 use super::open::{OpenError, decompress, read_capture};
 use super::shape::{HEAD_BYTES, Shape, shape_of_head};
 use super::{Capture, CaptureProblem};
@@ -14,7 +16,10 @@ use super::{Capture, CaptureProblem};
 /// Reads the one capture in a directory, or that the directory is.
 pub(super) fn read_directory(path: &str) -> Result<Capture, OpenError> {
     let listing = list(path)?;
-    let candidates = listing.candidates();
+    let mut candidates = listing.candidates();
+    if detect_trace_bundle(Path::new(path)) {
+        candidates.push(Candidate::TraceBundle);
+    }
     match candidates.as_slice() {
         [Candidate::File(only)] => read_capture(&only.path.to_string_lossy()),
         [Candidate::Pycodex] => {
@@ -29,6 +34,12 @@ pub(super) fn read_directory(path: &str) -> Result<Capture, OpenError> {
             capture.problems.extend(damage);
             Ok(capture)
         }
+        [Candidate::TraceBundle] => {
+            read_trace_bundle(Path::new(path)).map_err(|source| OpenError::Read {
+                path: path.to_owned(),
+                source,
+            })
+        }
         [] => Err(no_capture(path, &listing)),
         several => Err(OpenError::SeveralCaptures {
             path: path.to_owned(),
@@ -42,6 +53,7 @@ enum Candidate<'a> {
     File(&'a Entry),
     Pycodex,
     ProxyDump,
+    TraceBundle,
 }
 
 impl Candidate<'_> {
@@ -50,6 +62,7 @@ impl Candidate<'_> {
             Candidate::File(member) => member.name(),
             Candidate::Pycodex => "the pycodex capture files".to_owned(),
             Candidate::ProxyDump => "the responses-api-proxy dump files".to_owned(),
+            Candidate::TraceBundle => "the rollout-trace bundle".to_owned(),
         }
     }
 }

@@ -5,9 +5,12 @@ mod exchange;
 pub mod import;
 mod open;
 mod problem;
+mod reader;
 mod records;
+mod redact;
 mod salvage;
 mod shape;
+mod writer;
 
 pub use exchange::{
     Body, Capture, CaptureKind, Content, Direction, End, Event, EventStream, Exchange, Frame,
@@ -15,3 +18,6 @@ pub use exchange::{
 };
 pub use open::{OpenError, read_capture, read_capture_bytes, read_capture_from};
 pub use problem::CaptureProblem;
+pub use reader::read_capture_records;
+pub use redact::Redactor;
+pub use writer::{CaptureWriter, ContentKind, ExchangeId, Head};

@@ -11,7 +11,7 @@ use super::import::{
     read_responses_api_proxy,
 };
 use super::shape::{self, CAPTURE_VERSION, Shape};
-use super::{Capture, CaptureProblem};
+use super::{Capture, CaptureProblem, read_capture_records};
 
 /// A capture could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -208,7 +208,7 @@ fn read_shape(name: &str, bytes: Vec<u8>, shape: Shape, offset: u64) -> Result<C
         ),
         Shape::Har => Ok(read_har(name, bytes)),
         Shape::Mitmproxy => Ok(read_mitmproxy(name, &bytes)),
-        Shape::Capture => not_a_capture("this format can't be read yet", None),
+        Shape::Capture => Ok(read_capture_records(name, &bytes)),
     }
 }
 

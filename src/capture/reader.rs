@@ -11,6 +11,7 @@ use crate::json::{Kind, Node, Value};
 
 use super::import::Leftovers;
 use super::records::{Part, parts};
+use super::shape::CAPTURE_VERSION;
 use super::{
     Body, Capture, CaptureKind, CaptureProblem, Content, Direction, End, Event, EventStream,
     Exchange, Frame, FrameKind, Headers, JsonBody, Recorded, Request, Response,
@@ -20,7 +21,7 @@ use super::{
 ///
 /// Exchanges come in the order of their requests. One without an end record (the recorder was stopped) is used as far
 /// as it goes and is a problem; records that can't be understood are problems.
-pub fn read_records(path: &str, bytes: &[u8]) -> Capture {
+pub fn read_capture_records(path: &str, bytes: &[u8]) -> Capture {
     let mut reader = Reader {
         path,
         exchanges: Vec::new(),
@@ -59,16 +60,35 @@ struct Open {
 impl Reader<'_> {
     fn record(&mut self, span: Range<u64>, record: &Value) {
         let node = record.node();
+        if node.get("format").is_some() {
+            return self.header(span, node);
+        }
         let kind = node.get_string("type").unwrap_or_default();
         match kind.as_ref() {
-            // A header in the middle begins what another writer appended; it numbers exchanges anew.
-            "capture" => self.close_all(),
             "problem" => self.read_problem(node),
             "request" => self.request(span, record),
             _ => match node.get("exchange").and_then(Node::unsigned) {
                 Some(id) => self.fact(id, &kind, span, record),
                 None => self.unknown(span, &kind, "it belongs to no exchange and is left out"),
             },
+        }
+    }
+
+    /// A header in the middle begins what another writer appended, which numbers exchanges anew.
+    fn header(&mut self, span: Range<u64>, node: Node<'_>) {
+        self.close_all();
+        let version = node.get("version");
+        if version
+            .and_then(Node::unsigned)
+            .is_none_or(|version| version > CAPTURE_VERSION)
+        {
+            let message = format!(
+                "what begins at byte {} was written in version {} of the format, of which {CAPTURE_VERSION} is the highest \
+                 known; it is read as far as it is understood",
+                span.start,
+                version.map_or("none", Node::text)
+            );
+            self.problem(span, "unknown-version", message);
         }
     }
 
@@ -94,7 +114,7 @@ impl Reader<'_> {
         self.problems.push(CaptureProblem {
             path: text(node, "path"),
             span: number("start")..number("end"),
-            kind: text(node, "kind"),
+            kind: text(node, "problem"),
             message: text(node, "message"),
         });
     }
@@ -226,33 +246,52 @@ const REQUEST_MEMBERS: &[&str] = &[
 ];
 
 /// Adds what a record says to a response; gives the members that were understood, or nothing for an unknown type.
-fn add_fact(response: &mut Response, kind: &str, record: &Value) -> Option<&'static [&'static str]> {
+fn add_fact(
+    response: &mut Response,
+    kind: &str,
+    record: &Value,
+) -> Option<&'static [&'static str]> {
     let node = record.node();
     Some(match kind {
         "head" => {
             add_head(response, node);
-            &["type", "exchange", "at_ms", "status", "headers", "headers_lack", "content"]
+            &[
+                "type",
+                "exchange",
+                "at_ms",
+                "status",
+                "headers",
+                "headers_lack",
+                "content",
+            ]
         }
         "event" => {
-            events(response).events.push(Event {
+            let event = Event {
                 name: node.get_string("name").map(String::from),
                 data: body(record, node.get("data")),
                 at_ms: time(node),
-            });
+            };
+            add_to_stream(response, |stream| stream.events.push(event));
             &["type", "exchange", "at_ms", "name", "data"]
         }
         "raw" => {
-            let raw = events(response).raw.get_or_insert_default();
-            raw.push_str(&text(node, "text"));
+            add_to_stream(response, |stream| {
+                let raw = stream.raw.get_or_insert_default();
+                raw.push_str(&text(node, "text"));
+            });
             &["type", "exchange", "text"]
         }
         "tail" => {
-            events(response).partial_tail = Some(text(node, "text"));
+            add_to_stream(response, |stream| {
+                stream.partial_tail = Some(text(node, "text"))
+            });
             &["type", "exchange", "text"]
         }
         "frame" => {
             add_frame(response, record);
-            &["type", "exchange", "at_ms", "from", "kind", "code", "reason", "data"]
+            &[
+                "type", "exchange", "at_ms", "from", "kind", "code", "reason", "data",
+            ]
         }
         "body" => {
             response.content = Content::Body(body(record, node.get("body")));
@@ -265,7 +304,10 @@ fn add_fact(response: &mut Response, kind: &str, record: &Value) -> Option<&'sta
             &["type", "exchange", "digest"]
         }
         "end" => {
-            response.end = node.get_string("how").and_then(|how| End::from_name(&how)).into();
+            response.end = node
+                .get_string("how")
+                .and_then(|how| End::from_name(&how))
+                .into();
             response.ended_ms = time(node);
             match response.end {
                 Recorded::Yes(_) => &["type", "exchange", "at_ms", "how", "extra"],
@@ -296,14 +338,13 @@ fn add_head(response: &mut Response, node: Node<'_>) {
     };
 }
 
-fn events(response: &mut Response) -> &mut EventStream {
-    if !matches!(response.content, Content::Events(_)) {
-        response.content = Content::Events(EventStream::default());
+fn add_to_stream(response: &mut Response, add: impl FnOnce(&mut EventStream)) {
+    if let Content::Events(stream) = &mut response.content {
+        return add(stream);
     }
-    match &mut response.content {
-        Content::Events(stream) => stream,
-        _ => unreachable!("made a stream above"),
-    }
+    let mut stream = EventStream::default();
+    add(&mut stream);
+    response.content = Content::Events(stream);
 }
 
 fn add_frame(response: &mut Response, record: &Value) {

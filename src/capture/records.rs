@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::json::Value;
+use crate::json::{self, ErrorKind, ProblemKind, Value};
 
 use super::CaptureProblem;
 
@@ -10,18 +10,18 @@ use super::CaptureProblem;
 pub(super) enum Part<'a> {
     /// A complete record.
     Record(Range<u64>, Value),
-    /// Bytes that are no complete record.
+    /// Bytes that are no usable record.
     Damage(Damage<'a>),
 }
 
-/// Bytes that are no complete record.
+/// Bytes that are no usable record.
 pub(super) struct Damage<'a> {
-    /// Stable kebab-case kind.
-    pub(super) kind: &'static str,
     /// Where they are in the file.
     pub(super) span: Range<u64>,
     /// The bytes as text, as far as they are UTF-8.
     pub(super) text: &'a str,
+    kind: &'static str,
+    what: String,
 }
 
 impl Damage<'_> {
@@ -31,44 +31,50 @@ impl Damage<'_> {
             path: path.to_owned(),
             span: self.span.clone(),
             kind: self.kind.to_owned(),
-            message: format!("{} at byte {}; {meaning}", self.what(), self.span.start),
-        }
-    }
-
-    fn what(&self) -> &'static str {
-        match self.kind {
-            "truncated" => "the file ends inside the record that begins",
-            "torn" => "broken record",
-            _ => "bytes that are no record",
+            message: format!("{}; {meaning}", self.what),
         }
     }
 }
 
-/// Every record and every damaged span of a text, in file order.
+/// Every record and every damaged span of a text, in file order; a byte order mark at its start is neither.
 pub(super) fn parts(bytes: &[u8]) -> impl Iterator<Item = Part<'_>> {
-    let mut start = 0;
-    bytes
-        .split_inclusive(|&b| b == b'\n')
-        .filter_map(move |line| {
-            let span = start as u64..(start + line.len()) as u64;
-            start += line.len();
-            let text = valid_prefix(line);
-            if text.trim().is_empty() {
-                return None;
+    json::read_records(bytes)
+        .parts
+        .into_iter()
+        .filter_map(move |part| match part {
+            json::Part::Record(record) => Some(parsed(&record)),
+            json::Part::Problem(problem) => {
+                let is_mark = problem.kind == ProblemKind::Bom && problem.span.start == 0;
+                let range = problem.span.start as usize..problem.span.end as usize;
+                (!is_mark).then(|| {
+                    Part::Damage(Damage {
+                        text: valid_prefix(&bytes[range]),
+                        kind: problem.kind.name(),
+                        what: problem.to_string(),
+                        span: problem.span,
+                    })
+                })
             }
-            Some(match Value::parse(text) {
-                Ok(value) => Part::Record(span, value),
-                Err(_) => Part::Damage(Damage {
-                    kind: if line.ends_with(b"\n") {
-                        "torn"
-                    } else {
-                        "truncated"
-                    },
-                    span,
-                    text,
-                }),
-            })
         })
+}
+
+/// The reader of records knows no limits of depth and length; the tree does.
+fn parsed<'a>(record: &json::Record<'a>) -> Part<'a> {
+    match Value::parse(record.text) {
+        Ok(value) => Part::Record(record.span.clone(), value),
+        Err(error) => Part::Damage(Damage {
+            span: record.span.clone(),
+            text: record.text,
+            kind: match error.kind {
+                ErrorKind::TooDeep => "too-deep",
+                _ => "too-long",
+            },
+            what: format!(
+                "the record at byte {} can't be read: {error}",
+                record.span.start
+            ),
+        }),
+    }
 }
 
 /// The bytes up to the first that is not UTF-8.

@@ -39,8 +39,10 @@ pub(super) const HEAD_BYTES: usize = 1 << 16;
 /// The latest version of our format that this program reads.
 pub(super) const CAPTURE_VERSION: u64 = 1;
 
-/// Names of our record types; a record of ours is known by its type even when the header record is lost.
-pub(super) const RECORD_TYPES: [&str; 6] = ["request", "head", "event", "frame", "body", "end"];
+/// Types of our records; one is known by its type even when the header record is lost.
+const RECORD_TYPES: [&str; 9] = [
+    "request", "head", "event", "raw", "tail", "frame", "body", "digest", "end",
+];
 
 /// What a file is, and the byte at which the record stands that says so.
 pub(super) fn shape_of(bytes: &[u8]) -> Option<(Shape, u64)> {
@@ -163,7 +165,7 @@ mod tests {
             r#"{"format":"trace-diff/capture","version":1}"#,
             Some(Shape::Capture),
         );
-        check(r#"{"type":"event","exchange":3}"#, Some(Shape::Capture));
+        check(r#"{"exchange":3,"type":"event"}"#, Some(Shape::Capture));
         check(
             r#"{"format":"trace-diff/capture","version":2}"#,
             Some(Shape::NewerVersion {

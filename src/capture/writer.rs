@@ -87,9 +87,9 @@ impl<W: Write> CaptureWriter<W> {
             next: 0,
             redactor,
         };
-        let mut record = Record::start("capture");
-        record.text("format", "trace-diff/capture");
+        let mut record = Record::start("format", "trace-diff/capture");
         record.raw("version", &CAPTURE_VERSION.to_string());
+        record.text("type", "capture");
         record.text("source", source);
         if writer.redactor.is_some() {
             record.raw("redacted", "true");
@@ -325,11 +325,11 @@ impl<W: Write> CaptureWriter<W> {
     }
 
     fn problem(&mut self, problem: &CaptureProblem) -> io::Result<()> {
-        let mut record = Record::start("problem");
+        let mut record = Record::start("problem", &problem.kind);
+        record.text("type", "problem");
         record.text("path", &problem.path);
         record.raw("start", &problem.span.start.to_string());
         record.raw("end", &problem.span.end.to_string());
-        record.text("kind", &problem.kind);
         record.text("message", &problem.message);
         self.write(record)
     }
@@ -351,20 +351,25 @@ impl<W: Write> CaptureWriter<W> {
 }
 
 /// The text of a record being put together.
+///
+/// Its first key is one that no body of the API begins with, so that a reader never takes the inner part of a torn record
+/// for a record.
 struct Record {
     text: String,
 }
 
 impl Record {
-    fn start(kind: &str) -> Self {
-        Self {
-            text: format!("{{\"type\":\"{kind}\""),
-        }
+    fn start(key: &str, value: &str) -> Self {
+        let mut record = Self {
+            text: format!("{{\"{key}\":"),
+        };
+        push_quoted(&mut record.text, value);
+        record
     }
 
     fn of(kind: &str, id: ExchangeId) -> Self {
         Self {
-            text: format!("{{\"type\":\"{kind}\",\"exchange\":{}", id.0),
+            text: format!("{{\"exchange\":{},\"type\":\"{kind}\"", id.0),
         }
     }
 
@@ -451,7 +456,8 @@ impl Record {
     /// limit of nesting stands as a string.
     fn json(&mut self, key: &str, value: &Value) {
         let text = value.text();
-        let is_embeddable = !text.contains(['\n', '\r']) && depth(value.node()) <= MAX_EMBEDDED_DEPTH;
+        let is_embeddable =
+            !text.contains(['\n', '\r']) && depth(value.node()) <= MAX_EMBEDDED_DEPTH;
         if is_embeddable {
             self.raw(key, "{\"json\":");
             self.text.push_str(text);

@@ -6,7 +6,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use trace_diff::capture::{
-    Capture, CaptureKind, Content, Exchange, OpenError, Recorded, read_capture, read_capture_bytes,
+    Body, Capture, CaptureKind, CaptureWriter, Content, End, Exchange, OpenError, Recorded,
+    Redactor, read_capture, read_capture_bytes,
 };
 use trace_diff::json::{Document, Node};
 
@@ -276,7 +277,7 @@ fn a_cut_exchange_is_used_as_far_as_it_goes() {
     assert_eq!(response.end, Recorded::NotRecorded);
     assert_eq!(
         capture.problems[0].message,
-        "the file ends inside the record that begins at byte 0; of exchange 0 only the request and 1 events are known"
+        "the input ends inside a record that begins at byte 0 (438 bytes); of exchange 0 only the request and 1 events are known"
     );
 }
 
@@ -329,7 +330,7 @@ fn what_is_no_capture_is_refused_with_file_byte_and_advice() {
 fn a_saved_request_body_is_a_capture_of_one_request() {
     let capture = read(r#"{"model":"m","input":[{"type":"message"}]}"#).unwrap();
     assert_eq!(capture.kind, CaptureKind::RequestBody);
-    assert_eq!(capture.exchanges[0].request.target, "/responses");
+    assert_eq!(capture.exchanges[0].request.target, "/v1/responses");
     assert!(matches!(
         capture.exchanges[0].response.content,
         Content::NotRecorded
@@ -429,4 +430,176 @@ fn a_request_without_its_response_is_used() {
     assert_eq!(capture.exchanges[1].response.status, Recorded::NotRecorded);
     let problems: Vec<_> = capture.problems.iter().map(|p| p.kind.as_str()).collect();
     assert_eq!(problems, ["incomplete-exchange", "incomplete-exchange"]);
+}
+
+fn written(capture: &Capture, redactor: Option<Redactor>) -> Vec<u8> {
+    let mut writer = CaptureWriter::new(Vec::new(), capture.kind.name(), redactor).unwrap();
+    writer.capture(capture).unwrap();
+    writer.into_inner()
+}
+
+/// Every capture of the corpus.
+fn all_captures(corpus: &Path) -> Vec<Capture> {
+    let mut paths = Vec::new();
+    for entry in walkdir::WalkDir::new(corpus).sort_by_file_name() {
+        let entry = entry.unwrap();
+        let name = entry.file_name().to_str().unwrap().to_owned();
+        let is_directory = ["captured", "dump"].contains(&name.as_str())
+            || entry.path().parent().unwrap().ends_with("fake-mode") && entry.path().is_dir();
+        if ["capture.jsonl", "session.har", "session.mitm"].contains(&name.as_str()) || is_directory
+        {
+            paths.push(entry.path().to_owned());
+        }
+    }
+    paths.iter().map(|path| open(path)).collect()
+}
+
+#[test]
+fn what_is_written_is_read_back() {
+    let Some(corpus) = corpus() else { return };
+    let mut count = 0;
+    for capture in all_captures(&corpus) {
+        let bytes = written(&capture, None);
+        let again = read(bytes).unwrap();
+        assert_eq!(again.kind, CaptureKind::Capture);
+        assert_eq!(again.problems, capture.problems, "{}", capture.path);
+        assert_eq!(again.exchanges.len(), capture.exchanges.len());
+        for (a, b) in again.exchanges.iter().zip(&capture.exchanges) {
+            assert_eq!(format!("{a:?}"), format!("{b:?}"), "{}", capture.path);
+        }
+        count += 1;
+    }
+    assert!(count > 300, "only {count} captures seen");
+}
+
+/// A small capture with everything that the format knows.
+fn everything() -> Capture {
+    let stream = r#"{"format":"raw-exchange/1","method":"POST","path":"/a","request":{"headers":[],"body_kind":"json-other","body_text":"{\n}"},"response":{"status":200,"headers":[],"raw_stream":"id: 1\nevent: x\ndata: 1\n\nevent: ü"}}"#;
+    let socket = r#"{"format":"raw-exchange/1","method":"GET","path":"/b","transport":"ws","request":{"headers":[],"body_kind":"empty"},"response":{"status":101,"frames":[{"dir":"c2s","opcode":"text","data":{"type":"response.create"},"script_step":1},{"dir":"s2c","opcode":"binary","data_kind":"base64","data":"/wA="},{"dir":"c2s","opcode":"close","code":1000,"reason":"bye"}],"ended":"closed"}}"#;
+    let none = r#"{"format":"raw-exchange/1","method":"POST","path":"/c","request":{"body_kind":"text","body":"hello"},"response":{"status":null,"ended":"reset"}}"#;
+    read(format!(
+        "{stream}\n{socket}\n{none}\n{{\"format\":\"raw-exchange/1\",\"meth"
+    ))
+    .unwrap()
+}
+
+#[test]
+fn a_cut_costs_at_most_the_record_being_written() {
+    let capture = everything();
+    let bytes = written(&capture, None);
+    let whole = format!("{:?}", capture.exchanges);
+    let again = read(bytes.clone()).unwrap();
+    assert_eq!(format!("{:?}", again.exchanges), whole);
+    assert_eq!(again.problems, capture.problems);
+    for cut in 1..bytes.len() {
+        let got = read(&bytes[..cut]).ok();
+        // The line end is not needed for a record to be complete.
+        let is_complete = bytes[cut - 1] == b'\n' || bytes[cut] == b'\n';
+        let kept = match bytes[..cut].iter().rposition(|&b| b == b'\n') {
+            _ if is_complete => cut,
+            Some(end) => end + 1,
+            None => continue,
+        };
+        let (got, kept) = (got.unwrap(), read(&bytes[..kept]).unwrap());
+        assert_eq!(
+            format!("{:?}", got.exchanges),
+            format!("{:?}", kept.exchanges),
+            "cut at {cut}"
+        );
+        let truncated = got.problems.iter().filter(|p| p.kind == "truncated");
+        let written_before = kept
+            .problems
+            .iter()
+            .filter(|p| p.kind == "truncated")
+            .count();
+        assert_eq!(
+            truncated.count() - written_before,
+            usize::from(!is_complete),
+            "cut at {cut}"
+        );
+    }
+}
+
+#[test]
+fn exchanges_may_be_interleaved_unfinished_and_unknown_in_part() {
+    let text = concat!(
+        r#"{"format":"trace-diff/capture","version":1}"#,
+        r#"{"exchange":7,"type":"request","method":"POST","target":"/1","new":1}"#,
+        r#"{"exchange":3,"type":"request","method":"POST","target":"/2"}"#,
+        r#"{"exchange":3,"type":"head","status":200,"content":"events"}"#,
+        r#"{"exchange":7,"type":"event","name":"a","data":{"json":[1.0]}}"#,
+        r#"{"exchange":7,"type":"mood","is":"good"}"#,
+        r#"{"exchange":7,"type":"end","how":"complete"}"#,
+        r#"{"exchange":99,"type":"end","how":"complete"}"#,
+    );
+    let capture = read(text).unwrap();
+    let targets: Vec<_> = capture
+        .exchanges
+        .iter()
+        .map(|e| e.request.target.as_str())
+        .collect();
+    assert_eq!(targets, ["/1", "/2"]);
+    let first = &capture.exchanges[0];
+    assert_eq!(first.response.end, Recorded::Yes(End::Complete));
+    assert_eq!(
+        first.extra.as_ref().unwrap().text(),
+        r#"{"request":{"new":1},"mood":{"exchange":7,"type":"mood","is":"good"}}"#
+    );
+    assert!(
+        matches!(&capture.exchanges[1].response.content, Content::Events(s) if s.events.is_empty())
+    );
+    let problems: Vec<_> = capture.problems.iter().map(|p| p.kind.as_str()).collect();
+    assert_eq!(
+        problems,
+        ["unknown-record", "orphan-record", "incomplete-exchange"]
+    );
+}
+
+#[test]
+fn secrets_are_written_as_the_same_stand_in_everywhere() {
+    let exchange = |key: &str| {
+        format!(
+            r#"{{"format":"raw-exchange/1","method":"POST","path":"/a","request":{{"headers":[["Authorization","Bearer {key}"]],"body_kind":"json-compact","body":{{"echo":"{key}"}}}},"response":{{"status":200,"headers":[["set-cookie","s=abc; Secure"]],"body":"{key}"}}}}"#
+        )
+    };
+    let capture = read(format!(
+        "{}\n{}",
+        exchange("secret-one"),
+        exchange("secret-two")
+    ))
+    .unwrap();
+    let text = String::from_utf8(written(&capture, Some(Redactor::new()))).unwrap();
+    for secret in ["secret-one", "secret-two", "abc"] {
+        assert!(!text.contains(secret), "{text}");
+    }
+    let again = read(text).unwrap();
+    let key = |i: usize| {
+        let request = &again.exchanges[i].request;
+        let header = request
+            .headers
+            .as_option()
+            .unwrap()
+            .list
+            .get("authorization")
+            .unwrap()
+            .to_owned();
+        (header, request.body.json().unwrap().text().to_owned())
+    };
+    assert_eq!(
+        key(0),
+        (
+            "Bearer <secret 1>".into(),
+            r#"{"echo":"<secret 1>"}"#.into()
+        )
+    );
+    assert_eq!(
+        key(1),
+        (
+            "Bearer <secret 3>".into(),
+            r#"{"echo":"<secret 3>"}"#.into()
+        )
+    );
+    assert!(
+        matches!(&again.exchanges[0].response.content, Content::Body(Body::Text(t)) if t == "<secret 1>")
+    );
 }

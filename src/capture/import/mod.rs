@@ -17,6 +17,7 @@ mod tnetstring;
 mod trace_bundle;
 
 pub use har::{detect_har, read_har};
+pub(super) use leftovers::Leftovers;
 pub use member::Member;
 pub use mitmproxy::{detect_mitmproxy, read_mitmproxy};
 pub use pycodex::read_pycodex;

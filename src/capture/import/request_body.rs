@@ -8,7 +8,10 @@ use super::super::{
     Body, Capture, CaptureKind, Content, Exchange, JsonBody, Recorded, Request, Response,
 };
 
-/// Reads a bare JSON request body (or several, one behind the other) as requests to `/responses`.
+/// Where such a request goes, as nothing says otherwise: the path below a base URL that ends in `/v1`.
+const TARGET: &str = "/v1/responses";
+
+/// Reads a bare JSON request body (or several, one behind the other) as requests to `/v1/responses`.
 ///
 /// Everything but the body is not recorded. Of a body that is cut off, the members and items before the cut are used.
 pub fn read_request_body(path: &str, bytes: Vec<u8>) -> Capture {
@@ -57,7 +60,7 @@ fn exchange(value: Value) -> Exchange {
         started_ms: Recorded::NotRecorded,
         request: Request {
             method: "POST".to_owned(),
-            target: "/responses".to_owned(),
+            target: TARGET.to_owned(),
             http_version: Recorded::NotRecorded,
             headers: Recorded::NotRecorded,
             body: Body::Json(JsonBody {
