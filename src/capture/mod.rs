@@ -2,6 +2,7 @@
 
 mod directory;
 mod exchange;
+mod flatten;
 pub mod import;
 mod open;
 mod problem;
@@ -16,6 +17,7 @@ pub use exchange::{
     Body, Capture, CaptureKind, Content, Direction, End, Event, EventStream, Exchange, Frame,
     FrameKind, Headers, JsonBody, Recorded, Request, Response,
 };
+pub use flatten::{FlatExchange, Transport, WEBSOCKET_METHOD, flatten, is_terminal};
 pub use open::{OpenError, read_capture, read_capture_bytes, read_capture_from};
 pub use problem::CaptureProblem;
 pub use reader::read_capture_records;

@@ -388,16 +388,14 @@ fn plain_length(bytes: &[u8]) -> usize {
     const WORD: usize = 8;
     let mut at = 0;
     // Words first: most strings are short. Behind them wide steps, which the compiler turns into vector instructions.
-    while let Some(word) = bytes.get(at..at + WORD) {
-        let mut raw = [0; WORD];
-        raw.copy_from_slice(word);
-        let special = special_bits(u64::from_le_bytes(raw));
+    while let Some(word) = bytes[at..].first_chunk::<WORD>() {
+        let special = special_bits(u64::from_le_bytes(*word));
         if special != 0 {
             return at + special.trailing_zeros() as usize / 8;
         }
         at += WORD;
         if at % WIDE == 0 {
-            while let Some(wide) = bytes.get(at..at + WIDE)
+            while let Some(wide) = bytes[at..].first_chunk::<WIDE>()
                 && !has_special(wide)
             {
                 at += WIDE;
@@ -415,12 +413,12 @@ fn is_special(byte: u8) -> bool {
     byte == b'"' || byte == b'\\' || byte < 0x20
 }
 
-/// No early exit: the loop then runs many bytes at a time.
+/// No early exit and no branch: only then the compiler looks at many bytes at a time.
 #[inline]
-fn has_special(bytes: &[u8]) -> bool {
-    bytes
-        .iter()
-        .fold(false, |found, &byte| found | is_special(byte))
+fn has_special<const N: usize>(bytes: &[u8; N]) -> bool {
+    bytes.iter().fold(0, |found, &byte| {
+        found | u8::from(byte == b'"') | u8::from(byte == b'\\') | u8::from(byte < 0x20)
+    }) != 0
 }
 
 /// Sets the high bit of the lowest special byte; bits above it may be set wrongly (by the borrow of the subtraction).

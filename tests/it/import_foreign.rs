@@ -1,7 +1,5 @@
 //! HAR, mitmproxy and rollout-trace bundles: what they tell, what they don't, and what is left when they are damaged.
 
-#![allow(clippy::unwrap_used, clippy::print_stdout)]
-
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -1,5 +1,23 @@
 //! Integration tests: one module per area.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "clippy.toml allows these in tests, but clippy sees only `#[test]` functions, not their helpers"
+)]
+
 mod capture;
+mod corpus;
+mod explain;
+mod fixtures;
 mod import_foreign;
 mod json;
+mod mutations;
+mod report;
+mod rules;
+mod rust_text;
+mod samples;
+mod schema;
+mod tidy;
+mod tools;

@@ -4,10 +4,11 @@ mod args;
 mod commands;
 mod exit;
 mod input;
+mod output;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 
 use crate::args::{Cli, Command};
 
@@ -15,6 +16,10 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let outcome = match cli.command {
         Some(Command::Records(args)) => commands::records::run(&args),
+        Some(Command::Explain(args)) => commands::explain::run(&args),
+        Some(Command::Schema(args)) => commands::schema::run(&args),
+        Some(Command::Completions(args)) => commands::completions::run(&args, Cli::command()),
+        Some(Command::Man(args)) => commands::man::run(&args, Cli::command()),
         None => commands::compare::run(&cli.compare),
     };
     exit::code(outcome)

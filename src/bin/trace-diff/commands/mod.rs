@@ -1,4 +1,8 @@
 //! One file per command.
 
 pub(crate) mod compare;
+pub(crate) mod completions;
+pub(crate) mod explain;
+pub(crate) mod man;
 pub(crate) mod records;
+pub(crate) mod schema;

@@ -1,0 +1,162 @@
+#!/usr/bin/env python3
+"""Runs the built program as a user would: over the fixtures, over bad input, and over a corpus of real runs if there is one.
+
+usage: e2e.py TRACE_DIFF CORPUS
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+PROGRAM, CORPUS = Path(sys.argv[1]).absolute(), Path(sys.argv[2])
+README = Path("README.md")
+failures, checked = [], 0
+
+
+def run(*arguments):
+    """Runs the program in a clean environment; a hang is a failure like any other."""
+    argv = [PROGRAM, *arguments]
+    environment = {"PATH": os.environ["PATH"], "HOME": "/nonexistent"}
+    return subprocess.run(argv, capture_output=True, text=True, errors="replace", timeout=60, env=environment)
+
+
+def check(what, holds, details=""):
+    global checked
+    checked += 1
+    if not holds:
+        failures.append(what)
+        print(f"FAILED: {what}\n{str(details).strip()[:1500]}\n")
+
+
+def comparison(baseline, candidate):
+    """The exit code and JSON report of a comparison, or the exit code and None."""
+    done = run(baseline, candidate, "--format", "json")
+    try:
+        return done.returncode, json.loads(done.stdout)
+    except ValueError:
+        return done.returncode, None
+
+
+def outline(report):
+    if report is None:
+        return "no report on standard output"
+    return "\n".join(f"{f['level']} {f['rule']} {f['pointer']}: {f['message']}" for f in report["findings"])
+
+
+def readme_commands():
+    """The comparisons that the README shows give a difference worth reading."""
+    commands = re.findall(r"^cargo run --release -- (.+)$", README.read_text(), re.MULTILINE)
+    check("the README shows a command", commands)
+    for command in commands:
+        done = run(*command.split())
+        told = done.returncode == 1 and len(done.stdout.splitlines()) > 3
+        check(f"README: {command}", told, f"exit {done.returncode}\n{done.stdout}{done.stderr}")
+
+
+def bad_inputs():
+    """Each is told apart from a finding: exit code 2 and a message that names the input."""
+    good = next(Path("fixtures/captures").glob("*.jsonl"))
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "empty.jsonl").touch()
+        (folder / "garbage.bin").write_bytes(bytes(range(256)) * 40)
+        (folder / "text.txt").write_text("no capture\n")
+        (folder / "newer.jsonl").write_text('{"format":"trace-diff/capture","version":99}\n')
+        (folder / "other").mkdir()
+        (folder / "other" / "notes.txt").write_text("no capture\n")
+        for bad in ("missing.jsonl", "empty.jsonl", "garbage.bin", "text.txt", "newer.jsonl", "other"):
+            done = run(folder / bad, good)
+            clear = done.returncode == 2 and bad in done.stderr and done.stderr.startswith("error: ")
+            check(f"bad input {bad}", clear, f"exit {done.returncode}\n{done.stdout}{done.stderr}")
+        cut = folder / "cut.jsonl"
+        cut.write_bytes(good.read_bytes()[:-300])
+        done = run(good, cut)
+        used = done.returncode == 1 and "cut.jsonl" in done.stdout + done.stderr
+        check("capture cut inside its last record", used, f"exit {done.returncode}\n{done.stdout}{done.stderr}")
+
+
+def visible(spans, data):
+    """The positions in the spans that hold no JSON white space."""
+    return {at for start, end in spans for at in range(start, end) if data[at] not in b" \t\r\n"}
+
+
+def damaged_files():
+    for truth in sorted((CORPUS / "damaged").glob("*.expected.json")):
+        expected = json.loads(truth.read_text())
+        file = truth.with_name(expected["file"])
+        done = run("records", file)
+        lines = [json.loads(line) for line in done.stdout.splitlines()]
+        finished = done.returncode in (0, 1) and lines and "summary" in lines[-1]
+        check(f"{file.name}: reads to the end", finished, f"exit {done.returncode}\n{done.stderr}")
+        if expected.get("ambiguous") or not finished:
+            continue
+        records = [(line["start"], line["end"]) for line in lines if "index" in line]
+        truth_records = [(record["start"], record["end"]) for record in expected["records"]]
+        check(f"{file.name}: records", records == truth_records, f"{records}\n{truth_records}")
+        data = file.read_bytes()
+        problems = visible([(line["start"], line["end"]) for line in lines if "problem" in line], data)
+        damage = visible([(span["start"], span["end"]) for span in expected["damaged_spans"]], data)
+        check(f"{file.name}: damaged bytes", problems == damage, sorted(problems ^ damage)[:20])
+        check(f"{file.name}: exit code", done.returncode == int(bool(damage)), done.returncode)
+
+
+def captures_against_themselves():
+    for capture in sorted(CORPUS.glob("*/*/capture.jsonl")):
+        code, report = comparison(capture, capture)
+        check(f"{capture} against itself", code == 0, outline(report))
+
+
+def repeated_runs():
+    """The same run done twice has no difference."""
+    for second in sorted(CORPUS.glob("*/*-run2/capture.jsonl")):
+        first = second.parent.with_name(second.parent.name.removesuffix("-run2")) / "capture.jsonl"
+        for pair in ((first, second), (second, first)):
+            code, report = comparison(*pair)
+            check(f"{pair[0].parent.relative_to(CORPUS)} repeated", code == 0, outline(report))
+
+
+def two_recorders():
+    """One run recorded by two programs differs in nothing but header fields that a recorder in between changes itself."""
+    recorded = [path.parent for path in CORPUS.glob("har/*/session.har")]
+    pairs = [(folder / "upstream/capture.jsonl", folder / "session.har") for folder in recorded]
+    pairs += [(folder / "upstream/capture.jsonl", folder / "session.mitm") for folder in recorded]
+    for name in ("pycodex-captures/proxy-mode/*/*/captured", "responses-api-proxy/*/*/dump"):
+        pairs += [(folder.parent / "upstream/capture.jsonl", folder) for folder in CORPUS.glob(name)]
+    for upstream, other in sorted(pairs):
+        code, report = comparison(upstream, other)
+        check(f"{other.relative_to(CORPUS)} beside its upstream: report", report is not None, f"exit {code}")
+        content = [
+            finding
+            for finding in (report or {"findings": []})["findings"]
+            if finding["level"] != "note" and not re.match("/(request|response)/headers", finding["pointer"])
+        ]
+        check(f"{other.relative_to(CORPUS)} beside its upstream", not content, outline({"findings": content}))
+
+
+def other_versions():
+    """Two versions of an agent, and two agents, differ in the same scenario."""
+    for baseline, candidate in (("codex-0.137.0", "codex-0.169.0"), ("codex-0.169.0", "pycodex-0.5.1")):
+        for first in sorted((CORPUS / baseline).glob("*/capture.jsonl")):
+            second = CORPUS / candidate / first.parent.name / "capture.jsonl"
+            if second.exists():
+                code, report = comparison(first, second)
+                check(f"{baseline} and {candidate}, {first.parent.name}", code == 1 and report, outline(report))
+
+
+def main():
+    readme_commands()
+    bad_inputs()
+    if CORPUS.is_dir():
+        for part in (damaged_files, captures_against_themselves, repeated_runs, two_recorders, other_versions):
+            part()
+    else:
+        print("skipped: end to end over real runs: corpus not present")
+    print(f"end to end: {checked - len(failures)} of {checked} checks passed")
+    sys.exit(bool(failures))
+
+
+main()

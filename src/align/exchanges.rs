@@ -1,0 +1,379 @@
+//! Which exchange of one capture goes with which of the other: by what they are, never by number.
+
+use std::collections::BTreeMap;
+
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::responses::{RequestFacts, RequestKind};
+
+use super::items::best_pairs;
+use super::sequence::common_subsequence;
+
+/// What alignment looks at in an exchange.
+#[derive(Debug, Clone)]
+pub struct ExchangeFeatures {
+    /// What the request is for and whose it is.
+    pub facts: RequestFacts,
+    /// `POST`, `GET`, `WS`.
+    pub method: String,
+    /// Fingerprint of the last item of `input`: what the request answers to.
+    pub tail: u64,
+    /// Hash of the type of that item.
+    pub tail_kind: u64,
+    /// Number of items with role `user`.
+    pub user_messages: usize,
+    /// Hash of status, terminal event and end of the response.
+    pub outcome: u64,
+    /// Whether the response was complete and good.
+    pub is_success: bool,
+}
+
+/// One row of an alignment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ExchangeMatch {
+    /// Index in the baseline's flat list.
+    pub baseline: Option<usize>,
+    /// Index in the candidate's flat list.
+    pub candidate: Option<usize>,
+}
+
+/// Aligns two captures. Every exchange stands in one row; rows are ordered by the baseline, those that only the
+/// candidate has come behind the row of the exchange before them.
+pub fn align_exchanges(a: &[ExchangeFeatures], b: &[ExchangeFeatures]) -> Vec<ExchangeMatch> {
+    let threads = match_threads(a, b);
+    let lanes_a = lanes(a, |thread| thread.to_owned());
+    let lanes_b = lanes(b, |thread| {
+        threads
+            .get(thread)
+            .cloned()
+            .unwrap_or_else(|| format!("?{thread}"))
+    });
+    let mut partner_of_a = vec![None; a.len()];
+    let mut is_taken = vec![false; b.len()];
+    let mut pair = |i: usize, j: usize| {
+        partner_of_a[i] = Some(j);
+        is_taken[j] = true;
+    };
+    for (lane, in_a) in &lanes_a {
+        let Some(in_b) = lanes_b.get(lane) else {
+            continue;
+        };
+        for (x, y) in align_lane(a, in_a, b, in_b) {
+            pair(x, y);
+        }
+    }
+    pair_left_over(a, b, &mut partner_of_a, &mut is_taken);
+    rows(&partner_of_a, &is_taken)
+}
+
+/// A lane holds the exchanges among which order means something.
+type Lane = (String, String);
+
+fn lanes(list: &[ExchangeFeatures], name: impl Fn(&str) -> String) -> BTreeMap<Lane, Vec<usize>> {
+    let mut lanes: BTreeMap<Lane, Vec<usize>> = BTreeMap::new();
+    for (i, features) in list.iter().enumerate() {
+        lanes.entry(lane(features, &name)).or_default().push(i);
+    }
+    lanes
+}
+
+/// Requests to the model go by thread; background calls by method and endpoint, as they come in any order
+/// (observed with account login, codex 0.125.0–0.169.0).
+fn lane(features: &ExchangeFeatures, name: &impl Fn(&str) -> String) -> Lane {
+    let facts = &features.facts;
+    let thread = || facts.thread.as_deref().map_or_else(String::new, name);
+    match facts.kind {
+        RequestKind::Turn | RequestKind::Compaction | RequestKind::Prewarm => {
+            (String::new(), thread())
+        }
+        _ if facts.endpoint == "/responses" => (features.method.clone(), thread()),
+        _ => (
+            format!("{} {}", features.method, facts.endpoint),
+            String::new(),
+        ),
+    }
+}
+
+struct Thread<'f> {
+    id: &'f str,
+    subagent: Option<&'f str>,
+    first_tail: u64,
+}
+
+fn threads(list: &[ExchangeFeatures]) -> Vec<Thread<'_>> {
+    let mut threads: Vec<Thread<'_>> = Vec::new();
+    let mut known = std::collections::HashSet::new();
+    for features in list {
+        let is_model_request = matches!(
+            features.facts.kind,
+            RequestKind::Turn | RequestKind::Compaction
+        );
+        if let Some(id) = features
+            .facts
+            .thread
+            .as_deref()
+            .filter(|id| is_model_request && known.insert(*id))
+        {
+            let subagent = features.facts.subagent.as_deref();
+            threads.push(Thread {
+                id,
+                subagent,
+                first_tail: features.tail,
+            });
+        }
+    }
+    threads
+}
+
+/// Names each of the candidate's threads by the baseline's thread that it corresponds to: same sub-agent kind and
+/// first message, then same kind, then order of appearance.
+fn match_threads(a: &[ExchangeFeatures], b: &[ExchangeFeatures]) -> BTreeMap<String, String> {
+    let (a, b) = (threads(a), threads(b));
+    let mut names = BTreeMap::new();
+    let mut is_taken = vec![false; b.len()];
+    let mut is_matched = vec![false; a.len()];
+    let passes: [fn(&Thread<'_>, &Thread<'_>) -> bool; 3] = [
+        |x, y| x.subagent == y.subagent && x.first_tail == y.first_tail,
+        |x, y| x.subagent == y.subagent,
+        |_, _| true,
+    ];
+    for fits in passes {
+        for (i, thread) in a.iter().enumerate() {
+            if is_matched[i] {
+                continue;
+            }
+            let Some(j) = (0..b.len()).find(|&j| !is_taken[j] && fits(thread, &b[j])) else {
+                continue;
+            };
+            is_matched[i] = true;
+            is_taken[j] = true;
+            names.insert(b[j].id.to_owned(), thread.id.to_owned());
+        }
+    }
+    names
+}
+
+fn align_lane(
+    a: &[ExchangeFeatures],
+    in_a: &[usize],
+    b: &[ExchangeFeatures],
+    in_b: &[usize],
+) -> Vec<(usize, usize)> {
+    let keys = |list: &[ExchangeFeatures], lane: &[usize]| -> Vec<u64> {
+        lane.iter().map(|&i| exact_key(&list[i])).collect()
+    };
+    let mut pairs = Vec::new();
+    let (mut i, mut j) = (0, 0);
+    let mut anchors = common_subsequence(&keys(a, in_a), &keys(b, in_b));
+    anchors.push((in_a.len(), in_b.len()));
+    for (x, y) in anchors {
+        let gap = align_gap(a, &in_a[i..x], b, &in_b[j..y]);
+        pairs.extend(gap);
+        if x < in_a.len() {
+            pairs.push((in_a[x], in_b[y]));
+        }
+        (i, j) = (x + 1, y + 1);
+    }
+    pairs
+}
+
+fn exact_key(features: &ExchangeFeatures) -> u64 {
+    let parts = [features.facts.kind as u64, features.tail, features.outcome];
+    xxh3_64(&parts.map(u64::to_le_bytes).concat())
+}
+
+/// Gaps up to this product of lengths are matched by likeness; larger ones in order.
+const GAP_CELLS: usize = 1 << 18;
+
+fn align_gap(
+    a: &[ExchangeFeatures],
+    in_a: &[usize],
+    b: &[ExchangeFeatures],
+    in_b: &[usize],
+) -> Vec<(usize, usize)> {
+    let likeness = |i: usize, j: usize| likeness(&a[in_a[i]], &b[in_b[j]]);
+    let pairs = if in_a.len() * in_b.len() <= GAP_CELLS {
+        best_pairs(in_a.len(), in_b.len(), likeness)
+    } else {
+        (0..in_a.len().min(in_b.len()))
+            .filter(|&i| likeness(i, i) > 0.0)
+            .map(|i| (i, i))
+            .collect()
+    };
+    pairs.into_iter().map(|(i, j)| (in_a[i], in_b[j])).collect()
+}
+
+/// How much two exchanges look like the same step, 0 to 1; requests of different kinds never do.
+fn likeness(a: &ExchangeFeatures, b: &ExchangeFeatures) -> f64 {
+    if a.facts.kind != b.facts.kind {
+        return 0.0;
+    }
+    let mut sum = 0.45;
+    if a.tail_kind == b.tail_kind {
+        sum += 0.15;
+    }
+    if a.tail == b.tail {
+        sum += 0.25;
+    }
+    if a.outcome == b.outcome {
+        sum += 0.1;
+    }
+    if a.user_messages == b.user_messages {
+        sum += 0.05;
+    }
+    sum
+}
+
+/// An exchange whose thread has no partner may still answer to the same item: then only its thread is in question.
+fn pair_left_over(
+    a: &[ExchangeFeatures],
+    b: &[ExchangeFeatures],
+    partner_of_a: &mut [Option<usize>],
+    is_taken: &mut [bool],
+) {
+    for (i, features) in a.iter().enumerate() {
+        if partner_of_a[i].is_some() || features.facts.kind == RequestKind::Other {
+            continue;
+        }
+        let same = |j: &usize| {
+            let other = &b[*j];
+            !is_taken[*j] && other.facts.kind == features.facts.kind && other.tail == features.tail
+        };
+        if let Some(j) = (0..b.len()).find(same) {
+            partner_of_a[i] = Some(j);
+            is_taken[j] = true;
+        }
+    }
+}
+
+fn rows(partner_of_a: &[Option<usize>], is_taken: &[bool]) -> Vec<ExchangeMatch> {
+    let mut position = vec![usize::MAX; is_taken.len()];
+    for (i, partner) in partner_of_a.iter().enumerate() {
+        if let Some(j) = partner {
+            position[*j] = i;
+        }
+    }
+    // Those that only the candidate has are listed behind the partner of the exchange before them.
+    let mut behind: BTreeMap<Option<usize>, Vec<usize>> = BTreeMap::new();
+    let mut last = None;
+    for (j, taken) in is_taken.iter().enumerate() {
+        if *taken {
+            last = Some(position[j]);
+        } else {
+            behind.entry(last).or_default().push(j);
+        }
+    }
+    let added = |after: Option<usize>| {
+        let list = behind.get(&after).map_or(&[][..], Vec::as_slice);
+        list.iter()
+            .map(|&j| ExchangeMatch {
+                baseline: None,
+                candidate: Some(j),
+            })
+            .collect::<Vec<_>>()
+    };
+    let mut rows = added(None);
+    for (i, partner) in partner_of_a.iter().enumerate() {
+        rows.push(ExchangeMatch {
+            baseline: Some(i),
+            candidate: *partner,
+        });
+        rows.extend(added(Some(i)));
+    }
+    rows
+}
+
+/// Which exchanges are another attempt at what the one before them in their thread failed to get: the same kind of
+/// request without a new message of the user.
+pub fn retries(list: &[ExchangeFeatures]) -> Vec<bool> {
+    let mut before: BTreeMap<(Option<&str>, RequestKind), &ExchangeFeatures> = BTreeMap::new();
+    let mut is_retry = Vec::with_capacity(list.len());
+    for features in list {
+        let is_model_request = matches!(
+            features.facts.kind,
+            RequestKind::Turn | RequestKind::Compaction
+        );
+        let key = (features.facts.thread.as_deref(), features.facts.kind);
+        let previous = if is_model_request {
+            before.insert(key, features)
+        } else {
+            None
+        };
+        is_retry.push(
+            previous.is_some_and(|p| !p.is_success && p.user_messages == features.user_messages),
+        );
+    }
+    is_retry
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `T1` = turn answering to item 1, `T1!` = the same without success, `C9` = compaction, `O/x` = other endpoint;
+    /// after `@` the thread.
+    fn features(text: &str) -> Vec<ExchangeFeatures> {
+        text.split_whitespace()
+            .map(|word| {
+                let (what, thread) = word.split_once('@').unwrap_or((word, "main"));
+                let is_success = !what.ends_with('!');
+                let what = what.trim_end_matches('!');
+                let kind = match &what[..1] {
+                    "T" => RequestKind::Turn,
+                    "C" => RequestKind::Compaction,
+                    _ => RequestKind::Other,
+                };
+                let endpoint = if kind == RequestKind::Other {
+                    &what[1..]
+                } else {
+                    "/responses"
+                };
+                ExchangeFeatures {
+                    facts: RequestFacts {
+                        endpoint: endpoint.to_owned(),
+                        kind,
+                        thread: Some(thread.to_owned()),
+                        subagent: thread.starts_with("sub").then(|| "collab_spawn".to_owned()),
+                    },
+                    method: "POST".to_owned(),
+                    tail: xxh3_64(&what.as_bytes()[1..]),
+                    tail_kind: 1,
+                    user_messages: 1,
+                    outcome: u64::from(is_success),
+                    is_success,
+                }
+            })
+            .collect()
+    }
+
+    fn check(a: &str, b: &str, expect: &str) {
+        let rows = align_exchanges(&features(a), &features(b));
+        let show = |i: Option<usize>| i.map_or_else(|| "-".to_owned(), |i| i.to_string());
+        let text: Vec<String> = rows
+            .iter()
+            .map(|r| format!("{}{}", show(r.baseline), show(r.candidate)))
+            .collect();
+        assert_eq!(text.join(" "), expect, "{a} / {b}");
+    }
+
+    #[test]
+    fn extra_exchanges_do_not_shift_the_rest() {
+        check("T1 T2 T3", "T1 T2 T3", "00 11 22");
+        check("T1! T1 T2", "T1! T1! T1 T2", "00 -1 12 23");
+        check("T1 T2 T3", "T1 C9 T2 T3", "00 -1 12 23");
+        check("T1 T2 T3", "T1 T3", "00 1- 21");
+        check("T1 T2 T3", "T1 T8 T3", "00 11 22");
+    }
+
+    #[test]
+    fn threads_and_background_calls_race() {
+        check("T1 T2 T7@sub T3", "T1@m T7@subm T2@m T3@m", "00 12 21 33");
+        check("O/a O/b T1", "O/b T1 O/a", "02 10 21");
+        check("T1 T2 T3", "T1 T2@other T3", "00 11 22");
+    }
+
+    #[test]
+    fn a_retry_follows_a_failure() {
+        assert_eq!(retries(&features("T1! T1 T2")), [false, true, false]);
+    }
+}

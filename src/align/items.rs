@@ -1,0 +1,398 @@
+//! Which item of one `input` goes with which of the other.
+
+use std::cell::OnceCell;
+use std::collections::HashMap;
+
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::json::{Kind, Node, Value};
+use crate::normalize::{Scanner, fingerprint, text_fingerprint, text_place};
+use crate::responses::{call_id, is_from_other_thread, item_type};
+
+use super::sequence::common_subsequence;
+
+/// Members that say nothing about what an item is: made by the client, or added and dropped between versions.
+const INCIDENTAL: &[&str] = &[
+    "id",
+    "call_id",
+    "status",
+    "phase",
+    "metadata",
+    "internal_chat_message_metadata_passthrough",
+];
+
+/// What an item is, as hashes: computed once per distinct item.
+#[derive(Debug, Clone)]
+pub struct ItemPrint {
+    /// Type, role, name and content; identifiers count by class only.
+    pub content: u64,
+    /// Hash of the type alone.
+    pub kind: u64,
+    /// The `call_id`, if it has one.
+    pub call: Option<String>,
+    /// Whether it came from another thread and may arrive earlier or later.
+    pub is_from_other_thread: bool,
+    /// The item.
+    pub item: Value,
+    /// Hashes of the lines of its texts (of the words where there are few lines), sorted; made when first needed.
+    words: OnceCell<Vec<u64>>,
+}
+
+impl ItemPrint {
+    /// Takes the prints of an item.
+    pub fn new(item: &Value, scanner: &Scanner) -> Self {
+        let node = item.node();
+        Self {
+            content: fingerprint(node, "", scanner, INCIDENTAL),
+            kind: xxh3_64(item_type(node).as_bytes()),
+            call: call_id(node).map(|id| id.into_owned()),
+            is_from_other_thread: is_from_other_thread(node),
+            item: item.clone(),
+            words: OnceCell::new(),
+        }
+    }
+
+    fn words(&self, scanner: &Scanner) -> &[u64] {
+        self.words.get_or_init(|| {
+            let mut words = Vec::new();
+            collect_words(self.item.node(), "", scanner, &mut words);
+            words.sort_unstable();
+            words
+        })
+    }
+}
+
+/// How much two sorted lists of hashes share (Dice coefficient), 0 to 1.
+pub fn word_similarity(a: &[u64], b: &[u64]) -> f64 {
+    if a.is_empty() && b.is_empty() {
+        return 1.0;
+    }
+    let (mut i, mut j, mut both) = (0, 0, 0usize);
+    while i < a.len() && j < b.len() {
+        match a[i].cmp(&b[j]) {
+            std::cmp::Ordering::Less => i += 1,
+            std::cmp::Ordering::Greater => j += 1,
+            std::cmp::Ordering::Equal => {
+                both += 1;
+                (i, j) = (i + 1, j + 1);
+            }
+        }
+    }
+    2.0 * both as f64 / (a.len() + b.len()) as f64
+}
+
+/// Sorted hashes of the lines of a text, or of its words where it has few lines.
+pub fn text_words(text: &str, scanner: &Scanner) -> Vec<u64> {
+    let mut words = Vec::new();
+    push_words(text, "", scanner, &mut words);
+    words.sort_unstable();
+    words
+}
+
+fn push_words(text: &str, key: &str, scanner: &Scanner, words: &mut Vec<u64>) {
+    let place = text_place(key);
+    if memchr::memchr_iter(b'\n', text.as_bytes()).nth(6).is_some() {
+        let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+        words.extend(lines.map(|line| text_fingerprint(line, scanner, place)));
+    } else {
+        words.extend(
+            text.split_whitespace()
+                .take(2000)
+                .map(|word| text_fingerprint(word, scanner, place)),
+        );
+    }
+}
+
+fn collect_words(node: Node<'_>, key: &str, scanner: &Scanner, words: &mut Vec<u64>) {
+    match node.kind() {
+        Kind::String if !INCIDENTAL.contains(&key) => {
+            push_words(&node.string().unwrap_or_default(), key, scanner, words);
+        }
+        Kind::Array => node
+            .items()
+            .for_each(|item| collect_words(item, key, scanner, words)),
+        Kind::Object => {
+            for (name, value) in node.members() {
+                collect_words(value, &name.string().unwrap_or_default(), scanner, words);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// What became of an item.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ItemMatch {
+    /// The two stand in the same place and are to be compared.
+    Pair(usize, usize),
+    /// The two are the same item in another place.
+    Moved(usize, usize),
+    /// Only the baseline has it.
+    Missing(usize),
+    /// Only the candidate has it.
+    Added(usize),
+}
+
+/// Items less alike than this are two items, not one that changed.
+const LEAST_SIMILARITY: f64 = 0.4;
+
+/// Gaps up to this product of lengths are matched by similarity; larger ones in order.
+const SIMILARITY_CELLS: usize = 1 << 14;
+
+/// The items of one side with the scanner of its capture.
+#[derive(Clone, Copy)]
+pub struct ItemSide<'p> {
+    /// Prints of the items, in order.
+    pub prints: &'p [&'p ItemPrint],
+    /// Finds dynamic parts in the texts of this capture.
+    pub scanner: &'p Scanner,
+}
+
+/// Aligns two lists of items: equal ones by their content and call, changed ones by similarity between them.
+///
+/// `renamed` tells what a baseline's `call_id` is called in the candidate as far as that is known.
+pub fn align_items(
+    a_side: ItemSide<'_>,
+    b_side: ItemSide<'_>,
+    renamed: impl Fn(&str) -> Option<String>,
+) -> Vec<ItemMatch> {
+    let (a, b) = (a_side.prints, b_side.prints);
+    let key = |print: &ItemPrint, call: Option<&str>| {
+        call.map_or(print.content, |call| {
+            print.content ^ xxh3_64(call.as_bytes()).rotate_left(17)
+        })
+    };
+    let a_calls: Vec<Option<String>> = a
+        .iter()
+        .map(|p| {
+            p.call
+                .as_deref()
+                .map(|c| renamed(c).unwrap_or_else(|| c.to_owned()))
+        })
+        .collect();
+    let a_keys: Vec<u64> = a
+        .iter()
+        .zip(&a_calls)
+        .map(|(p, c)| key(p, c.as_deref()))
+        .collect();
+    let b_keys: Vec<u64> = b.iter().map(|p| key(p, p.call.as_deref())).collect();
+
+    let mut aligner = Aligner {
+        a: a_side,
+        b: b_side,
+        a_calls: &a_calls,
+        matches: Vec::with_capacity(a.len().max(b.len())),
+    };
+    let (mut i, mut j) = (0, 0);
+    for (x, y) in common_subsequence(&a_keys, &b_keys) {
+        aligner.gap(i..x, j..y);
+        aligner.matches.push(ItemMatch::Pair(x, y));
+        (i, j) = (x + 1, y + 1);
+    }
+    aligner.gap(i..a.len(), j..b.len());
+    join_moved(&mut aligner.matches, &a_keys, &b_keys);
+    aligner.matches
+}
+
+struct Aligner<'p> {
+    a: ItemSide<'p>,
+    b: ItemSide<'p>,
+    a_calls: &'p [Option<String>],
+    matches: Vec<ItemMatch>,
+}
+
+impl Aligner<'_> {
+    /// Aligns what lies between two equal items: first by content whatever the calls are named, then by similarity.
+    fn gap(&mut self, a: std::ops::Range<usize>, b: std::ops::Range<usize>) {
+        let a_keys: Vec<u64> = self.a.prints[a.clone()].iter().map(|p| p.content).collect();
+        let b_keys: Vec<u64> = self.b.prints[b.clone()].iter().map(|p| p.content).collect();
+        let (mut i, mut j) = (a.start, b.start);
+        for (x, y) in common_subsequence(&a_keys, &b_keys) {
+            let (x, y) = (a.start + x, b.start + y);
+            self.similar(i..x, j..y);
+            self.matches.push(ItemMatch::Pair(x, y));
+            (i, j) = (x + 1, y + 1);
+        }
+        self.similar(i..a.end, j..b.end);
+    }
+
+    /// How alike two items are, 0 to 1.
+    fn similarity(&self, i: usize, j: usize) -> f64 {
+        let (a, b) = (self.a.prints[i], self.b.prints[j]);
+        let same_type = if a.kind == b.kind { 0.3 } else { 0.0 };
+        let same_call = match (&self.a_calls[i], &b.call) {
+            (Some(a_call), Some(b_call)) if a_call == b_call => 0.3,
+            (Some(_), Some(_)) => -0.1,
+            _ => 0.0,
+        };
+        let overlap = word_similarity(a.words(self.a.scanner), b.words(self.b.scanner));
+        same_type + same_call + overlap * (0.7 - f64::max(same_call, 0.0))
+    }
+
+    fn similar(&mut self, a: std::ops::Range<usize>, b: std::ops::Range<usize>) {
+        let mut pairs = if a.len() * b.len() <= SIMILARITY_CELLS {
+            best_pairs(a.len(), b.len(), |i, j| {
+                self.similarity(a.start + i, b.start + j)
+            })
+        } else {
+            let same = |&i: &usize| self.similarity(a.start + i, b.start + i) >= LEAST_SIMILARITY;
+            (0..a.len().min(b.len()))
+                .filter(same)
+                .map(|i| (i, i))
+                .collect()
+        };
+        pairs.push((a.len(), b.len()));
+        let (mut i, mut j) = (0, 0);
+        for (x, y) in pairs {
+            self.matches
+                .extend((i..x).map(|i| ItemMatch::Missing(a.start + i)));
+            self.matches
+                .extend((j..y).map(|j| ItemMatch::Added(b.start + j)));
+            if x < a.len() {
+                self.matches.push(ItemMatch::Pair(a.start + x, b.start + y));
+            }
+            (i, j) = (x + 1, y + 1);
+        }
+    }
+}
+
+/// The pairs, increasing in both lists, with the greatest sum of similarities.
+pub(super) fn best_pairs(
+    n: usize,
+    m: usize,
+    similarity: impl Fn(usize, usize) -> f64,
+) -> Vec<(usize, usize)> {
+    if n == 0 || m == 0 {
+        return Vec::new();
+    }
+    let width = m + 1;
+    let mut best = vec![0.0f64; (n + 1) * width];
+    let mut is_pair = vec![false; (n + 1) * width];
+    for i in (0..n).rev() {
+        for j in (0..m).rev() {
+            let skip = best[(i + 1) * width + j].max(best[i * width + j + 1]);
+            let alike = similarity(i, j);
+            let pair = best[(i + 1) * width + j + 1] + alike;
+            let takes = alike >= LEAST_SIMILARITY && pair >= skip;
+            best[i * width + j] = if takes { pair } else { skip };
+            is_pair[i * width + j] = takes;
+        }
+    }
+    let mut pairs = Vec::new();
+    let (mut i, mut j) = (0, 0);
+    while i < n && j < m {
+        if is_pair[i * width + j] {
+            pairs.push((i, j));
+            (i, j) = (i + 1, j + 1);
+        } else if best[(i + 1) * width + j] >= best[i * width + j + 1] {
+            i += 1;
+        } else {
+            j += 1;
+        }
+    }
+    pairs
+}
+
+/// A missing and an added item with the same key are one item that moved; it is told where the candidate has it.
+fn join_moved(matches: &mut Vec<ItemMatch>, a_keys: &[u64], b_keys: &[u64]) {
+    let mut missing: HashMap<u64, Vec<usize>> = HashMap::new();
+    for found in matches.iter().rev() {
+        if let ItemMatch::Missing(i) = found {
+            missing.entry(a_keys[*i]).or_default().push(*i);
+        }
+    }
+    if missing.is_empty() {
+        return;
+    }
+    let mut moved = Vec::new();
+    for found in matches.iter_mut() {
+        if let ItemMatch::Added(j) = *found
+            && let Some(i) = missing.get_mut(&b_keys[j]).and_then(Vec::pop)
+        {
+            *found = ItemMatch::Moved(i, j);
+            moved.push(i);
+        }
+    }
+    matches.retain(|found| !matches!(found, ItemMatch::Missing(i) if moved.contains(i)));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::json::Value;
+
+    fn check(a: &str, b: &str, expect: &[ItemMatch]) {
+        let scanner = Scanner::default();
+        let prints = |text: &str| -> Vec<ItemPrint> {
+            let list = Value::parse(text).unwrap();
+            list.node()
+                .items()
+                .map(|item| ItemPrint::new(&list.part(item), &scanner))
+                .collect()
+        };
+        let (a, b) = (prints(a), prints(b));
+        let (a, b): (Vec<_>, Vec<_>) = (a.iter().collect(), b.iter().collect());
+        let side = |prints| ItemSide {
+            prints,
+            scanner: &scanner,
+        };
+        assert_eq!(align_items(side(&a), side(&b), |_| None), expect);
+    }
+
+    fn user(text: &str) -> String {
+        format!(
+            r#"{{"type":"message","role":"user","content":[{{"type":"input_text","text":"{text}"}}]}}"#
+        )
+    }
+
+    #[test]
+    fn one_inserted_item_is_one_change() {
+        use ItemMatch::*;
+        let list = |items: &[&str]| {
+            format!(
+                "[{}]",
+                items.iter().map(|t| user(t)).collect::<Vec<_>>().join(",")
+            )
+        };
+        let abc = list(&["first", "second", "third"]);
+        check(
+            &abc,
+            &list(&["first", "new", "second", "third"]),
+            &[Pair(0, 0), Added(1), Pair(1, 2), Pair(2, 3)],
+        );
+        check(
+            &abc,
+            &list(&["first", "third"]),
+            &[Pair(0, 0), Missing(1), Pair(2, 1)],
+        );
+        check(
+            &abc,
+            &list(&["second", "third", "first"]),
+            &[Pair(1, 0), Pair(2, 1), Moved(0, 2)],
+        );
+        check(
+            &abc,
+            &list(&["first", "second!", "third"]),
+            &[Pair(0, 0), Pair(1, 1), Pair(2, 2)],
+        );
+    }
+
+    #[test]
+    fn outputs_go_with_their_call() {
+        use ItemMatch::*;
+        let output = |call: &str| {
+            format!(r#"{{"type":"function_call_output","call_id":"{call}","output":"ok"}}"#)
+        };
+        let both = format!("[{},{}]", output("call_1"), output("call_2"));
+        check(
+            &both,
+            &format!("[{}]", output("call_2")),
+            &[Missing(0), Pair(1, 0)],
+        );
+        check(
+            &both,
+            &format!("[{},{}]", output("x1"), output("x2")),
+            &[Pair(0, 0), Pair(1, 1)],
+        );
+    }
+}

@@ -1,0 +1,9 @@
+//! Which exchange goes with which, and which item with which.
+
+mod exchanges;
+mod items;
+mod sequence;
+
+pub use exchanges::{ExchangeFeatures, ExchangeMatch, align_exchanges, retries};
+pub use items::{ItemMatch, ItemPrint, ItemSide, align_items, text_words, word_similarity};
+pub use sequence::common_subsequence;

@@ -1,0 +1,29 @@
+//! `trace-diff schema`: the published form of our formats.
+
+use clap::ValueEnum;
+
+use crate::exit::Outcome;
+use crate::output;
+
+/// Prints the JSON Schema of a file format
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Which format
+    format: Format,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Format {
+    /// The report that `--format json` writes
+    Report,
+    /// The rules file trace-diff.toml
+    Rules,
+}
+
+pub(crate) fn run(args: &Args) -> Outcome {
+    let schema = match args.format {
+        Format::Report => include_str!("../../../../schemas/report.schema.json"),
+        Format::Rules => include_str!("../../../../schemas/rules.schema.json"),
+    };
+    output::write(schema.as_bytes())
+}

@@ -1,0 +1,311 @@
+//! Compares two captures.
+
+use crate::align::{ExchangeMatch, align_exchanges, retries};
+use crate::capture::{Capture, Recorded};
+use crate::json::{Pointer, PointerPattern};
+use crate::normalize::{IgnoreRule, Scanner};
+use crate::responses::RequestKind;
+
+use super::body::compare_request_bodies;
+use super::change::{AlignedExchange, Comparison, ExchangePair, Level};
+use super::gather::gather;
+use super::headers::{HeaderPair, compare_headers};
+use super::input::{describe, values_of};
+use super::names::{LocalChange, Names};
+use super::recorder::{Place, Recorder};
+use super::response::{became, compare_responses};
+use super::side::{Side, locations, records_ends};
+
+/// What to compare.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Report only what lies below one of these; empty: everything.
+    pub only: Vec<PointerPattern>,
+    /// Leave these places out, or the matching part of their texts.
+    pub ignore: Vec<IgnoreRule>,
+}
+
+/// State of a comparison.
+pub(super) struct Comparer<'c> {
+    pub(super) baseline: Side<'c>,
+    pub(super) candidate: Side<'c>,
+    pub(super) names: Names,
+    pub(super) recorder: Recorder,
+}
+
+/// A row of the alignment in which both sides have an exchange.
+pub(super) struct Row {
+    pub(super) index: usize,
+    pub(super) baseline: usize,
+    pub(super) candidate: usize,
+    /// Level of differences in the request.
+    pub(super) level: Level,
+}
+
+/// Compares two captures. The same captures give the same answer, in the same order.
+pub fn compare(baseline: &Capture, candidate: &Capture, options: &Options) -> Comparison {
+    let (a_scanner, b_scanner) = scanners(baseline, candidate);
+    let compares_ends = records_ends(baseline) && records_ends(candidate);
+    let mut cx = Comparer {
+        baseline: Side::new(baseline, &a_scanner, compares_ends),
+        candidate: Side::new(candidate, &b_scanner, compares_ends),
+        names: Names::new(a_scanner, b_scanner),
+        recorder: Recorder::default(),
+    };
+    let rows = align_exchanges(&cx.baseline.features, &cx.candidate.features);
+    for (index, row) in rows.iter().enumerate() {
+        match (row.baseline, row.candidate) {
+            (Some(baseline), Some(candidate)) => {
+                let level = level_of(&cx.baseline, baseline);
+                cx.compare_row(&Row {
+                    index,
+                    baseline,
+                    candidate,
+                    level,
+                });
+            }
+            (Some(baseline), None) => cx.one_sided(index, baseline, true),
+            (None, Some(candidate)) => cx.one_sided(index, candidate, false),
+            (None, None) => {}
+        }
+    }
+    cx.compare_order(&rows);
+    let mut comparison = Comparison {
+        alignment: cx.alignment(&rows),
+        changes: Vec::new(),
+        ignore_used: Vec::new(),
+    };
+    gather(&cx, options, &mut comparison);
+    comparison
+}
+
+/// Scanners that know the directories in which the two sides differ; those that both name need no renaming.
+fn scanners(baseline: &Capture, candidate: &Capture) -> (Scanner, Scanner) {
+    let (a, b) = (locations(baseline), locations(candidate));
+    let only = |list: &[String], other: &[String]| -> Vec<String> {
+        list.iter()
+            .filter(|location| !other.contains(location))
+            .cloned()
+            .collect()
+    };
+    (Scanner::new(&only(&a, &b)), Scanner::new(&only(&b, &a)))
+}
+
+/// Requests to the model are what an agent is; other calls are worth a warning, telemetry a note.
+fn level_of(side: &Side<'_>, index: usize) -> Level {
+    let facts = &side.features[index].facts;
+    let is_telemetry = ["analytics", "telemetry", "otlp"]
+        .iter()
+        .any(|word| facts.endpoint.contains(word));
+    match facts.kind {
+        RequestKind::Turn | RequestKind::Compaction | RequestKind::Prewarm => Level::Error,
+        _ if facts.endpoint == "/responses" => Level::Error,
+        _ if is_telemetry => Level::Note,
+        _ => Level::Warning,
+    }
+}
+
+impl Comparer<'_> {
+    fn compare_row(&mut self, row: &Row) {
+        self.compare_request_line(row);
+        let a = self.baseline.flat[row.baseline].exchange.clone();
+        let b = self.candidate.flat[row.candidate].exchange.clone();
+        let (a, b) = (&a.request, &b.request);
+        if let (Recorded::Yes(x), Recorded::Yes(y)) = (&a.headers, &b.headers) {
+            let length = |bytes: &Recorded<u64>| bytes.as_option().copied();
+            let pair = HeaderPair {
+                baseline: x,
+                candidate: y,
+                pointer: Pointer::root().key("request").key("headers"),
+                row: row.index,
+                level: row.level,
+                body_bytes: (length(&a.wire_body_bytes), length(&b.wire_body_bytes)),
+            };
+            compare_headers(&mut self.names, &mut self.recorder, &pair);
+        }
+        compare_request_bodies(self, row);
+        compare_responses(self, row);
+    }
+
+    /// Method and path. Prefixes of the provider (`/v1`) are compared too; a version in the query is not.
+    fn compare_request_line(&mut self, row: &Row) {
+        let (a, b) = (
+            &self.baseline.flat[row.baseline].exchange,
+            &self.candidate.flat[row.candidate].exchange,
+        );
+        let (a, b) = (
+            (a.request.method.clone(), a.request.target.clone()),
+            (b.request.method.clone(), b.request.target.clone()),
+        );
+        let place = |key: &str| Place {
+            row: row.index,
+            pointer: Pointer::root().key("request").key(key),
+        };
+        if a.0 != b.0 {
+            self.recorder.change(
+                place("method"),
+                became("method-changed", row.level, a.0, b.0),
+            );
+        }
+        if a.1 != b.1 && without_version(&a.1) != without_version(&b.1) {
+            let endpoints = (
+                &self.baseline.features[row.baseline].facts.endpoint,
+                &self.candidate.features[row.candidate].facts.endpoint,
+            );
+            let rule = if endpoints.0 == endpoints.1 {
+                "path-changed"
+            } else {
+                "endpoint-changed"
+            };
+            self.recorder
+                .change(place("path"), became(rule, row.level, a.1, b.1));
+        }
+    }
+
+    fn one_sided(&mut self, row: usize, index: usize, is_baseline: bool) {
+        let side = if is_baseline {
+            &self.baseline
+        } else {
+            &self.candidate
+        };
+        let scanner = if is_baseline {
+            &self.names.baseline
+        } else {
+            &self.names.candidate
+        };
+        let facts = &side.features[index].facts;
+        let request = &side.flat[index].exchange.request;
+        let last = side.inputs[index].as_ref().and_then(|input| input.last());
+        let what = last.map_or(String::new(), |item| {
+            format!(" after {}", describe(item.item.node(), scanner))
+        });
+        let kind = kind_name(facts.kind, false);
+        let call = format!("{} {} ({kind}{what})", request.method, request.target);
+        let (rule, message) = if is_baseline {
+            (
+                "exchange-missing",
+                format!("{call} is not made by the candidate"),
+            )
+        } else {
+            (
+                "exchange-added",
+                format!("{call} is made by the candidate only"),
+            )
+        };
+        let shown = Some(format!("{} {}", request.method, request.target));
+        let (baseline, candidate) = if is_baseline {
+            (shown, None)
+        } else {
+            (None, shown)
+        };
+        let change = LocalChange {
+            rule,
+            level: level_of(side, index),
+            baseline,
+            candidate,
+            message,
+            values: values_of(&[kind, &facts.endpoint]),
+            ..LocalChange::default()
+        };
+        self.recorder.change(
+            Place {
+                row,
+                pointer: Pointer::root(),
+            },
+            change,
+        );
+    }
+
+    /// Requests of racing threads and background calls may come in another order: a note.
+    fn compare_order(&mut self, rows: &[ExchangeMatch]) {
+        let order: Vec<usize> = rows
+            .iter()
+            .filter(|r| r.baseline.is_some())
+            .filter_map(|r| r.candidate)
+            .collect();
+        if let Some(at) = order.windows(2).position(|pair| pair[0] > pair[1]) {
+            let mut change = became("exchange-order", Level::Note, String::new(), String::new());
+            change.message = "the same exchanges in another order".to_owned();
+            (change.baseline, change.candidate) = (None, None);
+            let row = rows
+                .iter()
+                .position(|r| r.baseline.is_some() && r.candidate == Some(order[at]));
+            self.recorder.change(
+                Place {
+                    row: row.unwrap_or(0),
+                    pointer: Pointer::root(),
+                },
+                change,
+            );
+        }
+    }
+
+    fn alignment(&self, rows: &[ExchangeMatch]) -> Vec<AlignedExchange> {
+        let (a_retries, b_retries) = (
+            retries(&self.baseline.features),
+            retries(&self.candidate.features),
+        );
+        let kind = |row: &ExchangeMatch| match (row.baseline, row.candidate) {
+            (Some(i), _) => kind_name(self.baseline.features[i].facts.kind, a_retries[i]),
+            (None, Some(j)) => kind_name(self.candidate.features[j].facts.kind, b_retries[j]),
+            (None, None) => "other",
+        };
+        let pair = |row: &ExchangeMatch| ExchangePair {
+            baseline: row.baseline,
+            candidate: row.candidate,
+        };
+        rows.iter()
+            .map(|row| AlignedExchange {
+                pair: pair(row),
+                kind: kind(row),
+                changes: 0,
+            })
+            .collect()
+    }
+
+    /// Whether an item from another thread, which only one side sends in this request, may just have come at another
+    /// moment: the side that lacks it sends it later, or it came so late on the other side that this one ended before.
+    pub(super) fn may_arrive_later(
+        &self,
+        exchanges: (usize, usize),
+        content: u64,
+        baseline_has_it: bool,
+    ) -> bool {
+        let (baseline, candidate) = (
+            (&self.baseline, exchanges.0),
+            (&self.candidate, exchanges.1),
+        );
+        let ((having, has_at), (lacking, lacks_at)) = if baseline_has_it {
+            (baseline, candidate)
+        } else {
+            (candidate, baseline)
+        };
+        let arrivals = lacking.arrivals(lacks_at, content);
+        match arrivals.first() {
+            Some(&first) => first > lacks_at,
+            None => having.arrivals(has_at, content).len() == 1,
+        }
+    }
+}
+
+/// A path without the value of `client_version`.
+fn without_version(target: &str) -> String {
+    match target.split_once("client_version=") {
+        Some((before, rest)) => {
+            let after = rest.find('&').map_or("", |at| &rest[at..]);
+            format!("{before}client_version={after}")
+        }
+        None => target.to_owned(),
+    }
+}
+
+fn kind_name(kind: RequestKind, is_retry: bool) -> &'static str {
+    match kind {
+        _ if is_retry => "retry",
+        RequestKind::Turn => "turn",
+        RequestKind::Compaction => "compaction",
+        RequestKind::Prewarm => "prewarm",
+        RequestKind::Models => "models",
+        RequestKind::Other => "other",
+    }
+}

@@ -1,0 +1,237 @@
+//! How the items of two requests differ.
+
+use std::rc::Rc;
+
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::align::{ItemMatch, ItemPrint, ItemSide, align_items, text_words, word_similarity};
+use crate::json::{Node, Pointer};
+use crate::normalize::Scanner;
+use crate::responses::{is_call, is_output, item_type, message_text, output_text};
+
+use super::change::Level;
+use super::compare::Comparer;
+use super::names::LocalChange;
+use super::recorder::Place;
+use super::value::{ValueDiff, shown_text};
+
+/// Two lists of items and where they stand.
+pub(super) struct ItemLists {
+    pub(super) baseline: Vec<Rc<ItemPrint>>,
+    pub(super) candidate: Vec<Rc<ItemPrint>>,
+    pub(super) pointer: Pointer,
+    pub(super) row: usize,
+    /// The exchanges in the flat lists.
+    pub(super) exchanges: (usize, usize),
+    pub(super) level: Level,
+    pub(super) is_exact: bool,
+}
+
+/// Aligns two lists of items and compares what goes together. Returns what is left, for the caller to report with
+/// [`report_one_sided`] or to explain otherwise.
+pub(super) fn compare_items(cx: &mut Comparer<'_>, lists: &ItemLists) -> Vec<ItemMatch> {
+    let prints = |list: &[Rc<ItemPrint>]| list.to_vec();
+    let (a, b) = (prints(&lists.baseline), prints(&lists.candidate));
+    let (a, b): (Vec<&ItemPrint>, Vec<&ItemPrint>) = (
+        a.iter().map(Rc::as_ref).collect(),
+        b.iter().map(Rc::as_ref).collect(),
+    );
+    let names = &cx.names;
+    let matches = align_items(
+        ItemSide {
+            prints: &a,
+            scanner: &names.baseline,
+        },
+        ItemSide {
+            prints: &b,
+            scanner: &names.candidate,
+        },
+        |call| names.renamed(call),
+    );
+    let mut left = Vec::new();
+    for found in matches {
+        match found {
+            ItemMatch::Pair(i, j) => compare_pair(cx, lists, i, j),
+            ItemMatch::Moved(i, j) => {
+                report_moved(cx, lists, i, j);
+                compare_pair(cx, lists, i, j);
+            }
+            one_sided => left.push(one_sided),
+        }
+    }
+    left
+}
+
+fn compare_pair(cx: &mut Comparer<'_>, lists: &ItemLists, i: usize, j: usize) {
+    let (a, b) = (&lists.baseline[i].item, &lists.candidate[j].item);
+    let place = Place {
+        row: lists.row,
+        pointer: lists.pointer.index(j),
+    };
+    let names = &mut cx.names;
+    let context = if lists.level == Level::Error {
+        "item"
+    } else {
+        "output item"
+    };
+    cx.recorder.unit(context, (a.text(), b.text()), place, || {
+        let mut diff = ValueDiff::new(names, lists.level, lists.is_exact);
+        diff.subject = Some(describe(b.node(), &diff.names.candidate));
+        diff.value("", a.node(), b.node());
+        diff.out
+    });
+}
+
+/// Reports items that only one side has.
+pub(super) fn report_one_sided(cx: &mut Comparer<'_>, lists: &ItemLists, left: &[ItemMatch]) {
+    for found in left {
+        match *found {
+            ItemMatch::Missing(i) => one_sided(cx, lists, i, true),
+            ItemMatch::Added(j) => one_sided(cx, lists, j, false),
+            ItemMatch::Pair(..) | ItemMatch::Moved(..) => {}
+        }
+    }
+}
+
+fn one_sided(cx: &mut Comparer<'_>, lists: &ItemLists, index: usize, is_baseline: bool) {
+    let list = if is_baseline {
+        &lists.baseline
+    } else {
+        &lists.candidate
+    };
+    let print = Rc::clone(&list[index]);
+    let scanner = if is_baseline {
+        &cx.names.baseline
+    } else {
+        &cx.names.candidate
+    };
+    let what = describe(print.item.node(), scanner);
+    let is_doubled = list
+        .iter()
+        .take(index)
+        .any(|other| other.content == print.content && other.call == print.call);
+    let (mut rule, mut level, mut message) = match (is_baseline, is_doubled) {
+        (true, _) => (
+            "item-missing",
+            lists.level,
+            format!("{what} is not sent by the candidate"),
+        ),
+        (false, true) => (
+            "item-added",
+            lists.level,
+            format!("{what} is sent again by the candidate"),
+        ),
+        (false, false) => (
+            "item-added",
+            lists.level,
+            format!("{what} is sent by the candidate only"),
+        ),
+    };
+    if print.is_from_other_thread
+        && cx.may_arrive_later(lists.exchanges, print.content, is_baseline)
+    {
+        (rule, level) = ("late-arrival", Level::Note);
+        message = format!("{what} arrives at another moment");
+    }
+    let shown = Some(shown_text(print.item.text(), scanner));
+    let (baseline, candidate) = if is_baseline {
+        (shown, None)
+    } else {
+        (None, shown)
+    };
+    cx.recorder.change(
+        Place {
+            row: lists.row,
+            pointer: lists.pointer.index(index),
+        },
+        LocalChange {
+            rule,
+            level,
+            baseline,
+            candidate,
+            message,
+            values: print.content,
+            ..LocalChange::default()
+        },
+    );
+}
+
+fn report_moved(cx: &mut Comparer<'_>, lists: &ItemLists, i: usize, j: usize) {
+    let print = &lists.candidate[j];
+    let what = describe(print.item.node(), &cx.names.candidate);
+    let (rule, level) = if print.is_from_other_thread {
+        ("late-arrival", Level::Note)
+    } else {
+        ("item-moved", lists.level)
+    };
+    let shown = |index: usize| Some(format!("at {index}"));
+    cx.recorder.change(
+        Place {
+            row: lists.row,
+            pointer: lists.pointer.index(j),
+        },
+        LocalChange {
+            rule,
+            level,
+            baseline: shown(i),
+            candidate: shown(j),
+            message: format!("{what} stands at {j} instead of {i}"),
+            values: print.content,
+            ..LocalChange::default()
+        },
+    );
+}
+
+/// An item in a few words: `user message "Run it."`, `function_call exec_command`.
+pub(super) fn describe(item: Node<'_>, scanner: &Scanner) -> String {
+    let kind = item_type(item).into_owned();
+    let text = |text: String| {
+        let shown = shown_text(&text, scanner);
+        let short: String = shown.chars().take(60).collect();
+        if short.len() < shown.len() {
+            format!("\"{short}…\"")
+        } else {
+            format!("\"{short}\"")
+        }
+    };
+    match kind.as_str() {
+        "message" => {
+            let role = item.get_string("role").unwrap_or_default();
+            format!("{role} message {}", text(message_text(item)))
+        }
+        kind if is_output(kind) => format!("{kind} {}", text(output_text(item))),
+        kind if is_call(kind) => {
+            let name = item.get_string("name").unwrap_or_default();
+            format!("{kind} {name}").trim_end().to_owned()
+        }
+        "" => "item without type".to_owned(),
+        _ => format!("{kind} item"),
+    }
+}
+
+/// Finds the developer message among unmatched items that says (mostly) what `instructions` say on the other side.
+///
+/// codex up to 0.153.4 sends base instructions as `instructions`, codex 0.169.0 as the first developer message.
+pub(super) fn find_instructions(
+    instructions: &str,
+    scanner: &Scanner,
+    list: &[Rc<ItemPrint>],
+    other_scanner: &Scanner,
+    left: &[usize],
+) -> Option<usize> {
+    let words = text_words(instructions, scanner);
+    let is_alike = |index: &usize| {
+        let item = list[*index].item.node();
+        let is_developer = item
+            .get_string("role")
+            .is_some_and(|role| role == "developer" || role == "system");
+        is_developer
+            && word_similarity(&words, &text_words(&message_text(item), other_scanner)) >= 0.3
+    };
+    left.iter().copied().find(is_alike)
+}
+
+/// Hash of a few words, as the values of a change.
+pub(super) fn values_of(parts: &[&str]) -> u64 {
+    xxh3_64(parts.join("\0").as_bytes())
+}

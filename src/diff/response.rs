@@ -1,0 +1,201 @@
+//! How two responses differ: status, headers, events, end.
+
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::capture::{Body, Content, Direction, End, Event, EventStream, Frame, FrameKind};
+use crate::json::Pointer;
+
+use super::body::compare_bodies;
+use super::change::Level;
+use super::compare::{Comparer, Row};
+use super::events::compare_events;
+use super::headers::{HeaderPair, compare_headers};
+use super::input::{ItemLists, compare_items, report_one_sided, values_of};
+use super::names::LocalChange;
+use super::recorder::Place;
+use super::side::output_items;
+
+/// Compares the responses of two exchanges, as far as both were recorded.
+pub(super) fn compare_responses(cx: &mut Comparer<'_>, row: &Row) {
+    let level = row.level.max(Level::Warning);
+    let (a, b) = (
+        cx.baseline.flat[row.baseline].exchange.clone(),
+        cx.candidate.flat[row.candidate].exchange.clone(),
+    );
+    let (a, b) = (&a.response, &b.response);
+    let pointer = Pointer::root().key("response");
+    if let (Some(x), Some(y)) = (a.status.as_option(), b.status.as_option())
+        && x != y
+    {
+        let shown =
+            |status: &Option<u16>| status.map_or("no status line".to_owned(), |s| s.to_string());
+        let place = Place {
+            row: row.index,
+            pointer: pointer.key("status"),
+        };
+        cx.recorder.change(
+            place,
+            became("status-changed", row.level, shown(x), shown(y)),
+        );
+    }
+    if let (Some(x), Some(y)) = (a.headers.as_option(), b.headers.as_option()) {
+        let pair = HeaderPair {
+            baseline: x,
+            candidate: y,
+            pointer: pointer.key("headers"),
+            row: row.index,
+            level,
+            body_bytes: (None, None),
+        };
+        compare_headers(&mut cx.names, &mut cx.recorder, &pair);
+    }
+    compare_content(cx, row, (&a.content, &b.content), &pointer, level);
+    let ends = (
+        cx.baseline.end(row.baseline),
+        cx.candidate.end(row.candidate),
+    );
+    if let (Some(x), Some(y)) = ends
+        && x != y
+    {
+        let place = Place {
+            row: row.index,
+            pointer: pointer.key("end"),
+        };
+        let change = became(
+            "stream-end-changed",
+            row.level,
+            x.name().to_owned(),
+            y.name().to_owned(),
+        );
+        cx.recorder.change(place, change);
+    }
+}
+
+/// A change of a scalar that both sides have.
+pub(super) fn became(rule: &'static str, level: Level, a: String, b: String) -> LocalChange {
+    LocalChange {
+        rule,
+        level,
+        message: format!("{a} became {b}"),
+        values: values_of(&[&a, &b]),
+        baseline: Some(a),
+        candidate: Some(b),
+        ..LocalChange::default()
+    }
+}
+
+fn compare_content(
+    cx: &mut Comparer<'_>,
+    row: &Row,
+    (a, b): (&Content, &Content),
+    pointer: &Pointer,
+    level: Level,
+) {
+    match (a, b) {
+        (Content::NotRecorded, _) | (_, Content::NotRecorded) => {}
+        (Content::Events(x), Content::Events(y)) => {
+            let was_cut_by_agent = cx.baseline.end(row.baseline) == Some(End::PeerClosed)
+                && cx.candidate.end(row.candidate) == Some(End::PeerClosed);
+            compare_events(
+                cx,
+                row,
+                (x, y),
+                &pointer.key("events"),
+                level,
+                was_cut_by_agent,
+            );
+        }
+        (Content::Body(x), Content::Body(y)) => {
+            compare_bodies(cx, row.index, (x, y), pointer.key("body"), level);
+        }
+        (Content::Frames(x), Content::Frames(y)) => {
+            let (x, y) = (frames_as_events(x), frames_as_events(y));
+            compare_events(cx, row, (&x, &y), &pointer.key("frames"), level, false);
+        }
+        (Content::Digest(_), _) | (_, Content::Digest(_)) => {
+            compare_output(cx, row, (a, b), pointer, level)
+        }
+        // A stream with nothing in it and an empty body are the same bytes.
+        (Content::Events(stream), Content::Body(Body::Empty))
+        | (Content::Body(Body::Empty), Content::Events(stream))
+            if stream.events.is_empty() => {}
+        _ => {
+            let place = Place {
+                row: row.index,
+                pointer: pointer.key("body"),
+            };
+            let shown = |content: &Content| match content {
+                Content::Events(_) => "an event stream",
+                Content::Frames(_) => "WebSocket messages",
+                _ => "a body",
+            };
+            let change = became(
+                "body-kind-changed",
+                level,
+                shown(a).to_owned(),
+                shown(b).to_owned(),
+            );
+            cx.recorder.change(place, change);
+        }
+    }
+}
+
+/// Compares the items that two responses delivered.
+fn compare_output(
+    cx: &mut Comparer<'_>,
+    row: &Row,
+    (a, b): (&Content, &Content),
+    pointer: &Pointer,
+    level: Level,
+) {
+    let baseline = cx.baseline.print_all(output_items(a), &cx.names.baseline);
+    let candidate = cx.candidate.print_all(output_items(b), &cx.names.candidate);
+    let lists = ItemLists {
+        baseline,
+        candidate,
+        pointer: pointer.key("output"),
+        row: row.index,
+        exchanges: (row.baseline, row.candidate),
+        level,
+        is_exact: false,
+    };
+    let left = compare_items(cx, &lists);
+    report_one_sided(cx, &lists, &left);
+}
+
+/// Messages of a connection that belong to no request, as events whose name tells who sent what.
+fn frames_as_events(frames: &[Frame]) -> EventStream {
+    let event = |frame: &Frame| {
+        let who = match frame.direction {
+            Direction::ClientToServer => "agent",
+            Direction::ServerToClient => "server",
+        };
+        let what = match &frame.kind {
+            FrameKind::Text => "text".to_owned(),
+            FrameKind::Binary => "binary".to_owned(),
+            FrameKind::Ping => "ping".to_owned(),
+            FrameKind::Pong => "pong".to_owned(),
+            FrameKind::Close { code, reason } => {
+                format!(
+                    "close {} {reason}",
+                    code.map_or("without code".to_owned(), |c| c.to_string())
+                )
+            }
+        };
+        Event {
+            name: Some(format!("{who} {what}")),
+            data: frame.data.clone(),
+            at_ms: frame.at_ms,
+        }
+    };
+    let is_kept_alive = |frame: &&Frame| !matches!(frame.kind, FrameKind::Ping | FrameKind::Pong);
+    EventStream {
+        events: frames.iter().filter(is_kept_alive).map(event).collect(),
+        ..EventStream::default()
+    }
+}
+
+/// Hash of a text, for keys of events.
+pub(super) fn hash(text: &str) -> u64 {
+    xxh3_64(text.as_bytes())
+}

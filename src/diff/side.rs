@@ -1,0 +1,307 @@
+//! One capture made ready for comparison: flat exchanges, what each is for, prints of its items.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
+
+use crate::align::{ExchangeFeatures, ItemPrint};
+use crate::capture::{
+    Body, Capture, Content, End, Event, FlatExchange, Recorded, Transport, flatten, is_terminal,
+};
+use crate::http::HeaderList;
+use crate::json::{Kind, Value};
+use crate::normalize::{LocationFinder, Scanner, fingerprint};
+use crate::responses::RequestFacts;
+
+/// One side of a comparison.
+pub(super) struct Side<'c> {
+    pub(super) flat: Vec<FlatExchange<'c>>,
+    pub(super) features: Vec<ExchangeFeatures>,
+    /// Prints of the items of each request's `input`, as sent.
+    pub(super) inputs: Vec<Option<Vec<Rc<ItemPrint>>>>,
+    /// Where items from other threads stand: by thread and content, the exchanges, in order.
+    arrivals: HashMap<(String, u64), Vec<usize>>,
+    prints: HashMap<u128, Rc<ItemPrint>>,
+}
+
+/// The directories that a capture names.
+pub(super) fn locations(capture: &Capture) -> Vec<String> {
+    let mut finder = LocationFinder::default();
+    let mut seen = std::collections::HashSet::new();
+    for flat in flatten(capture) {
+        let Some(body) = flat.exchange.request.body.json() else {
+            continue;
+        };
+        match body.get("input") {
+            Some(input) => {
+                for item in input
+                    .node()
+                    .items()
+                    .filter(|item| seen.insert(xxh3_64(item.text().as_bytes())))
+                {
+                    finder.add(item.text());
+                }
+                if let Some(instructions) = body.get("instructions") {
+                    finder.add(instructions.text());
+                }
+            }
+            None => finder.add(body.text()),
+        }
+    }
+    finder.finish()
+}
+
+impl<'c> Side<'c> {
+    /// Makes a capture ready. `compares_ends` tells whether both captures recorded how responses ended.
+    pub(super) fn new(capture: &'c Capture, scanner: &Scanner, compares_ends: bool) -> Self {
+        let mut side = Self {
+            flat: flatten(capture),
+            features: Vec::new(),
+            inputs: Vec::new(),
+            arrivals: HashMap::new(),
+            prints: HashMap::new(),
+        };
+        for index in 0..side.flat.len() {
+            let input = side.print_input(index, scanner);
+            let features = side.features_of(index, input.as_deref(), scanner, compares_ends);
+            let thread = features.facts.thread.clone().unwrap_or_default();
+            for print in input
+                .iter()
+                .flatten()
+                .filter(|print| print.is_from_other_thread)
+            {
+                let places = side
+                    .arrivals
+                    .entry((thread.clone(), print.content))
+                    .or_default();
+                if places.last() != Some(&index) {
+                    places.push(index);
+                }
+            }
+            side.features.push(features);
+            side.inputs.push(input);
+        }
+        side
+    }
+
+    /// Header fields of a request; those of the handshake for a WebSocket message.
+    fn headers(&self, index: usize) -> Option<&HeaderList> {
+        let flat = &self.flat[index];
+        let owner = flat
+            .handshake
+            .map_or(flat, |handshake| &self.flat[handshake]);
+        owner
+            .exchange
+            .request
+            .headers
+            .as_option()
+            .map(|headers| &headers.list)
+    }
+
+    /// The print of an item, made once per distinct text.
+    fn print(&mut self, item: &Value, scanner: &Scanner) -> Rc<ItemPrint> {
+        let key = xxh3_128(item.text().as_bytes());
+        Rc::clone(
+            self.prints
+                .entry(key)
+                .or_insert_with(|| Rc::new(ItemPrint::new(item, scanner))),
+        )
+    }
+
+    fn print_input(&mut self, index: usize, scanner: &Scanner) -> Option<Vec<Rc<ItemPrint>>> {
+        let input = self.flat[index]
+            .exchange
+            .request
+            .body
+            .json()?
+            .get("input")?;
+        if input.node().kind() != Kind::Array {
+            return None;
+        }
+        Some(self.print_all(
+            input.node().items().map(|item| input.part(item)).collect(),
+            scanner,
+        ))
+    }
+
+    pub(super) fn print_all(&mut self, items: Vec<Value>, scanner: &Scanner) -> Vec<Rc<ItemPrint>> {
+        items.iter().map(|item| self.print(item, scanner)).collect()
+    }
+
+    fn features_of(
+        &self,
+        index: usize,
+        input: Option<&[Rc<ItemPrint>]>,
+        scanner: &Scanner,
+        compares_ends: bool,
+    ) -> ExchangeFeatures {
+        let exchange = &self.flat[index].exchange;
+        let body = exchange.request.body.json();
+        let headers = self.headers(index);
+        let facts = RequestFacts::new(&exchange.request.target, headers, body.map(|b| b.node()));
+        let (tail, tail_kind) = match input.and_then(|list| list.last()) {
+            Some(last) => (last.content, last.kind),
+            None => (
+                body.map_or(0, |b| fingerprint(b.node(), "", scanner, &[])),
+                0,
+            ),
+        };
+        let is_user = |print: &&Rc<ItemPrint>| {
+            print
+                .item
+                .node()
+                .get_string("role")
+                .is_some_and(|r| r == "user")
+        };
+        let (status, terminal, end) = self.ending(index);
+        let shown_end = if compares_ends {
+            end.map_or("", End::name)
+        } else {
+            ""
+        };
+        let outcome = format!("{status:?} {terminal:?} {shown_end}");
+        let is_good_status = status.is_none_or(|s| (200..300).contains(&s));
+        ExchangeFeatures {
+            method: exchange.request.method.clone(),
+            tail,
+            tail_kind,
+            user_messages: input.map_or(0, |list| list.iter().filter(is_user).count()),
+            outcome: xxh3_64(outcome.as_bytes()),
+            is_success: is_good_status
+                && terminal
+                    .as_deref()
+                    .is_none_or(|t| t == "response.completed"),
+            facts,
+        }
+    }
+
+    /// Status, last event if that ends a response (empty text: a stream without one), and end of a response.
+    fn ending(&self, index: usize) -> (Option<u16>, Option<String>, Option<End>) {
+        let response = &self.flat[index].exchange.response;
+        let status = response.status.as_option().copied().flatten();
+        let terminal = match &response.content {
+            Content::Events(stream) => Some(
+                stream
+                    .events
+                    .iter()
+                    .map(Event::kind)
+                    .find(|k| is_terminal(k))
+                    .unwrap_or_default(),
+            ),
+            _ => None,
+        };
+        (status, terminal, self.end(index))
+    }
+
+    /// How a response ended. An agent that hangs up after the terminal event has seen all of it (codex and pycodex
+    /// stop reading at `response.completed`).
+    pub(super) fn end(&self, index: usize) -> Option<End> {
+        let response = &self.flat[index].exchange.response;
+        let end = response.end.as_option().copied()?;
+        let is_done = match &response.content {
+            Content::Events(stream) => stream.events.iter().any(|event| is_terminal(&event.kind())),
+            _ => false,
+        };
+        Some(
+            if is_done && matches!(end, End::PeerClosed | End::ServerStopped) {
+                End::Complete
+            } else {
+                end
+            },
+        )
+    }
+
+    /// The exchanges of a thread whose `input` holds an item that came from another thread.
+    pub(super) fn arrivals(&self, index: usize, content: u64) -> &[usize] {
+        let thread = self.features[index]
+            .facts
+            .thread
+            .clone()
+            .unwrap_or_default();
+        self.arrivals
+            .get(&(thread, content))
+            .map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether a request continues a response on its WebSocket connection instead of sending the whole input.
+    pub(super) fn previous_response(&self, index: usize) -> Option<String> {
+        let body = self.flat[index].exchange.request.body.json()?;
+        body.node()
+            .get_string("previous_response_id")
+            .map(|id| id.into_owned())
+    }
+
+    /// The whole input that a request stands for: that of the response it continues, what that response delivered,
+    /// and what was sent.
+    pub(super) fn effective_input(
+        &mut self,
+        index: usize,
+        scanner: &Scanner,
+    ) -> Vec<Rc<ItemPrint>> {
+        let mut parts = vec![self.inputs[index].clone().unwrap_or_default()];
+        let mut at = index;
+        while let Some(previous) = self
+            .previous_response(at)
+            .and_then(|id| self.request_of(&id, at))
+        {
+            let delivered = output_items(&self.flat[previous].exchange.response.content);
+            parts.push(self.print_all(delivered, scanner));
+            parts.push(self.inputs[previous].clone().unwrap_or_default());
+            at = previous;
+        }
+        parts.into_iter().rev().flatten().collect()
+    }
+
+    /// The earlier exchange whose response has this id.
+    fn request_of(&self, response_id: &str, before: usize) -> Option<usize> {
+        (0..before)
+            .rev()
+            .find(|&i| match &self.flat[i].exchange.response.content {
+                Content::Events(stream) => stream.events.iter().any(|event| {
+                    let id = event
+                        .data
+                        .json()
+                        .and_then(|data| data.get("response")?.get("id"));
+                    id.is_some_and(|id| id.node().is_key(response_id))
+                }),
+                _ => false,
+            })
+    }
+
+    /// How a request travelled.
+    pub(super) fn transport(&self, index: usize) -> Transport {
+        self.flat[index].transport
+    }
+}
+
+/// Whether any exchange says how its response ended.
+pub(super) fn records_ends(capture: &Capture) -> bool {
+    capture
+        .exchanges
+        .iter()
+        .any(|exchange| matches!(exchange.response.end, Recorded::Yes(_)))
+}
+
+/// The items that a response delivered.
+pub(super) fn output_items(content: &Content) -> Vec<Value> {
+    match content {
+        Content::Events(stream) => {
+            let done = stream
+                .events
+                .iter()
+                .filter(|event| event.kind() == "response.output_item.done");
+            done.filter_map(|event| event.data.json()?.get("item"))
+                .collect()
+        }
+        Content::Digest(digest) => match digest.get("output_items") {
+            Some(items) => items.node().items().map(|item| items.part(item)).collect(),
+            None => Vec::new(),
+        },
+        Content::Body(Body::Json(body)) => match body.value.get("output") {
+            Some(items) => items.node().items().map(|item| items.part(item)).collect(),
+            None => Vec::new(),
+        },
+        _ => Vec::new(),
+    }
+}

@@ -1,0 +1,78 @@
+//! The directories of a run: where the agent worked and where it keeps its files.
+
+use memchr::memmem;
+
+/// Finds working directories and agent homes named in texts, in order of first appearance.
+///
+/// Working directories stand in `<cwd>…</cwd>` of the environment context (codex 0.115.0–0.169.0, pycodex 0.1.2–0.5.1);
+/// homes are what stands before `/.codex/`, `/skills/.system/` or `/sessions/<year>/` in a path.
+#[derive(Debug, Default)]
+pub struct LocationFinder {
+    found: Vec<String>,
+}
+
+impl LocationFinder {
+    /// Looks through a text; JSON text as it is will do.
+    pub fn add(&mut self, text: &str) {
+        let bytes = text.as_bytes();
+        for at in memmem::find_iter(bytes, b"<cwd>") {
+            let rest = &text[at + 5..];
+            if let Some(end) = rest.find('<') {
+                self.push(&rest[..end]);
+            }
+        }
+        for at in memmem::find_iter(bytes, b"/.codex/") {
+            self.push(&text[path_start(bytes, at)..at + 7]);
+        }
+        for at in memmem::find_iter(bytes, b"/skills/.system/") {
+            self.push(&text[path_start(bytes, at)..at]);
+        }
+        for at in memmem::find_iter(bytes, b"/sessions/2") {
+            self.push(&text[path_start(bytes, at)..at]);
+        }
+    }
+
+    fn push(&mut self, location: &str) {
+        let is_path =
+            location.len() > 1 && (location.starts_with('/') || location.get(1..3) == Some(":\\"));
+        if is_path
+            && !location.contains(['\n', '"'])
+            && !self.found.iter().any(|known| known == location)
+        {
+            self.found.push(location.to_owned());
+        }
+    }
+
+    /// What was found.
+    pub fn finish(self) -> Vec<String> {
+        self.found
+    }
+}
+
+/// Where the path begins that has its separator at `at`.
+fn path_start(bytes: &[u8], at: usize) -> usize {
+    let is_path = |b: &u8| {
+        b.is_ascii_alphanumeric()
+            || matches!(b, b'/' | b'.' | b'-' | b'_' | b'+' | b'@')
+            || *b >= 0x80
+    };
+    at - bytes[..at].iter().rev().take_while(|b| is_path(b)).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_working_directory_and_home() {
+        let mut finder = LocationFinder::default();
+        finder.add(r#""<cwd>/home/a/project</cwd>\n (file: /home/a/.codex/skills/.system/x)""#);
+        finder.add(
+            "see /srv/agent-home/sessions/2026/11/21/rollout.jsonl, <cwd>/home/a/project</cwd>",
+        );
+        assert_eq!(
+            finder.finish(),
+            ["/home/a/project", "/home/a/.codex", "/srv/agent-home"]
+        );
+    }
+}

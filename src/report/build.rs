@@ -1,0 +1,85 @@
+//! Makes a report of a comparison and of what the readers had to say.
+
+use crate::capture::{Capture, flatten};
+use crate::diff::{Comparison, ExchangePair};
+use crate::json::Pointer;
+
+use super::{AlignmentEntry, Finding, Input, Level, Report, Role, Source, finding_id};
+
+/// The report of a comparison of two captures.
+pub fn comparison_report(
+    baseline: &Capture,
+    candidate: &Capture,
+    comparison: &Comparison,
+) -> Report {
+    let inputs = vec![
+        input(Role::Baseline, baseline),
+        input(Role::Candidate, candidate),
+    ];
+    let alignment = comparison
+        .alignment
+        .iter()
+        .map(|row| AlignmentEntry {
+            baseline: row.pair.baseline,
+            candidate: row.pair.candidate,
+            kind: row.kind.to_owned(),
+            changes: row.changes,
+        })
+        .collect();
+    let mut findings = reader_findings(baseline);
+    findings.extend(reader_findings(candidate));
+    findings.extend(comparison.changes.iter().map(|change| Finding {
+        id: finding_id(&[change.rule, &format!("{:016x}", change.cause)]),
+        source: Source::Diff,
+        rule: change.rule.to_owned(),
+        level: change.level,
+        exchange: change.exchange,
+        pointer: change.pointer.clone(),
+        also: change.also.clone(),
+        subject: change.subject.clone(),
+        baseline: change.baseline.clone(),
+        candidate: change.candidate.clone(),
+        message: change.message.clone(),
+        accepted: None,
+        recurs: change.recurs.clone(),
+        detail: change.detail.clone(),
+    }));
+    Report::new(inputs, alignment, findings)
+}
+
+fn input(role: Role, capture: &Capture) -> Input {
+    Input {
+        role,
+        path: capture.path.clone(),
+        kind: capture.kind.name().to_owned(),
+        exchanges: flatten(capture).len(),
+        problems: capture.problems.len(),
+    }
+}
+
+/// What could not be read of a capture, as findings.
+pub fn reader_findings(capture: &Capture) -> Vec<Finding> {
+    let finding = |problem: &crate::capture::CaptureProblem| {
+        let rule = format!("reader-{}", problem.kind);
+        Finding {
+            id: finding_id(&[&rule, &problem.message]),
+            source: Source::Reader,
+            rule,
+            level: Level::Warning,
+            exchange: ExchangePair::default(),
+            pointer: Pointer::root(),
+            also: Vec::new(),
+            subject: Some(problem.path.clone()),
+            baseline: None,
+            candidate: None,
+            message: format!(
+                "bytes {}–{}: {}",
+                problem.span.start, problem.span.end, problem.message
+            ),
+            accepted: None,
+            recurs: Vec::new(),
+            detail: Vec::new(),
+        }
+    };
+    capture.problems.iter().map(finding).collect()
+}

@@ -1,0 +1,8 @@
+//! What each rule means: the list of all names that [`Finding::rule`](super::Finding::rule) can have.
+
+mod body_rules;
+mod exchange_rules;
+mod reader_rules;
+mod rule;
+
+pub use rule::{Rule, UnknownRule, explain, rule_names, rules};

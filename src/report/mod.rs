@@ -1,0 +1,18 @@
+//! What is said about one capture or two: one model, and renderers that see only the model.
+
+mod accept;
+mod build;
+mod explain;
+mod json;
+mod model;
+mod text;
+
+pub use accept::apply_accept;
+pub use build::{comparison_report, reader_findings};
+pub use explain::{Rule, UnknownRule, explain, rule_names, rules};
+pub use json::render_json;
+pub use model::{
+    Accepted, AlignmentEntry, ExchangeCounts, ExchangePair, Finding, FindingCounts, Input, Level,
+    Report, Role, RuleState, Source, Summary, UnusedRule, Verdict, finding_id,
+};
+pub use text::{TextOptions, render_text, visible};

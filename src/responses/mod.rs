@@ -1,0 +1,10 @@
+//! The Responses API's words: what a request is for, which thread it belongs to, what an item is.
+
+mod item;
+mod request;
+
+pub use item::{
+    call_id, is_call, is_from_other_thread, is_model_item, is_output, item_type, message_text,
+    output_text,
+};
+pub use request::{RequestFacts, RequestKind, endpoint};

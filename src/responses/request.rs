@@ -1,0 +1,225 @@
+//! What a request is for and whose it is.
+
+use crate::http::HeaderList;
+use crate::json::{Node, Value};
+
+use super::item::{item_type, message_text};
+
+/// What a request is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum RequestKind {
+    /// Asks the model to go on with a turn.
+    Turn,
+    /// Asks for a summary or for a compaction item.
+    Compaction,
+    /// Warms up a WebSocket connection (`generate: false`; codex 0.125.0 and later).
+    Prewarm,
+    /// Asks for the list of models.
+    Models,
+    /// Everything else: handshakes, telemetry, plugins, accounts.
+    Other,
+}
+
+/// What can be known of a request before anything is compared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestFacts {
+    /// Path without query and without what stands before `/responses` or `/models`.
+    pub endpoint: String,
+    /// What it is for.
+    pub kind: RequestKind,
+    /// The thread it belongs to.
+    pub thread: Option<String>,
+    /// What kind of sub-agent sent it (`x-openai-subagent`), if one did.
+    pub subagent: Option<String>,
+}
+
+/// The part of a request target that says what is called: prefix of the provider and query removed.
+pub fn endpoint(target: &str) -> &str {
+    let path = target.split(['?', '#']).next().unwrap_or(target);
+    let path = path.strip_suffix('/').unwrap_or(path);
+    for known in [
+        "/responses",
+        "/responses/compact",
+        "/models",
+        "/memories/trace_summarize",
+    ] {
+        if path.ends_with(known) {
+            return &path[path.len() - known.len()..];
+        }
+    }
+    path
+}
+
+impl RequestFacts {
+    /// Reads the facts of a request. `headers` of a WebSocket message are those of its handshake.
+    pub fn new(target: &str, headers: Option<&HeaderList>, body: Option<Node<'_>>) -> Self {
+        let source = Source {
+            headers,
+            body,
+            metadata: turn_metadata(headers, body),
+        };
+        let endpoint = endpoint(target).to_owned();
+        Self {
+            kind: source.kind(&endpoint),
+            thread: source.thread(),
+            subagent: source.subagent(),
+            endpoint,
+        }
+    }
+}
+
+struct Source<'a> {
+    headers: Option<&'a HeaderList>,
+    body: Option<Node<'a>>,
+    metadata: Option<Value>,
+}
+
+/// `x-codex-turn-metadata`: JSON in a header, and in `client_metadata` of the body (which over a WebSocket is the one
+/// that belongs to the request).
+fn turn_metadata(headers: Option<&HeaderList>, body: Option<Node<'_>>) -> Option<Value> {
+    let key = "x-codex-turn-metadata";
+    let in_body = body
+        .and_then(|b| b.get("client_metadata"))
+        .and_then(|m| m.get_string(key));
+    let text = in_body
+        .map(|t| t.into_owned())
+        .or_else(|| headers?.get(key).map(str::to_owned))?;
+    Value::parse(text).ok()
+}
+
+impl Source<'_> {
+    fn metadata(&self, key: &str) -> Option<String> {
+        let text = self.metadata.as_ref()?.node().get_string(key)?.into_owned();
+        (!text.is_empty()).then_some(text)
+    }
+
+    fn client_metadata(&self, key: &str) -> Option<String> {
+        Some(
+            self.body?
+                .get("client_metadata")?
+                .get_string(key)?
+                .into_owned(),
+        )
+    }
+
+    fn header(&self, name: &str) -> Option<String> {
+        self.headers?.get(name).map(str::to_owned)
+    }
+
+    fn kind(&self, endpoint: &str) -> RequestKind {
+        match endpoint {
+            "/responses/compact" => RequestKind::Compaction,
+            "/models" => RequestKind::Models,
+            "/responses" => self.responses_kind(),
+            _ => RequestKind::Other,
+        }
+    }
+
+    fn responses_kind(&self) -> RequestKind {
+        let Some(body) = self.body else {
+            return RequestKind::Other;
+        };
+        if body.get("generate").and_then(|g| g.boolean()) == Some(false) {
+            return RequestKind::Prewarm;
+        }
+        match self.metadata("request_kind").as_deref() {
+            Some("compaction") => return RequestKind::Compaction,
+            Some("prewarm") => return RequestKind::Prewarm,
+            _ => {}
+        }
+        let last = body.get("input").and_then(|input| input.items().last());
+        if last.is_some_and(is_compaction_request) {
+            RequestKind::Compaction
+        } else {
+            RequestKind::Turn
+        }
+    }
+
+    /// The thread that most places of the request name; one place that disagrees must not tear it from its thread.
+    fn thread(&self) -> Option<String> {
+        let window = |text: String| text.rsplit_once(':').map(|(thread, _)| thread.to_owned());
+        let places = [
+            self.client_metadata("thread_id"),
+            self.metadata("thread_id"),
+            self.header("thread-id"),
+            self.header("x-client-request-id"),
+            self.header("x-codex-window-id").and_then(window),
+            self.client_metadata("x-codex-window-id").and_then(window),
+            self.header("session_id"),
+            self.header("conversation_id"),
+            self.header("session-id"),
+            self.body
+                .and_then(|body| Some(body.get_string("prompt_cache_key")?.into_owned())),
+        ];
+        let votes = |name: &str| {
+            places
+                .iter()
+                .flatten()
+                .filter(|other| *other == name)
+                .count()
+        };
+        let best = places
+            .iter()
+            .flatten()
+            .enumerate()
+            .max_by_key(|(i, name)| (votes(name), std::cmp::Reverse(*i)));
+        best.map(|(_, name)| name.clone())
+    }
+
+    fn subagent(&self) -> Option<String> {
+        self.header("x-openai-subagent")
+            .or_else(|| self.client_metadata("x-openai-subagent"))
+            .or_else(|| self.metadata("subagent_kind"))
+    }
+}
+
+/// The last item of a compaction request: a trigger item (codex 0.153.4 and later, remote), or the prompt of a local
+/// compaction, whose first words are the same in codex 0.115.0–0.169.0 and pycodex 0.1.13–0.5.1.
+fn is_compaction_request(item: Node<'_>) -> bool {
+    match item_type(item).as_ref() {
+        "compaction_trigger" => true,
+        "message" => message_text(item)
+            .trim_start()
+            .starts_with("You are performing a CONTEXT CHECKPOINT COMPACTION"),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn endpoints_lose_prefix_and_query() {
+        assert_eq!(endpoint("/v1/responses"), "/responses");
+        assert_eq!(
+            endpoint("/some/gateway/v1/responses/compact?x=1"),
+            "/responses/compact"
+        );
+        assert_eq!(endpoint("/v1/models?client_version=0.169.0"), "/models");
+        assert_eq!(
+            endpoint("/backend-api/wham/usage"),
+            "/backend-api/wham/usage"
+        );
+    }
+
+    #[test]
+    fn a_request_says_what_it_is_for() {
+        let kind = |body: &str| {
+            let body = Value::parse(body).unwrap();
+            RequestFacts::new("/v1/responses", None, Some(body.node())).kind
+        };
+        assert_eq!(kind(r#"{"input":[]}"#), RequestKind::Turn);
+        assert_eq!(
+            kind(r#"{"input":[],"generate":false}"#),
+            RequestKind::Prewarm
+        );
+        assert_eq!(
+            kind(r#"{"input":[{"type":"compaction_trigger"}]}"#),
+            RequestKind::Compaction
+        );
+        let metadata =
+            r#"{"client_metadata":{"x-codex-turn-metadata":"{\"request_kind\":\"compaction\"}"}}"#;
+        assert_eq!(kind(metadata), RequestKind::Compaction);
+    }
+}

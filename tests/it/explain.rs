@@ -1,0 +1,106 @@
+//! The explanations of rules.
+
+use trace_diff::json::Pointer;
+use trace_diff::normalize::Rules;
+use trace_diff::report::{Level, explain, rule_names, rules};
+
+/// Every rule that the comparison gives to its findings.
+const DIFF_RULES: &str = "
+    exchange-missing exchange-added exchange-order method-changed path-changed endpoint-changed header-missing
+    header-added header-changed header-order header-case header-repeated body-missing body-kind-changed body-changed
+    key-missing key-added value-changed type-changed number-form string-form element-added element-missing
+    element-order text-changed item-missing item-added item-moved item-changed late-arrival tool-missing tool-added
+    tool-order identifier-split identifier-merged identifier-shape identifier-alone continuation-changed
+    status-changed event-missing event-added event-order event-changed stream-end-changed frame-changed";
+
+/// Every kind of problem that readers report, as a rule.
+const READER_RULES: &str = "
+    reader-truncated reader-torn reader-headless reader-garbage reader-nul reader-invalid-utf8 reader-bom
+    reader-stray-closer reader-incomplete-exchange reader-unknown-record reader-unknown-frame reader-undecoded-body
+    reader-unreadable reader-unknown-version reader-damaged-compression";
+
+#[test]
+fn every_rule_is_explained() {
+    let names = || {
+        DIFF_RULES
+            .split_whitespace()
+            .chain(READER_RULES.split_whitespace())
+    };
+    assert_eq!(
+        names().count(),
+        rule_names().len(),
+        "a rule that nothing reports is explained"
+    );
+    for name in names() {
+        assert!(explain(name).is_ok(), "{name} is not explained");
+    }
+}
+
+#[test]
+fn names_are_unique_and_texts_are_sentences() {
+    let mut names = rule_names();
+    names.sort_unstable();
+    let count = names.len();
+    names.dedup();
+    assert_eq!(names.len(), count);
+    for rule in rules() {
+        for text in [rule.means, rule.matters, rule.expectation] {
+            assert!(
+                text.ends_with('.') && !text.contains("  "),
+                "{}: {text}",
+                rule.name
+            );
+        }
+        assert!(Pointer::parse(rule.example).is_ok(), "{}", rule.name);
+    }
+}
+
+#[test]
+fn what_never_matters_to_a_server_is_a_note() {
+    let notes: Vec<_> = rules()
+        .filter(|rule| rule.level == Level::Note)
+        .map(|rule| rule.name)
+        .collect();
+    assert_eq!(
+        notes.join(" "),
+        "exchange-order header-order header-case number-form string-form element-order late-arrival tool-order \
+         identifier-shape"
+    );
+    assert_eq!(
+        explain("header-repeated").map(|rule| rule.level),
+        Ok(Level::Warning)
+    );
+}
+
+#[test]
+fn the_advice_for_accepting_is_a_rules_file() {
+    for rule in rules() {
+        let rules = Rules::parse("advice", &rule.accept_table(), &rule_names());
+        assert_eq!(
+            rules.map(|rules| rules.accept.len()),
+            Ok(1),
+            "{}",
+            rule.name
+        );
+    }
+}
+
+#[test]
+fn an_unknown_name_is_answered_with_the_nearest() {
+    let error = explain("header-mising").unwrap_err();
+    assert_eq!(error.nearest, Some("header-missing"));
+    assert_eq!(error.to_string(), "unknown rule `header-mising`");
+    assert_eq!(explain("qqq").unwrap_err().nearest, None);
+}
+
+#[test]
+fn explanations_read_well() {
+    insta::with_settings!({
+        snapshot_path => "../../snapshots",
+        prepend_module_to_snapshot => false,
+        omit_expression => true,
+    }, {
+        let all: Vec<String> = rules().map(ToString::to_string).collect();
+        insta::assert_snapshot!("explain_all", all.join("\n"));
+    });
+}
