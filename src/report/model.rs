@@ -310,6 +310,8 @@ mod tests {
             level,
             exchange: ExchangePair::default(),
             pointer: Pointer::root(),
+            also: Vec::new(),
+            subject: None,
             baseline: None,
             candidate: None,
             message: String::new(),

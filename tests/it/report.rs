@@ -31,6 +31,13 @@ pub(crate) fn full_report() -> Report {
             .key("request")
             .key("headers")
             .key("originator"),
+        also: vec![
+            Pointer::root()
+                .key("request")
+                .key("body")
+                .key("client_metadata"),
+        ],
+        subject: Some("originator".into()),
         baseline: Some("codex_exec".into()),
         candidate: None,
         message: "the candidate does not send originator".into(),
@@ -49,6 +56,8 @@ pub(crate) fn full_report() -> Report {
             candidate: Some(1),
         },
         pointer: Pointer::root(),
+        also: Vec::new(),
+        subject: None,
         baseline: None,
         candidate: Some("POST /v1/responses".into()),
         accepted: Some(Accepted {
