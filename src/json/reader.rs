@@ -393,7 +393,9 @@ impl<R: Read> RecordReader<R> {
         let follow = self.follow(end, start)?;
         if follow.is_inner() {
             let is_closed = matches!(follow.next, Some(b']' | b'}'));
-            return Ok(first == b'[' && is_closed && ends_line && !self.scanner.has_line_break());
+            let is_line =
+                ends_line && !self.scanner.has_line_break() && !self.habits.has_multi_line;
+            return Ok(first == b'[' && is_closed && is_line);
         }
         if ends_line || matches!(follow.next, Some(0 | 0xef)) {
             return Ok(true);

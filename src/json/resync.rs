@@ -84,34 +84,32 @@ impl<R: Read> RecordReader<R> {
             Piece::Text
         };
         let damage = Damage::without_record(start, piece);
-        if is_object && !self.habits.knows_objects() && self.is_like_next(&damage, end)? {
-            self.cursor = start;
-            self.place = Place::Record;
-            return Ok(());
-        }
         let at = self.search_from(start, end);
-        let target = self.search(&damage, at, false)?;
-        self.settle(&damage, target);
+        let may_be_like = is_object && !self.habits.knows_objects();
+        if may_be_like {
+            self.window.hold(start);
+        }
+        let searched = self.search(&damage, at, false);
+        let is_held = self.window.release();
+        let target = searched?;
+        if may_be_like && is_held && self.is_like(start, &target)? {
+            self.settle(&damage, Target::Record(start));
+        } else {
+            self.settle(&damage, target);
+        }
         Ok(())
     }
 
     /// Whether the first object of an input has the keys of the record behind it, which tells a record from a rest.
-    fn is_like_next(&mut self, damage: &Damage, end: u64) -> io::Result<bool> {
-        self.window.hold(damage.start);
-        let target = self.search(damage, end, false);
-        let is_like = match target? {
-            Target::Boundary(next) | Target::Record(next) if next - end < AHEAD => {
-                self.attempt(damage.start, damage.start)?;
-                let text = self.window.from(damage.start);
-                let first = habits::shape(text, self.scanner.keys());
-                self.attempt(next, damage.start)?;
-                let text = self.window.from(next);
-                first.is_some() && first == habits::shape(text, self.scanner.keys())
-            }
-            _ => false,
+    fn is_like(&mut self, start: u64, target: &Target) -> io::Result<bool> {
+        let (Target::Boundary(next) | Target::Record(next)) = *target else {
+            return Ok(false);
         };
-        self.window.release();
-        Ok(is_like)
+        self.attempt(start, start)?;
+        let first = habits::shape(self.window.from(start), self.scanner.keys());
+        self.attempt(next, start)?;
+        let second = habits::shape(self.window.from(next), self.scanner.keys());
+        Ok(first.is_some() && first == second)
     }
 
     /// No value begins at `start`.

@@ -79,8 +79,9 @@ impl<R: Read> Window<R> {
         self.held = position;
     }
 
-    pub(super) fn release(&mut self) {
-        self.held = u64::MAX;
+    /// Ends [`hold`](Self::hold); false if that had been done before.
+    pub(super) fn release(&mut self) -> bool {
+        std::mem::replace(&mut self.held, u64::MAX) != u64::MAX
     }
 
     /// The byte at `position`, reading as far as needed; `None` behind the end of the input.
