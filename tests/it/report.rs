@@ -42,8 +42,6 @@ pub(crate) fn full_report() -> Report {
         candidate: None,
         message: "the candidate does not send originator".into(),
         accepted: None,
-        also: Vec::new(),
-        subject: None,
         recurs: vec![ExchangePair {
             baseline: Some(1),
             candidate: Some(1),
@@ -66,8 +64,6 @@ pub(crate) fn full_report() -> Report {
             rule: "trace-diff.toml:3".into(),
             reason: "the port retries once more".into(),
         }),
-        also: Vec::new(),
-        subject: None,
         recurs: Vec::new(),
         detail: Vec::new(),
         ..missing.clone()

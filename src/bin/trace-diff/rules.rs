@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 use trace_diff::diff::Options;
 use trace_diff::json::PointerPattern;
 use trace_diff::normalize::{IgnoreRule, Rules};
-use trace_diff::report;
+use trace_diff::report::rule_names;
 
 use crate::exit::Failure;
 
@@ -37,7 +37,7 @@ impl RuleArgs {
         let text = std::fs::read_to_string(&path)
             .with_context(|| format!("failed to read {}", path.display()))?;
         let shown = path.to_string_lossy();
-        Ok(Rules::parse(&shown, &text, &report::rule_names())?)
+        Ok(Rules::parse(&shown, &text, &rule_names())?)
     }
 
     /// What the comparison has to know; the ignore rules of the file come first.
@@ -51,7 +51,6 @@ impl RuleArgs {
                 .cloned()
                 .chain(from_command_line)
                 .collect(),
-            ..Options::default()
         }
     }
 }
