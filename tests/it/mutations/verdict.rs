@@ -176,6 +176,8 @@ pub(crate) fn judge(class: Class, expectation: &Expectation, findings: &[Finding
 
 #[test]
 fn a_case_is_judged_by_place_exchange_level_and_extent() {
+    use std::slice::from_ref;
+
     let finding = |level, pointer: &str, exchange| Finding {
         rule: "rule",
         level,
@@ -194,9 +196,9 @@ fn a_case_is_judged_by_place_exchange_level_and_extent() {
     let right = finding(Level::Error, "/response/events/2/item/status", 1);
     let note = finding(Level::Note, "/response/events/2/item", 1);
     let divergence = Class::Divergence;
-    assert_eq!(check(divergence, &[1, 2], &[right.clone()]), Verdict::Found);
+    assert_eq!(check(divergence, &[1, 2], from_ref(&right)), Verdict::Found);
     assert_eq!(
-        check(divergence, &[1, 3], &[right.clone()]),
+        check(divergence, &[1, 3], from_ref(&right)),
         Verdict::Partial
     );
     assert_eq!(
@@ -205,10 +207,10 @@ fn a_case_is_judged_by_place_exchange_level_and_extent() {
     );
     let beside = finding(Level::Error, "/response/events/2/items", 1);
     assert_eq!(check(divergence, &[], &[beside]), Verdict::Elsewhere);
-    assert_eq!(check(divergence, &[], &[note.clone()]), Verdict::Missed);
+    assert_eq!(check(divergence, &[], from_ref(&note)), Verdict::Missed);
     assert_eq!(check(divergence, &[], &[]), Verdict::Missed);
-    assert_eq!(check(Class::Form, &[], &[note.clone()]), Verdict::Found);
-    assert_eq!(check(Class::Note, &[], &[note.clone()]), Verdict::Found);
+    assert_eq!(check(Class::Form, &[], from_ref(&note)), Verdict::Found);
+    assert_eq!(check(Class::Note, &[], from_ref(&note)), Verdict::Found);
     assert_eq!(check(Class::Note, &[], &[]), Verdict::Missed);
     assert_eq!(
         check(Class::Note, &[], &[note.clone(), right.clone()]),

@@ -219,7 +219,8 @@ pub(crate) fn arguments_spaced(trace: &mut Trace, rng: &mut Rng) -> Option<Expec
     let spaced = |item: &Value| {
         let inner = inner_json(item["arguments"].as_str()?)?;
         let text = serde_json::to_string_pretty(&inner).ok()?;
-        (inner.to_string() != text).then_some(text)
+        let compact = inner.to_string();
+        (compact != text).then_some(text)
     };
     let target = ItemTarget::draw(trace, rng, |item| spaced(item).is_some())?;
     let text = spaced(&target.item)?;
