@@ -6,7 +6,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::responses::{RequestFacts, RequestKind};
 
-use super::items::best_pairs;
+use super::items::{best_pairs, word_similarity};
 use super::sequence::common_subsequence;
 
 /// What alignment looks at in an exchange.
@@ -20,6 +20,8 @@ pub struct ExchangeFeatures {
     pub tail: u64,
     /// Hash of the type of that item.
     pub tail_kind: u64,
+    /// Contents of the items of `input`, sorted.
+    pub items: Vec<u64>,
     /// Number of items with role `user`.
     pub user_messages: usize,
     /// Hash of status, terminal event and end of the response.
@@ -203,10 +205,12 @@ fn align_gap(
     pairs.into_iter().map(|(i, j)| (in_a[i], in_b[j])).collect()
 }
 
-/// How much two exchanges look like the same step, 0 to 1; requests of different kinds never do.
+/// How much two exchanges look like the same step, 0 to 1. Requests of different kinds only do when they send (nearly)
+/// the same items.
 fn likeness(a: &ExchangeFeatures, b: &ExchangeFeatures) -> f64 {
     if a.facts.kind != b.facts.kind {
-        return 0.0;
+        let is_same_input = !a.items.is_empty() && word_similarity(&a.items, &b.items) >= 0.75;
+        return if is_same_input { 0.41 } else { 0.0 };
     }
     let mut sum = 0.45;
     if a.tail_kind == b.tail_kind {
@@ -338,6 +342,7 @@ mod tests {
                     method: "POST".to_owned(),
                     tail: xxh3_64(&what.as_bytes()[1..]),
                     tail_kind: 1,
+                    items: Vec::new(),
                     user_messages: 1,
                     outcome: u64::from(is_success),
                     is_success,

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::json::{Kind, Node, Value};
-use crate::normalize::{Scanner, fingerprint, text_fingerprint, text_place};
+use crate::normalize::{Scanner, fingerprint, identifier_core, text_fingerprint, text_place};
 use crate::responses::{call_id, is_from_other_thread, item_type};
 
 use super::sequence::common_subsequence;
@@ -45,7 +45,7 @@ impl ItemPrint {
         Self {
             content: fingerprint(node, "", scanner, INCIDENTAL),
             kind: xxh3_64(item_type(node).as_bytes()),
-            call: call_id(node).map(|id| id.into_owned()),
+            call: call_id(node).map(|id| identifier_core(&id).to_owned()),
             is_from_other_thread: is_from_other_thread(node),
             item: item.clone(),
             words: OnceCell::new(),
@@ -53,12 +53,8 @@ impl ItemPrint {
     }
 
     fn words(&self, scanner: &Scanner) -> &[u64] {
-        self.words.get_or_init(|| {
-            let mut words = Vec::new();
-            collect_words(self.item.node(), "", scanner, &mut words);
-            words.sort_unstable();
-            words
-        })
+        self.words
+            .get_or_init(|| node_words(self.item.node(), "", scanner))
     }
 }
 
@@ -85,6 +81,14 @@ pub fn word_similarity(a: &[u64], b: &[u64]) -> f64 {
 pub fn text_words(text: &str, scanner: &Scanner) -> Vec<u64> {
     let mut words = Vec::new();
     push_words(text, "", scanner, &mut words);
+    words.sort_unstable();
+    words
+}
+
+/// Sorted hashes of the words of all texts in a value that stands under `key`.
+pub fn node_words(node: Node<'_>, key: &str, scanner: &Scanner) -> Vec<u64> {
+    let mut words = Vec::new();
+    collect_words(node, key, scanner, &mut words);
     words.sort_unstable();
     words
 }
@@ -257,7 +261,7 @@ impl Aligner<'_> {
 }
 
 /// The pairs, increasing in both lists, with the greatest sum of similarities.
-pub(super) fn best_pairs(
+pub fn best_pairs(
     n: usize,
     m: usize,
     similarity: impl Fn(usize, usize) -> f64,

@@ -5,5 +5,8 @@ mod items;
 mod sequence;
 
 pub use exchanges::{ExchangeFeatures, ExchangeMatch, align_exchanges, retries};
-pub use items::{ItemMatch, ItemPrint, ItemSide, align_items, text_words, word_similarity};
+pub use items::{
+    ItemMatch, ItemPrint, ItemSide, align_items, best_pairs, node_words, text_words,
+    word_similarity,
+};
 pub use sequence::common_subsequence;

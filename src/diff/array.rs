@@ -1,8 +1,10 @@
 //! How two arrays differ: by name where all elements have one, else by content.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use crate::align::common_subsequence;
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::align::{best_pairs, common_subsequence, node_words, word_similarity};
 use crate::json::{Kind, Node};
 use crate::normalize::fingerprint;
 
@@ -45,7 +47,7 @@ const ELEMENTS: Rules = Rules {
 
 /// The names of all elements (`name`, else `type`), if every element has one and no two are equal.
 fn names(items: &[Node<'_>]) -> Option<Vec<String>> {
-    let mut seen = std::collections::HashSet::new();
+    let mut seen = HashSet::new();
     let mut has_name = items.is_empty();
     let mut names = Vec::with_capacity(items.len());
     for item in items {
@@ -174,6 +176,16 @@ fn one_sided(
     diff.pointer.pop();
 }
 
+/// The elements of two arrays that are compared by content, and which go together so far.
+struct Contents<'d, 'a> {
+    key: &'d str,
+    a: &'d [Node<'a>],
+    b: &'d [Node<'a>],
+    a_words: Vec<Vec<u64>>,
+    b_words: Vec<Vec<u64>>,
+    pairs: Vec<(usize, usize)>,
+}
+
 fn by_content(diff: &mut ValueDiff<'_>, key: &str, rules: &Rules, a: &[Node<'_>], b: &[Node<'_>]) {
     let print = |items: &[Node<'_>], scanner| -> Vec<u64> {
         items
@@ -181,30 +193,35 @@ fn by_content(diff: &mut ValueDiff<'_>, key: &str, rules: &Rules, a: &[Node<'_>]
             .map(|item| fingerprint(*item, key, scanner, &["id"]))
             .collect()
     };
-    let a_keys = print(a, &diff.names.baseline);
-    let b_keys = print(b, &diff.names.candidate);
+    let (a_keys, b_keys) = (
+        print(a, &diff.names.baseline),
+        print(b, &diff.names.candidate),
+    );
     let mut pairs = common_subsequence(&a_keys, &b_keys);
-    pairs.push((a.len(), b.len()));
-    let (mut missing, mut added) = (Vec::new(), Vec::new());
-    let (mut i, mut j) = (0, 0);
-    for (x, y) in pairs {
-        let gap = (x - i, y - j);
-        let paired = gap.0.min(gap.1).min(same_kinds(&a[i..x], &b[j..y]));
-        for n in 0..paired {
-            compare_element(diff, key, j + n, a[i + n], b[j + n]);
-        }
-        missing.extend(i + paired..x);
-        added.extend(j + paired..y);
-        if x < a.len() {
-            compare_element(diff, key, y, a[x], b[y]);
-        }
-        (i, j) = (x + 1, y + 1);
+    match_moved(&mut pairs, &a_keys, &b_keys);
+    let mut contents = Contents {
+        key,
+        a,
+        b,
+        a_words: Vec::new(),
+        b_words: Vec::new(),
+        pairs,
+    };
+    contents.match_changed(diff);
+    let Contents { mut pairs, .. } = contents;
+    pairs.sort_unstable();
+    let mut is_taken = (vec![false; a.len()], vec![false; b.len()]);
+    for &(i, j) in &pairs {
+        (is_taken.0[i], is_taken.1[j]) = (true, true);
+        diff.pointer.push_index(j);
+        diff.value(key, a[i], b[j]);
+        diff.pointer.pop();
     }
-    if join_reordered(&mut missing, &mut added, &a_keys, &b_keys) {
+    if !pairs.is_sorted_by_key(|pair| pair.1) {
         let message = format!("the same {}s in another order", rules.word);
         diff.push(rules.order, Level::Note, None, None, message);
     }
-    for i in missing {
+    for i in (0..a.len()).filter(|&i| !is_taken.0[i]) {
         one_sided(
             diff,
             rules.missing,
@@ -214,7 +231,7 @@ fn by_content(diff: &mut ValueDiff<'_>, key: &str, rules: &Rules, a: &[Node<'_>]
             &excerpt(a[i]),
         );
     }
-    for j in added {
+    for j in (0..b.len()).filter(|&j| !is_taken.1[j]) {
         one_sided(
             diff,
             rules.added,
@@ -226,44 +243,114 @@ fn by_content(diff: &mut ValueDiff<'_>, key: &str, rules: &Rules, a: &[Node<'_>]
     }
 }
 
-/// How many leading elements of two gaps are containers of the same kind, or texts: those changed, while scalars of a
-/// list such as `include` come and go.
-fn same_kinds(a: &[Node<'_>], b: &[Node<'_>]) -> usize {
-    let is_same = |(x, y): &(&Node<'_>, &Node<'_>)| {
-        x.kind() == y.kind()
-            && matches!(x.kind(), Kind::Object | Kind::Array)
-            && x.get_string("type") == y.get_string("type")
-    };
-    a.iter().zip(b).take_while(is_same).count()
-}
-
-fn compare_element(diff: &mut ValueDiff<'_>, key: &str, index: usize, a: Node<'_>, b: Node<'_>) {
-    diff.pointer.push_index(index);
-    diff.value(key, a, b);
-    diff.pointer.pop();
-}
-
-/// Takes elements out of both lists that are equal; tells whether there were any.
-fn join_reordered(
-    missing: &mut Vec<usize>,
-    added: &mut Vec<usize>,
-    a_keys: &[u64],
-    b_keys: &[u64],
-) -> bool {
-    if missing.is_empty() || added.is_empty() {
-        return false;
-    }
+/// Equal elements that stand elsewhere go together.
+fn match_moved(pairs: &mut Vec<(usize, usize)>, a_keys: &[u64], b_keys: &[u64]) {
+    let (left_a, left_b) = left_over(pairs, a_keys.len(), b_keys.len());
     let mut free: HashMap<u64, Vec<usize>> = HashMap::new();
-    for &j in added.iter() {
+    for &j in left_b.iter().rev() {
         free.entry(b_keys[j]).or_default().push(j);
     }
-    let mut moved = std::collections::HashSet::new();
-    missing.retain(|i| match free.get_mut(&a_keys[*i]).and_then(Vec::pop) {
-        Some(j) => !moved.insert(j),
-        None => true,
-    });
-    added.retain(|j| !moved.contains(j));
-    !moved.is_empty()
+    for i in left_a {
+        if let Some(j) = free.get_mut(&a_keys[i]).and_then(Vec::pop) {
+            pairs.push((i, j));
+        }
+    }
+}
+
+/// Positions that are in no pair.
+fn left_over(pairs: &[(usize, usize)], a_len: usize, b_len: usize) -> (Vec<usize>, Vec<usize>) {
+    let taken_a: HashSet<usize> = pairs.iter().map(|p| p.0).collect();
+    let taken_b: HashSet<usize> = pairs.iter().map(|p| p.1).collect();
+    let left =
+        |len: usize, taken: &HashSet<usize>| (0..len).filter(|i| !taken.contains(i)).collect();
+    (left(a_len, &taken_a), left(b_len, &taken_b))
+}
+
+/// Elements up to this product of counts are matched by likeness; of more nothing is matched.
+const LIKENESS_CELLS: usize = 1 << 14;
+
+/// Elements whose words are less alike than this are other elements, unless they stand in each other's place.
+const LEAST_LIKENESS: f64 = 0.3;
+
+impl Contents<'_, '_> {
+    /// Pairs elements that changed: alike ones in order, then alike ones that also moved, then those with the same
+    /// keys that stand alone between equal ones. Scalars of a list such as `include` come and go.
+    fn match_changed(&mut self, diff: &ValueDiff<'_>) {
+        let (left_a, left_b) = left_over(&self.pairs, self.a.len(), self.b.len());
+        if left_a.is_empty() || left_b.is_empty() || left_a.len() * left_b.len() > LIKENESS_CELLS {
+            return;
+        }
+        let words = |list: &[Node<'_>], left: &[usize], scanner| -> Vec<Vec<u64>> {
+            left.iter()
+                .map(|&i| node_words(list[i], self.key, scanner))
+                .collect()
+        };
+        self.a_words = words(self.a, &left_a, &diff.names.baseline);
+        self.b_words = words(self.b, &left_b, &diff.names.candidate);
+        let in_order = best_pairs(left_a.len(), left_b.len(), |n, m| {
+            let likeness = self.likeness((n, left_a[n]), (m, left_b[m]));
+            if likeness < LEAST_LIKENESS {
+                0.0
+            } else {
+                0.4 + likeness
+            }
+        });
+        let mut taken: (HashSet<usize>, HashSet<usize>) = in_order.iter().copied().unzip();
+        let mut found = in_order;
+        for n in (0..left_a.len()).filter(|n| !taken.0.contains(n)) {
+            let free = (0..left_b.len()).filter(|m| !taken.1.contains(m));
+            let alike = free.map(|m| (self.likeness((n, left_a[n]), (m, left_b[m])), m));
+            let best = alike.max_by(|x, y| x.0.total_cmp(&y.0).then(y.1.cmp(&x.1)));
+            if let Some((likeness, m)) = best
+                && likeness >= LEAST_LIKENESS
+            {
+                taken.1.insert(m);
+                found.push((n, m));
+            }
+        }
+        self.pairs
+            .extend(found.into_iter().map(|(n, m)| (left_a[n], left_b[m])));
+        self.match_by_place();
+    }
+
+    /// How many words two elements share, 0 for those of different kinds and for scalars.
+    fn likeness(&self, (n, i): (usize, usize), (m, j): (usize, usize)) -> f64 {
+        let (x, y) = (self.a[i], self.b[j]);
+        let is_container = matches!(x.kind(), Kind::Object | Kind::Array);
+        if x.kind() == y.kind() && is_container {
+            word_similarity(&self.a_words[n], &self.b_words[m])
+        } else {
+            0.0
+        }
+    }
+
+    /// Elements with the same keys in the same gap between pairs.
+    fn match_by_place(&mut self) {
+        let (left_a, left_b) = left_over(&self.pairs, self.a.len(), self.b.len());
+        let mut free = left_b.into_iter().peekable();
+        for i in left_a {
+            let before = self.pairs.iter().filter(|p| p.0 < i).map(|p| p.1).max();
+            let after = self.pairs.iter().filter(|p| p.0 > i).map(|p| p.1).min();
+            while free.next_if(|j| before.is_some_and(|b| *j < b)).is_some() {}
+            let fits = |j: &usize| {
+                after.is_none_or(|b| *j < b)
+                    && self.a[i].kind() == Kind::Object
+                    && keys(self.a[i]) == keys(self.b[*j])
+            };
+            if let Some(j) = free.next_if(fits) {
+                self.pairs.push((i, j));
+            }
+        }
+    }
+}
+
+fn keys(node: Node<'_>) -> Vec<u64> {
+    let mut keys: Vec<u64> = node
+        .members()
+        .map(|(key, _)| xxh3_64(key.text().as_bytes()))
+        .collect();
+    keys.sort_unstable();
+    keys
 }
 
 #[cfg(test)]
@@ -307,6 +394,31 @@ mod tests {
             r#"[{"type":"t","x":"1"}]"#,
             r#"[{"type":"t","x":"2"}]"#,
             &["value-changed /0/x"],
+        );
+        check(
+            "anyOf",
+            r#"[{"type":"integer"},{"type":"null"}]"#,
+            r#"[{"type":"string"},{"type":"null"}]"#,
+            &["value-changed /0/type"],
+        );
+        let part = |text: &str| format!(r#"{{"type":"input_text","text":"{text}"}}"#);
+        let (one, two) = (
+            part("one two three four five"),
+            part("six seven eight nine ten"),
+        );
+        let (two_changed, other) = (
+            part("six seven eight nine zehn"),
+            part("a b c d e f g h i j"),
+        );
+        check(
+            "content",
+            &format!("[{one},{two}]"),
+            &format!("[{two_changed},{one},{other}]"),
+            &[
+                "value-changed /0/text",
+                "element-order ",
+                "element-added /2",
+            ],
         );
         let tools = r#"[{"type":"function","name":"a","p":1},{"type":"function","name":"b"},{"type":"web_search"}]"#;
         check(

@@ -192,12 +192,17 @@ fn compare_input(
         cx.baseline.previous_response(row.baseline).is_some(),
         cx.candidate.previous_response(row.candidate).is_some(),
     );
-    let (baseline, candidate, pointer) = if continues.0 == continues.1 {
-        let sent = |list: &Option<Vec<_>>| list.clone().unwrap_or_default();
-        let lists = (
-            sent(&cx.baseline.inputs[row.baseline]),
-            sent(&cx.candidate.inputs[row.candidate]),
-        );
+    let sent = |list: &Option<Vec<_>>| list.clone().unwrap_or_default();
+    let lists = (
+        sent(&cx.baseline.inputs[row.baseline]),
+        sent(&cx.candidate.inputs[row.candidate]),
+    );
+    let is_same_list = lists
+        .0
+        .iter()
+        .map(|p| p.content)
+        .eq(lists.1.iter().map(|p| p.content));
+    let (baseline, candidate, pointer) = if continues.0 == continues.1 || is_same_list {
         (lists.0, lists.1, pointer.key("input"))
     } else {
         let baseline = cx
@@ -390,9 +395,9 @@ fn compare_continuation(cx: &mut Comparer<'_>, row: &Row, pointer: &Pointer) {
                 Level::Warning
             };
             let message = if a.is_some() {
-                "the candidate sends the whole input where the baseline continues the previous response"
+                "the candidate does not continue the previous response, as the baseline does"
             } else {
-                "the candidate continues the previous response where the baseline sends the whole input"
+                "the candidate continues the previous response, which the baseline does not"
             };
             cx.recorder.change(
                 place,

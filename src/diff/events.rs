@@ -141,7 +141,17 @@ fn group_key(events: &[Event], group: &Range<usize>, keys: &[u64]) -> u64 {
 }
 
 fn same_group(cx: &mut Comparer<'_>, streams: &Streams<'_>, a: &Range<usize>, b: &Range<usize>) {
-    if streams.a_keys[a.clone()] == streams.b_keys[b.clone()] {
+    let delta = |event: &Event| {
+        event
+            .data
+            .json()
+            .and_then(|d| Some(d.node().get_string("delta")?.into_owned()))
+    };
+    let is_same_split = a.len() == b.len()
+        && a.clone()
+            .zip(b.clone())
+            .all(|(i, j)| delta(&streams.a[i]) == delta(&streams.b[j]));
+    if is_same_split {
         for (i, j) in a.clone().zip(b.clone()) {
             compare_event(cx, streams, i, j);
         }
@@ -260,6 +270,7 @@ fn compare_shifted(
 
 fn report_left(cx: &mut Comparer<'_>, streams: &Streams<'_>, left: (Vec<usize>, Vec<usize>)) {
     let (mut missing, mut added) = left;
+    report_other_end(cx, streams, &mut missing, &mut added);
     missing.retain(|&i| {
         let Some(at) = added
             .iter()
@@ -292,6 +303,40 @@ fn report_left(cx: &mut Comparer<'_>, streams: &Streams<'_>, left: (Vec<usize>, 
     for j in added {
         one_sided(cx, streams, j, false);
     }
+}
+
+/// A response that ends with another event: one change, not two.
+fn report_other_end(
+    cx: &mut Comparer<'_>,
+    streams: &Streams<'_>,
+    missing: &mut Vec<usize>,
+    added: &mut Vec<usize>,
+) {
+    let old = missing
+        .iter()
+        .position(|&i| is_terminal(&streams.a[i].kind()));
+    let new = added
+        .iter()
+        .position(|&j| is_terminal(&streams.b[j].kind()));
+    let (Some(old), Some(new)) = (old, new) else {
+        return;
+    };
+    let (i, j) = (missing.remove(old), added.remove(new));
+    let (a, b) = (streams.a[i].kind(), streams.b[j].kind());
+    if a == b {
+        missing.push(i);
+        added.push(j);
+        return;
+    }
+    let mut change = became("event-changed", Level::Error.max(streams.level), a, b);
+    change.message = format!("the response ends otherwise: {}", change.message);
+    cx.recorder.change(
+        Place {
+            row: streams.row,
+            pointer: streams.pointer.index(j),
+        },
+        change,
+    );
 }
 
 fn one_sided(cx: &mut Comparer<'_>, streams: &Streams<'_>, index: usize, is_baseline: bool) {

@@ -25,15 +25,19 @@ pub(super) fn gather(cx: &Comparer<'_>, options: &Options, comparison: &mut Comp
             for place in &unit.places {
                 let pointer = place.pointer.join(&change.pointer);
                 if filter.wants(cx, &pointer, change) {
-                    gathered.add(place.row, pairs[place.row], pointer, change);
+                    let general = generalise(&pointer);
+                    gathered.add(place.row, pairs[place.row], pointer, general, change);
                 }
             }
         }
     }
     for (places, change) in identifier_changes(cx) {
+        let general = places
+            .first()
+            .map_or(String::new(), |(_, pointer)| generalise(pointer));
         for (row, pointer) in places {
             if filter.wants(cx, &pointer, &change) {
-                gathered.add(row, pairs[row], pointer, &change);
+                gathered.add(row, pairs[row], pointer, general.clone(), &change);
             }
         }
     }
@@ -98,8 +102,15 @@ struct Gathered {
 }
 
 impl Gathered {
-    fn add(&mut self, row: usize, pair: ExchangePair, pointer: Pointer, change: &LocalChange) {
-        let general = generalise(&pointer);
+    /// Adds a change at a place; `general` is the kind of place that, with the values, makes it the same change.
+    fn add(
+        &mut self,
+        row: usize,
+        pair: ExchangePair,
+        pointer: Pointer,
+        general: String,
+        change: &LocalChange,
+    ) {
         let values = if is_same_whatever_the_value(change.rule) {
             0
         } else {

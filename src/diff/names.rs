@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::json::Pointer;
-use crate::normalize::{IdNumber, IdTable, Scanner};
+use crate::normalize::{IdNumber, IdTable, Scanner, identifier_core};
 
 use super::change::Level;
 
@@ -29,7 +29,7 @@ impl Names {
 
     /// What the candidate calls this identifier of the baseline, as far as seen.
     pub(super) fn renamed(&self, baseline: &str) -> Option<String> {
-        let number = self.baseline_ids.find(baseline)?;
+        let number = self.baseline_ids.find(identifier_core(baseline))?;
         self.first_met
             .get(&number)
             .map(|b| self.candidate_ids.text(*b).to_owned())
@@ -79,7 +79,10 @@ impl Outcome {
         pointer: &Pointer,
         is_secret: bool,
     ) {
-        let pair = (names.baseline_ids.number(a), names.candidate_ids.number(b));
+        let pair = (
+            names.baseline_ids.number(identifier_core(a)),
+            names.candidate_ids.number(identifier_core(b)),
+        );
         names.first_met.entry(pair.0).or_insert(pair.1);
         self.ties.push(Tie {
             pair,

@@ -2,7 +2,9 @@
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::capture::{Body, Content, Direction, End, Event, EventStream, Frame, FrameKind};
+use crate::capture::{
+    Body, Content, Direction, End, Event, EventStream, Frame, FrameKind, Transport,
+};
 use crate::json::Pointer;
 
 use super::body::compare_bodies;

@@ -166,6 +166,7 @@ impl<'c> Side<'c> {
             method: exchange.request.method.clone(),
             tail,
             tail_kind,
+            items: sorted_contents(input.unwrap_or_default()),
             user_messages: input.map_or(0, |list| list.iter().filter(is_user).count()),
             outcome: xxh3_64(outcome.as_bytes()),
             is_success: is_good_status
@@ -273,6 +274,12 @@ impl<'c> Side<'c> {
     pub(super) fn transport(&self, index: usize) -> Transport {
         self.flat[index].transport
     }
+}
+
+fn sorted_contents(input: &[Rc<ItemPrint>]) -> Vec<u64> {
+    let mut contents: Vec<u64> = input.iter().map(|print| print.content).collect();
+    contents.sort_unstable();
+    contents
 }
 
 /// Whether any exchange says how its response ended.

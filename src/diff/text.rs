@@ -206,6 +206,10 @@ fn render_hunk(old: &[String], new: &[String], detail: &mut Vec<String>) {
         return;
     }
     for (sign, lines) in [('-', old), ('+', new)] {
+        let lines: Vec<&String> = lines
+            .iter()
+            .filter(|line| !line.trim().is_empty())
+            .collect();
         detail.extend(
             lines
                 .iter()
@@ -213,7 +217,11 @@ fn render_hunk(old: &[String], new: &[String], detail: &mut Vec<String>) {
                 .map(|line| format!("{sign} {}", window(line, 0..line.len()))),
         );
         if lines.len() > SHOWN_LINES {
-            detail.push(format!("{sign} … {} more lines", lines.len() - SHOWN_LINES));
+            let more = lines.len() - SHOWN_LINES;
+            detail.push(format!(
+                "{sign} … {more} more line{}",
+                if more == 1 { "" } else { "s" }
+            ));
         }
     }
 }

@@ -370,35 +370,56 @@ fn id_shape(id: &str) -> String {
     }
 }
 
-/// What stands around the scalars of a JSON text: braces, keys, commas and white space.
+/// What stands around the scalars of a JSON text: braces, keys, commas and white space; keys that are identifiers
+/// count as such.
 fn layout(node: Node<'_>) -> String {
-    let mut out = String::new();
-    let base = node.span().start;
-    let text = node.text();
-    let mut from = 0;
-    push_layout(node, base, text, &mut from, &mut out);
-    out.push_str(&text[from..]);
-    out
+    let mut layout = Layout {
+        base: node.span().start,
+        text: node.text(),
+        from: 0,
+        out: String::new(),
+    };
+    layout.add(node);
+    layout.out.push_str(&layout.text[layout.from..]);
+    layout.out
 }
 
-fn push_layout(node: Node<'_>, base: usize, text: &str, from: &mut usize, out: &mut String) {
-    match node.kind() {
-        Kind::Array => node
-            .items()
-            .for_each(|item| push_layout(item, base, text, from, out)),
-        Kind::Object => node
-            .members()
-            .for_each(|(_, value)| push_layout(value, base, text, from, out)),
-        _ => {
-            let span = node.span();
-            out.push_str(&text[*from..span.start - base]);
-            out.push(if text[span.start - base..span.end - base].contains('\\') {
-                '\u{1}'
-            } else {
-                '\0'
-            });
-            *from = span.end - base;
+struct Layout<'a> {
+    base: usize,
+    text: &'a str,
+    from: usize,
+    out: String,
+}
+
+impl<'a> Layout<'a> {
+    fn add(&mut self, node: Node<'a>) {
+        match node.kind() {
+            Kind::Array => node.items().for_each(|item| self.add(item)),
+            Kind::Object => {
+                for (key, value) in node.members() {
+                    if key.string().is_some_and(|key| is_id(&key)) {
+                        self.skip(key, "<id>");
+                    }
+                    self.add(value);
+                }
+            }
+            _ => self.skip(
+                node,
+                if node.text().contains('\\') {
+                    "<escaped>"
+                } else {
+                    "<scalar>"
+                },
+            ),
         }
+    }
+
+    fn skip(&mut self, node: Node<'a>, placeholder: &str) {
+        let span = node.span();
+        self.out
+            .push_str(&self.text[self.from..span.start - self.base]);
+        self.out.push_str(placeholder);
+        self.from = span.end - self.base;
     }
 }
 

@@ -75,6 +75,11 @@ impl Habits {
         self.has_records
     }
 
+    /// Whether every record so far had its line, or lines, to itself.
+    pub(super) fn has_lines(&self) -> bool {
+        self.has_records && !self.has_shared_line
+    }
+
     pub(super) fn knows_objects(&self) -> bool {
         !self.shapes.is_empty()
     }

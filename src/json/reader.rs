@@ -377,12 +377,25 @@ impl<R: Read> RecordReader<R> {
             if ends_line && !self.scanner.has_line_break() {
                 return Ok(true);
             }
-            return Ok(!self.follow(end, start)?.is_inner() || self.has_record_shape(start, end));
+            let follow = self.follow(end, start)?;
+            if !follow.is_inner() || self.has_record_shape(start, end) {
+                return Ok(true);
+            }
+            // Pretty-printed: an inner object's last brace is indented.
+            if self.scanner.has_line_break() && self.window.get(end - 2) == Some(b'\n') {
+                return Ok(true);
+            }
+            // A line that goes on is one broken record where records are lines. Elsewhere it may be a record glued to
+            // the rest of another; and inside an object only a key, which is a string, is followed by a colon.
+            let may_be_glued = follow.ends_line || !self.habits.has_lines();
+            return Ok(may_be_glued && (follow.next == Some(b':') || self.has_record_key(start)));
         }
         let follow = self.follow(end, start)?;
         if follow.is_inner() {
             let is_closed = matches!(follow.next, Some(b']' | b'}'));
-            return Ok(first == b'[' && is_closed && ends_line && !self.scanner.has_line_break());
+            let is_line =
+                ends_line && !self.scanner.has_line_break() && !self.habits.has_multi_line;
+            return Ok(first == b'[' && is_closed && is_line);
         }
         if ends_line || matches!(follow.next, Some(0 | 0xef)) {
             return Ok(true);
@@ -400,6 +413,13 @@ impl<R: Read> RecordReader<R> {
             .is_some_and(|shape| self.habits.is_record_shape(shape))
     }
 
+    /// Whether the object that the scanner has just read begins with a key that only records begin with.
+    pub(super) fn has_record_key(&self, start: u64) -> bool {
+        let text = self.window.from(start);
+        let key = self.scanner.keys().first();
+        key.is_some_and(|key| self.habits.is_record_key(&text[key.clone()]))
+    }
+
     /// Whether nothing but values stands between `end` and the end of the line or the next array or object.
     ///
     /// A line such as `42 is the answer` is text, not the record `42` with damage behind it.
@@ -413,16 +433,21 @@ impl<R: Read> RecordReader<R> {
                     other => break other,
                 }
             };
-            if matches!(next, None | Some(b'\n' | b'{' | b'[' | 0 | 0xef)) || at - end > LOOKAHEAD {
+            if matches!(next, None | Some(b'\n' | 0 | 0xef)) || at - end > LOOKAHEAD {
                 self.clean_until = at;
                 break;
             }
-            let is_separate =
-                at > glued || next == Some(b'"') || self.window.get(at - 1) == Some(b'"');
+            let is_separate = at > glued
+                || matches!(next, Some(b'"' | b'{' | b'['))
+                || self.window.get(at - 1) == Some(b'"');
             if !is_separate {
                 return Ok(false);
             }
             match self.attempt(at, start)? {
+                Attempt::Complete(_) if matches!(next, Some(b'{' | b'[')) => {
+                    self.clean_until = at;
+                    break;
+                }
                 Attempt::Complete(behind) => at = behind,
                 Attempt::Broken(_) => return Ok(false),
             }

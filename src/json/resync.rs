@@ -15,6 +15,9 @@ use super::reader::{Attempt, Place, RecordReader, begins_value, is_space};
 /// Bytes before the place of a search that stay in memory, to see how a piece of damage ends.
 const LOOK_BACK: u64 = 64;
 
+/// How far behind the first object of an input the next record is looked for, to compare the two.
+const AHEAD: u64 = 1 << 20;
+
 /// What a piece of damage looked like where it began.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Piece {
@@ -49,7 +52,7 @@ enum Mark {
 impl<R: Read> RecordReader<R> {
     /// The value at `start` broke at `at`.
     pub(super) fn resync_broken(&mut self, start: u64, at: u64) -> io::Result<()> {
-        let first_key = self.first_key(start);
+        let first_key = self.first_key(start, at);
         let has_line_break = self.scanner.has_line_break();
         let damage = Damage {
             start,
@@ -61,40 +64,81 @@ impl<R: Read> RecordReader<R> {
             first_key,
             has_line_break,
         };
-        if let Some(record) = self.swallowed(start, at, &damage)? {
-            return self.found(&damage, record);
-        }
-        let at = self.search_from(start, at);
-        self.search(damage, at, true)
+        let target = match self.swallowed(start, at, &damage)? {
+            Some(record) => Target::Record(record),
+            None => {
+                let at = self.search_from(start, at);
+                self.search(&damage, at, true)?
+            }
+        };
+        self.settle(&damage, target);
+        Ok(())
     }
 
     /// The value at `start` is complete at `end`, but what follows says that it is no record.
     pub(super) fn resync_behind(&mut self, start: u64, end: u64) -> io::Result<()> {
+        let is_object = self.window.get(start) == Some(b'{');
         let piece = if self.follow(end, start)?.is_inner() {
             Piece::Rest
         } else {
             Piece::Text
         };
-        self.search(Damage::without_record(start, piece), end, false)
+        let damage = Damage::without_record(start, piece);
+        let at = self.search_from(start, end);
+        let may_be_like = is_object && !self.habits.knows_objects();
+        if may_be_like {
+            self.window.hold(start);
+        }
+        let searched = self.search(&damage, at, false);
+        let is_held = self.window.release();
+        let target = searched?;
+        if may_be_like && is_held && self.is_like(start, &target)? {
+            self.settle(&damage, Target::Record(start));
+        } else {
+            self.settle(&damage, target);
+        }
+        Ok(())
+    }
+
+    /// Whether the first object of an input has the keys of the record behind it, which tells a record from a rest.
+    fn is_like(&mut self, start: u64, target: &Target) -> io::Result<bool> {
+        let (Target::Boundary(next) | Target::Record(next)) = *target else {
+            return Ok(false);
+        };
+        self.attempt(start, start)?;
+        let first = habits::shape(self.window.from(start), self.scanner.keys());
+        self.attempt(next, start)?;
+        let second = habits::shape(self.window.from(next), self.scanner.keys());
+        Ok(first.is_some() && first == second)
     }
 
     /// No value begins at `start`.
     pub(super) fn resync_text(&mut self, start: u64) -> io::Result<()> {
-        self.search(Damage::without_record(start, Piece::Text), start + 1, false)
+        self.pass_text(start, start + 1)
     }
 
     /// Something begins at `start`, in the middle of a broken record.
     pub(super) fn resync_inside(&mut self, start: u64) -> io::Result<()> {
-        self.search(Damage::without_record(start, Piece::Text), start, false)
+        self.pass_text(start, start)
+    }
+
+    fn pass_text(&mut self, start: u64, at: u64) -> io::Result<()> {
+        let damage = Damage::without_record(start, Piece::Text);
+        let target = self.search(&damage, at, false)?;
+        self.settle(&damage, target);
+        Ok(())
     }
 
     /// Passes over damage up to the next record, or to what is damage of another kind.
     ///
     /// `may_begin_line` says whether `at` is worth a look when it is the start of a line.
-    fn search(&mut self, damage: Damage, at: u64, may_begin_line: bool) -> io::Result<()> {
-        let mut at = at;
+    fn search(&mut self, damage: &Damage, from: u64, may_begin_line: bool) -> io::Result<Target> {
+        let mut at = from;
         let mut may_begin_line = may_begin_line;
         loop {
+            if at - from > AHEAD {
+                self.window.release();
+            }
             let is_line = may_begin_line && self.window.get(at.saturating_sub(1)) == Some(b'\n');
             let mark = if is_line && self.window.byte(at, at - 1)?.is_some() {
                 Mark::Line(at)
@@ -102,26 +146,13 @@ impl<R: Read> RecordReader<R> {
                 self.next_mark(at)?
             };
             let found = match mark {
-                Mark::End(end) => {
-                    self.close(&damage, end, true);
-                    return Ok(());
-                }
-                Mark::Nul(nul) => {
-                    self.close(&damage, nul, false);
-                    self.place = Place::Inside;
-                    return Ok(());
-                }
-                Mark::Line(line) => self.try_line(&damage, line)?,
-                Mark::Brace(brace) => self.try_brace(&damage, brace)?,
+                Mark::End(end) => return Ok(Target::End(end)),
+                Mark::Nul(nul) => return Ok(Target::Nul(nul)),
+                Mark::Line(line) => self.try_line(damage, line)?,
+                Mark::Brace(brace) => self.try_brace(damage, brace)?,
             };
             match found {
-                Found::Boundary(start) => {
-                    self.close(&damage, start, false);
-                    self.cursor = start;
-                    self.place = Place::Boundary;
-                    return Ok(());
-                }
-                Found::Record(start) => return self.found(&damage, start),
+                Found::Target(target) => return Ok(target),
                 Found::Nothing(next) => {
                     may_begin_line = next > at;
                     at = next;
@@ -134,11 +165,16 @@ impl<R: Read> RecordReader<R> {
         }
     }
 
-    fn found(&mut self, damage: &Damage, record: u64) -> io::Result<()> {
-        self.close(damage, record, false);
-        self.cursor = record;
-        self.place = Place::Record;
-        Ok(())
+    /// Queues the damage before `target` and moves there.
+    fn settle(&mut self, damage: &Damage, target: Target) {
+        let (end, place) = match target {
+            Target::End(end) => (end, Place::Boundary),
+            Target::Nul(nul) => (nul, Place::Inside),
+            Target::Boundary(start) => (start, Place::Boundary),
+            Target::Record(start) => (start, Place::Record),
+        };
+        self.close(damage, end, matches!(target, Target::End(_)));
+        self.place = place;
     }
 
     fn next_mark(&mut self, from: u64) -> io::Result<Mark> {
@@ -173,36 +209,26 @@ impl<R: Read> RecordReader<R> {
         // Where records are lines, each line stands for itself.
         let is_own_line = !self.habits.has_multi_line && !damage.has_line_break;
         match self.window.byte(line, keep)? {
-            Some(0) => return Ok(Found::Boundary(line)),
-            Some(b'{') => {}
-            Some(byte) if is_space(byte) || matches!(byte, b',' | b':' | b']' | b'}') => {
-                return Ok(Found::SameLine(line));
-            }
-            Some(_) if is_own_line && self.habits.has_records() => {
-                return Ok(Found::Boundary(line));
+            Some(0) => return Ok(Found::Target(Target::Boundary(line))),
+            Some(b'{') if is_own_line => return Ok(Found::Target(Target::Boundary(line))),
+            Some(byte) if is_own_line && self.habits.has_records() && !is_space(byte) => {
+                return Ok(Found::Target(Target::Boundary(line)));
             }
             Some(byte) if begins_value(byte) => {}
             _ => return Ok(Found::SameLine(line)),
         }
         match self.attempt(line, keep)? {
             Attempt::Complete(end) => {
-                let follow = self.follow(end, keep)?;
-                let is_record = if follow.is_inner() {
-                    follow.ends_line && self.has_record_shape(line, end)
-                } else {
-                    follow.ends_line
-                        || follow.next == Some(b'{')
-                        || self.has_record_shape(line, end)
-                };
+                let is_record = self.is_record_behind_damage(line, end, true, keep)?;
                 Ok(if is_record {
-                    Found::Record(line)
+                    Found::Target(Target::Record(line))
                 } else {
                     Found::Nothing(end)
                 })
             }
             Attempt::Broken(at) => {
                 if self.window.get(line) == Some(b'{') {
-                    return Ok(Found::Boundary(line));
+                    return Ok(Found::Target(Target::Boundary(line)));
                 }
                 Ok(Found::Nothing(self.search_from(line, at)))
             }
@@ -212,47 +238,76 @@ impl<R: Read> RecordReader<R> {
     /// Looks at a brace in the middle of damage.
     fn try_brace(&mut self, damage: &Damage, brace: u64) -> io::Result<Found> {
         let keep = brace.saturating_sub(LOOK_BACK);
-        if !self.may_begin_record(damage, brace, keep)? {
+        let Some(is_known) = self.first_key_is_known(damage, brace, keep)? else {
             return Ok(Found::SameLine(brace + 1));
-        }
+        };
         match self.attempt(brace, keep)? {
             Attempt::Complete(end) => {
-                let follow = self.follow(end, keep)?;
-                let is_record = if follow.is_inner() {
-                    follow.ends_line && self.has_record_shape(brace, end)
-                } else {
-                    follow.ends_line
-                        || matches!(follow.next, Some(b'{' | 0 | 0xef))
-                        || self.has_record_shape(brace, end)
-                };
+                let is_record = self.is_record_behind_damage(brace, end, is_known, keep)?;
                 Ok(if is_record {
-                    Found::Record(brace)
+                    Found::Target(Target::Record(brace))
                 } else {
                     Found::Nothing(end)
                 })
             }
-            Attempt::Broken(_) if brace > damage.start => Ok(Found::Boundary(brace)),
-            Attempt::Broken(at) => Ok(Found::Nothing(self.search_from(brace, at))),
+            Attempt::Broken(_) if is_known && brace > damage.start => {
+                Ok(Found::Target(Target::Boundary(brace)))
+            }
+            Attempt::Broken(at) => Ok(match self.swallowed(brace, at, damage)? {
+                Some(record) => Found::Target(Target::Record(record)),
+                None => Found::Nothing(self.search_from(brace, at)),
+            }),
         }
     }
 
-    /// Whether the object at `brace` begins with a key that records begin with, or with any if none is known.
-    fn may_begin_record(&mut self, damage: &Damage, brace: u64, keep: u64) -> io::Result<bool> {
+    /// Whether the complete value, which can't be an inner one of the damage before, is a record by what follows it.
+    fn is_record_behind_damage(
+        &mut self,
+        start: u64,
+        end: u64,
+        is_known: bool,
+        keep: u64,
+    ) -> io::Result<bool> {
+        let follow = self.follow(end, keep)?;
+        if follow.is_inner() {
+            // A record that is spread over lines ends at the start of one.
+            let is_indented = self.scanner.has_line_break()
+                && end >= start + 2
+                && matches!(self.window.get(end - 2), Some(b' ' | b'\t'));
+            return Ok(!is_indented
+                && self.has_record_shape(start, end)
+                && (follow.ends_line || self.has_record_key(start)));
+        }
+        let may_follow = follow.ends_line || matches!(follow.next, Some(b'{' | 0 | 0xef));
+        Ok(self.has_record_shape(start, end)
+            || may_follow && (is_known || self.habits.has_lines() && follow.ends_line))
+    }
+
+    /// Whether the object at `brace` begins with a key that records begin with, or with any if none is known; `None`
+    /// when it does not begin with a key.
+    fn first_key_is_known(
+        &mut self,
+        damage: &Damage,
+        brace: u64,
+        keep: u64,
+    ) -> io::Result<Option<bool>> {
         let mut at = brace + 1;
         while self.window.byte(at, keep)?.is_some_and(is_space) {
             at += 1;
         }
         if self.window.byte(at, keep)? != Some(b'"') {
-            return Ok(false);
+            return Ok(None);
         }
         if !self.habits.knows_objects() && damage.first_key.is_none() {
-            return Ok(true);
+            return Ok(Some(true));
         }
         let Attempt::Complete(end) = self.attempt(at, keep)? else {
-            return Ok(false);
+            return Ok(None);
         };
         let key = self.window.slice(at, end);
-        Ok(self.habits.is_first_key(key) || damage.first_key.as_deref() == Some(key))
+        Ok(Some(
+            self.habits.is_first_key(key) || damage.first_key.as_deref() == Some(key),
+        ))
     }
 
     /// The record that was taken for the last value inside the broken record at `start`, if there is one.
@@ -279,22 +334,16 @@ impl<R: Read> RecordReader<R> {
         if is_line && memrchr(b'\n', &before[..before.len() - 1]).is_none() {
             return Ok(Some(value));
         }
-        let is_framed = self.habits.has_records() && !self.habits.has_shared_line;
-        if !is_line && is_framed && !follow.ends_line && follow.is_value() {
+        if !is_line && self.habits.has_lines() && !follow.ends_line && follow.is_value() {
             return Ok(None);
         }
-        let text = self.window.slice(value, end);
-        let keys = self.scanner.keys();
-        let Some(first_key) = keys.first() else {
-            return Ok(None);
-        };
         let is_record = if self.habits.knows_objects() {
-            self.has_record_shape(value, end) || self.habits.is_record_key(&text[first_key.clone()])
+            self.has_record_shape(value, end) || self.has_record_key(value)
         } else {
             // Nothing is known yet but how the broken record began.
-            let same = keys
-                .get(..broken_keys)
-                .and_then(|keys| habits::shape(text, keys));
+            let text = self.window.slice(value, end);
+            let keys = self.scanner.keys().get(..broken_keys);
+            let same = keys.and_then(|keys| habits::shape(text, keys));
             damage.first_key.is_some() && same == broken_shape
         };
         Ok(is_record.then_some(value))
@@ -303,20 +352,21 @@ impl<R: Read> RecordReader<R> {
     /// Where to search on when the value at `start` broke at `at`: an object may begin at the end of the string before.
     fn search_from(&self, start: u64, at: u64) -> u64 {
         let before = self.window.slice(start, at);
-        let Some(before) = before.strip_suffix(b"\"") else {
-            return at.max(start + 1);
-        };
+        let before = before.strip_suffix(b"\"").unwrap_or(before);
         let before = before.trim_ascii_end();
         if before.len() > 1 && before.ends_with(b"{") {
             start + before.len() as u64 - 1
         } else {
-            at
+            at.max(start + 1)
         }
     }
 
-    fn first_key(&self, start: u64) -> Option<Box<[u8]>> {
+    /// The key that the value broken at `at` begins with; what is not followed by a colon may be two torn texts.
+    fn first_key(&self, start: u64, at: u64) -> Option<Box<[u8]>> {
         let key = self.scanner.keys().first()?;
-        Some(self.window.from(start)[key.clone()].into())
+        let text = self.window.slice(start, at);
+        let behind = text[key.end..].trim_ascii_start();
+        behind.starts_with(b":").then(|| text[key.clone()].into())
     }
 
     fn is_invalid_utf8(&mut self, at: u64) -> io::Result<bool> {
@@ -376,12 +426,19 @@ impl Damage {
     }
 }
 
-/// What a look at a mark came to.
-enum Found {
-    /// A complete record begins here.
-    Record(u64),
+/// Where damage ends.
+enum Target {
+    End(u64),
+    Nul(u64),
     /// Something of its own begins here, to be read from the start.
     Boundary(u64),
+    /// A complete record begins here.
+    Record(u64),
+}
+
+/// What a look at a mark came to.
+enum Found {
+    Target(Target),
     /// Nothing; go on here, which may be the start of a line.
     Nothing(u64),
     /// Nothing; go on here, which is no start of a line or was looked at as one.

@@ -13,6 +13,8 @@ pub(super) struct Window<R> {
     /// Offset of `buffer[0]` in the input.
     base: u64,
     at_end: bool,
+    /// What is not given up whatever a read says.
+    held: u64,
 }
 
 impl<R: Read> Window<R> {
@@ -23,6 +25,7 @@ impl<R: Read> Window<R> {
             filled: 0,
             base: 0,
             at_end: false,
+            held: u64::MAX,
         }
     }
 
@@ -53,7 +56,7 @@ impl<R: Read> Window<R> {
             return Ok(false);
         }
         if self.buffer.len() - self.filled < CHUNK / 2 {
-            self.make_room(keep);
+            self.make_room(keep.min(self.held));
         }
         loop {
             match self.source.read(&mut self.buffer[self.filled..]) {
@@ -71,6 +74,16 @@ impl<R: Read> Window<R> {
         }
     }
 
+    /// Keeps everything from `position` on in memory until [`release`](Self::release).
+    pub(super) fn hold(&mut self, position: u64) {
+        self.held = position;
+    }
+
+    /// Ends [`hold`](Self::hold); false if that had been done before.
+    pub(super) fn release(&mut self) -> bool {
+        std::mem::replace(&mut self.held, u64::MAX) != u64::MAX
+    }
+
     /// The byte at `position`, reading as far as needed; `None` behind the end of the input.
     pub(super) fn byte(&mut self, position: u64, keep: u64) -> io::Result<Option<u8>> {
         loop {
@@ -85,7 +98,7 @@ impl<R: Read> Window<R> {
 
     /// Doubles the buffer when what must be kept fills half of it, so that moving bytes costs linear time in all.
     fn make_room(&mut self, keep: u64) {
-        let given_up = ((keep - self.base) as usize).min(self.filled);
+        let given_up = (keep.saturating_sub(self.base) as usize).min(self.filled);
         self.buffer.copy_within(given_up..self.filled, 0);
         self.filled -= given_up;
         self.base += given_up as u64;

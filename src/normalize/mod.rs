@@ -11,7 +11,7 @@ mod token;
 
 pub use fingerprint::{embedded_json, fingerprint, text_fingerprint, text_place};
 pub use locations::LocationFinder;
-pub use renaming::{Conflict, IdNumber, IdTable, Pair, conflicts};
+pub use renaming::{Conflict, IdNumber, IdTable, Pair, conflicts, identifier_core};
 pub use rules::{AcceptRule, IgnoreRule, Rules};
 pub use rules_error::{RulesError, RulesProblem};
 pub use token::{Class, Scanner, TextPlace, Token};

@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use super::token::{UUID_LENGTH, is_uuid_at};
+
 /// An identifier of one side, as a number.
 pub type IdNumber = u32;
 
@@ -32,6 +34,15 @@ impl IdTable {
     /// The identifier with this number.
     pub fn text(&self, number: IdNumber) -> &str {
         &self.texts[number as usize]
+    }
+}
+
+/// The UUID of an identifier such as `msg_<uuid>`, else the identifier: what is the same UUID behind another prefix is
+/// the same identifier.
+pub fn identifier_core(id: &str) -> &str {
+    match id.rsplit_once('_') {
+        Some((_, uuid)) if uuid.len() == UUID_LENGTH && is_uuid_at(uuid.as_bytes(), 0) => uuid,
+        _ => id,
     }
 }
 

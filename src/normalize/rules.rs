@@ -33,7 +33,7 @@ pub struct AcceptRule {
     pub rule: Option<String>,
     /// Only findings at these places. At least one of `rule` and `pointer` is set.
     pub pointer: Option<PointerPattern>,
-    /// Only findings that show this text in the baseline, the candidate or the detail.
+    /// Only findings that show this text in the baseline, the candidate, the subject or the detail.
     pub pattern: Option<Regex>,
     /// Why they are accepted; never empty.
     pub reason: String,

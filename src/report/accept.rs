@@ -60,10 +60,9 @@ fn covers(rule: &AcceptRule, finding: &Finding) -> bool {
     };
     let has_text = || {
         rule.pattern.as_ref().is_none_or(|pattern| {
-            let values = finding.baseline.iter().chain(&finding.candidate);
-            values
-                .chain(&finding.detail)
-                .any(|text| pattern.is_match(text))
+            let values = [&finding.baseline, &finding.candidate, &finding.subject];
+            let mut texts = values.into_iter().flatten().chain(&finding.detail);
+            texts.any(|text| pattern.is_match(text))
         })
     };
     is_rule && is_place() && has_text()

@@ -47,7 +47,8 @@ pub fn comparison_report(
     Report::new(inputs, alignment, findings)
 }
 
-fn input(role: Role, capture: &Capture) -> Input {
+/// What was read for a role.
+pub(super) fn input(role: Role, capture: &Capture) -> Input {
     Input {
         role,
         path: capture.path.clone(),

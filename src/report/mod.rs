@@ -5,6 +5,7 @@ mod build;
 mod explain;
 mod json;
 mod model;
+mod outline;
 mod text;
 
 pub use accept::apply_accept;
@@ -15,4 +16,5 @@ pub use model::{
     Accepted, AlignmentEntry, ExchangeCounts, ExchangePair, Finding, FindingCounts, Input, Level,
     Report, Role, RuleState, Source, Summary, UnusedRule, Verdict, finding_id,
 };
+pub use outline::{outline_report, render_outline};
 pub use text::{TextOptions, render_text, visible};

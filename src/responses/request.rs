@@ -74,17 +74,17 @@ struct Source<'a> {
     metadata: Option<Value>,
 }
 
-/// `x-codex-turn-metadata`: JSON in a header, and in `client_metadata` of the body (which over a WebSocket is the one
-/// that belongs to the request).
+/// `x-codex-turn-metadata`: JSON in a header, and in `client_metadata` of the body. Over a WebSocket only the body's
+/// belongs to the request; the handshake's headers speak of the prewarm (codex 0.137.0 and later).
 fn turn_metadata(headers: Option<&HeaderList>, body: Option<Node<'_>>) -> Option<Value> {
     let key = "x-codex-turn-metadata";
-    let in_body = body
-        .and_then(|b| b.get("client_metadata"))
-        .and_then(|m| m.get_string(key));
-    let text = in_body
-        .map(|t| t.into_owned())
-        .or_else(|| headers?.get(key).map(str::to_owned))?;
-    Value::parse(text).ok()
+    let in_body = body.and_then(|b| b.get("client_metadata")?.get_string(key));
+    let is_message = body.is_some_and(|b| {
+        b.get_string("type")
+            .is_some_and(|kind| kind == "response.create")
+    });
+    let in_header = || headers.filter(|_| !is_message)?.get(key).map(str::to_owned);
+    Value::parse(in_body.map(|text| text.into_owned()).or_else(in_header)?).ok()
 }
 
 impl Source<'_> {

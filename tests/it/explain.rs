@@ -7,17 +7,20 @@ use trace_diff::report::{Level, explain, rule_names, rules};
 /// Every rule that the comparison gives to its findings.
 const DIFF_RULES: &str = "
     exchange-missing exchange-added exchange-order method-changed path-changed endpoint-changed header-missing
-    header-added header-changed header-order header-case header-repeated body-missing body-kind-changed body-changed
+    header-added header-renamed header-changed header-order header-case header-repeated body-missing body-kind-changed body-changed
     key-missing key-added value-changed type-changed number-form string-form element-added element-missing
-    element-order text-changed item-missing item-added item-moved item-changed late-arrival tool-missing tool-added
+    element-order text-changed item-missing item-added item-moved item-changed instructions-moved
+    late-arrival tool-missing tool-added
     tool-order identifier-split identifier-merged identifier-shape identifier-alone continuation-changed
-    status-changed event-missing event-added event-order event-changed stream-end-changed frame-changed";
+    status-changed event-missing event-added event-order event-changed event-chunks
+    stream-end-changed frame-changed";
 
 /// Every kind of problem that readers report, as a rule.
 const READER_RULES: &str = "
     reader-truncated reader-torn reader-headless reader-garbage reader-nul reader-invalid-utf8 reader-bom
     reader-stray-closer reader-incomplete-exchange reader-unknown-record reader-unknown-frame reader-undecoded-body
-    reader-unreadable reader-unknown-version reader-damaged-compression";
+    reader-unreadable reader-unknown-version reader-damaged-compression reader-orphan-record reader-too-deep
+    reader-too-long reader-missing-file reader-bad-base64";
 
 #[test]
 fn every_rule_is_explained() {
@@ -34,6 +37,35 @@ fn every_rule_is_explained() {
     for name in names() {
         assert!(explain(name).is_ok(), "{name} is not explained");
     }
+}
+
+/// Words in quotes that look like names of rules, in the sources of a module; serde's `kebab-case` is none.
+fn rule_like_words(directory: &std::path::Path) -> Vec<String> {
+    let last_word = |name: &str| name.rsplit('-').next().map(str::to_owned);
+    let endings: Vec<_> = rules().filter_map(|rule| last_word(rule.name)).collect();
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let text = std::fs::read_to_string(entry.unwrap().path()).unwrap();
+        let names = text.split('"').filter(|word| {
+            *word != "kebab-case"
+                && word.contains('-')
+                && word.bytes().all(|b| b.is_ascii_lowercase() || b == b'-')
+        });
+        found.extend(
+            names
+                .filter(|name| last_word(name).is_some_and(|end| endings.contains(&end)))
+                .map(str::to_owned),
+        );
+    }
+    found
+}
+
+#[test]
+fn every_rule_in_the_source_of_the_comparison_is_explained() {
+    let found = rule_like_words(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/diff"));
+    assert!(found.len() > 20, "{found:?}");
+    let unknown: Vec<_> = found.iter().filter(|name| explain(name).is_err()).collect();
+    assert!(unknown.is_empty(), "not explained: {unknown:?}");
 }
 
 #[test]
@@ -63,7 +95,7 @@ fn what_never_matters_to_a_server_is_a_note() {
         .collect();
     assert_eq!(
         notes.join(" "),
-        "exchange-order header-order header-case number-form string-form element-order late-arrival tool-order \
+        "exchange-order header-order header-case event-chunks number-form string-form element-order late-arrival tool-order \
          identifier-shape"
     );
     assert_eq!(

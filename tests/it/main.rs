@@ -18,6 +18,7 @@ mod json;
 mod mutations;
 mod report;
 mod rules;
+mod rules_options;
 mod rust_text;
 mod samples;
 mod schema;

@@ -31,12 +31,17 @@ pub(crate) fn full_report() -> Report {
             .key("request")
             .key("headers")
             .key("originator"),
+        also: vec![
+            Pointer::root()
+                .key("request")
+                .key("body")
+                .key("client_metadata"),
+        ],
+        subject: Some("originator".into()),
         baseline: Some("codex_exec".into()),
         candidate: None,
         message: "the candidate does not send originator".into(),
         accepted: None,
-        also: Vec::new(),
-        subject: None,
         recurs: vec![ExchangePair {
             baseline: Some(1),
             candidate: Some(1),
@@ -51,14 +56,14 @@ pub(crate) fn full_report() -> Report {
             candidate: Some(1),
         },
         pointer: Pointer::root(),
+        also: Vec::new(),
+        subject: None,
         baseline: None,
         candidate: Some("POST /v1/responses".into()),
         accepted: Some(Accepted {
             rule: "trace-diff.toml:3".into(),
             reason: "the port retries once more".into(),
         }),
-        also: Vec::new(),
-        subject: None,
         recurs: Vec::new(),
         detail: Vec::new(),
         ..missing.clone()

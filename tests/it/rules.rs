@@ -274,6 +274,7 @@ fn a_pattern_narrows_a_rule_to_findings_that_show_the_text() {
     for (pattern, is_accepted) in [
         ("^codex_", true),
         ("^- originator", true),
+        ("^originator$", true),
         ("does not send", false),
     ] {
         let report = applied(&rule(pattern), date(2027, 1, 1), &[]);

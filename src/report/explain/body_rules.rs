@@ -146,6 +146,15 @@ pub(super) const RULES: &[Rule] = &[
         expectation: "The baseline.",
     },
     Rule {
+        name: "instructions-moved",
+        level: Level::Error,
+        example: "/request/body/instructions",
+        means: "The base instructions stand in `instructions` on one side and as the first message of \
+             `input` on the other.",
+        matters: "The model reads the same, but with another rank, and every index of `input` shifts by one.",
+        expectation: "Codex 0.169.0 sends no `instructions`; its first `developer` message holds them.",
+    },
+    Rule {
         name: "late-arrival",
         level: Level::Note,
         example: "/request/body/input/5",

@@ -76,12 +76,21 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         name: "header-added",
-        level: Level::Warning,
+        level: Level::Error,
         example: "/request/headers/accept-encoding",
         means: "The candidate sends a header that the baseline does not send.",
         matters: "It may switch something on (content codings, beta features) or tell the server something \
              that the baseline keeps to itself.",
         expectation: "The baseline.",
+    },
+    Rule {
+        name: "header-renamed",
+        level: Level::Error,
+        example: "/request/headers/session_id",
+        means: "The candidate sends the value of a header under another name.",
+        matters: "A server that looks for the old name finds nothing.",
+        expectation: "The baseline. `session_id` became `session-id` in Codex 0.137.0; python-codex 0.5.1 \
+             still sends the old name.",
     },
     Rule {
         name: "header-changed",
@@ -121,7 +130,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         name: "status-changed",
-        level: Level::Error,
+        level: Level::Warning,
         example: "/response/status",
         means: "Matched exchanges got different response statuses.",
         matters: "The agents were not told the same, so what they do next need not be the same either: \
@@ -131,7 +140,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         name: "event-missing",
-        level: Level::Error,
+        level: Level::Warning,
         example: "/response/events",
         means: "The baseline's response has an event that the candidate's lacks.",
         matters: "The agents were told different things. Only `response.output_item.done` carries what \
@@ -141,7 +150,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         name: "event-added",
-        level: Level::Error,
+        level: Level::Warning,
         example: "/response/events",
         means: "The candidate's response has an event that the baseline's lacks.",
         matters: "The agents were told different things; see `event-missing`.",
@@ -149,7 +158,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         name: "event-order",
-        level: Level::Error,
+        level: Level::Warning,
         example: "/response/events",
         means: "Matched events came in another order.",
         matters: "Items enter the history in the order of their `response.output_item.done` events.",
@@ -157,15 +166,23 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         name: "event-changed",
-        level: Level::Error,
+        level: Level::Warning,
         example: "/response/events/3",
         means: "Matched events differ in name or data.",
         matters: "The agents were told different things; what follows may be a consequence of it.",
         expectation: "The baseline, with identifiers renamed and times compared as times.",
     },
     Rule {
+        name: "event-chunks",
+        level: Level::Note,
+        example: "/response/events",
+        means: "The same text came in another number of delta events.",
+        matters: "Agents put the pieces together; only how smoothly text appears differs.",
+        expectation: "How a server cuts its text is chance.",
+    },
+    Rule {
         name: "stream-end-changed",
-        level: Level::Error,
+        level: Level::Warning,
         example: "/response",
         means: "The streams ended differently: complete, closed or reset by the server, stalled, or \
              closed by the agent.",
@@ -176,7 +193,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         name: "frame-changed",
-        level: Level::Error,
+        level: Level::Warning,
         example: "/response/frames/2",
         means: "Matched WebSocket messages differ in direction, kind or content.",
         matters: "One side said something else. Requests inside frames are compared as requests and have \

@@ -6,7 +6,7 @@ use crate::report::Level;
 pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "reader-truncated",
-        level: Level::Error,
+        level: Level::Warning,
         example: "",
         means: "The file ends inside a record.",
         matters: "What the record would have said is missing; all before it is used.",
@@ -15,7 +15,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         name: "reader-torn",
-        level: Level::Error,
+        level: Level::Warning,
         example: "",
         means: "A record in the middle of the file is broken off.",
         matters: "It is left out; reading goes on at the next complete record.",
@@ -23,7 +23,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         name: "reader-headless",
-        level: Level::Error,
+        level: Level::Warning,
         example: "",
         means: "A record lacks its beginning.",
         matters: "It is left out; reading goes on at the next complete record.",
@@ -31,7 +31,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         name: "reader-garbage",
-        level: Level::Error,
+        level: Level::Warning,
         example: "",
         means: "There are bytes that are no JSON.",
         matters: "They are left out; if they were a record once, it is missing.",
@@ -39,7 +39,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         name: "reader-nul",
-        level: Level::Error,
+        level: Level::Warning,
         example: "",
         means: "There is a run of NUL bytes.",
         matters: "What was to be written there is missing.",
@@ -47,7 +47,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         name: "reader-invalid-utf8",
-        level: Level::Error,
+        level: Level::Warning,
         example: "",
         means: "A record holds bytes that are no UTF-8.",
         matters: "It is left out: its text would have to be guessed.",
@@ -63,7 +63,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         name: "reader-stray-closer",
-        level: Level::Error,
+        level: Level::Warning,
         example: "",
         means: "There is a closing bracket without an opening one.",
         matters: "It may be the end of a record whose beginning is missing.",
@@ -71,7 +71,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         name: "reader-incomplete-exchange",
-        level: Level::Error,
+        level: Level::Warning,
         example: "",
         means: "A request has no response in the capture, or the other way round.",
         matters: "What was recorded is compared; the rest is taken as not recorded.",
@@ -79,7 +79,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         name: "reader-unknown-record",
-        level: Level::Error,
+        level: Level::Warning,
         example: "",
         means: "A record or member file is whole and readable, but nothing that this format has.",
         matters: "It is not used. If it holds an exchange, that is missing.",
@@ -87,7 +87,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         name: "reader-unknown-frame",
-        level: Level::Error,
+        level: Level::Warning,
         example: "",
         means: "A WebSocket message is of a kind that the format does not describe.",
         matters: "It is not used; the other messages of the connection are.",
@@ -95,15 +95,55 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         name: "reader-undecoded-body",
-        level: Level::Error,
+        level: Level::Warning,
         example: "",
         means: "A body could not be decoded by its content coding.",
         matters: "Its bytes are compared as they are, so the findings about it say little.",
         expectation: "The coding is not known, or the body is damaged or was recorded in part.",
     },
     Rule {
+        name: "reader-orphan-record",
+        level: Level::Warning,
+        example: "",
+        means: "A record belongs to an exchange that the capture does not begin.",
+        matters: "It is not used; the exchange is missing or incomplete.",
+        expectation: "The front of the capture is missing or damaged.",
+    },
+    Rule {
+        name: "reader-too-deep",
+        level: Level::Warning,
+        example: "",
+        means: "A record is nested more deeply than this program reads.",
+        matters: "It is not used.",
+        expectation: "A limit of ours that keeps hostile files harmless; real traffic is far below it.",
+    },
+    Rule {
+        name: "reader-too-long",
+        level: Level::Warning,
+        example: "",
+        means: "A record is longer than this program reads.",
+        matters: "It is not used.",
+        expectation: "A limit of ours, 4 GiB; real traffic is far below it.",
+    },
+    Rule {
+        name: "reader-missing-file",
+        level: Level::Warning,
+        example: "",
+        means: "A file that the capture names is not there, or cannot be read.",
+        matters: "What it holds counts as not recorded.",
+        expectation: "The directory was copied in part.",
+    },
+    Rule {
+        name: "reader-bad-base64",
+        level: Level::Warning,
+        example: "",
+        means: "A body is said to be in base64 and is not.",
+        matters: "It counts as not recorded.",
+        expectation: "Damage, or a hand-made edit.",
+    },
+    Rule {
         name: "reader-unreadable",
-        level: Level::Error,
+        level: Level::Warning,
         example: "",
         means: "A file of a capture directory could not be read.",
         matters: "What it holds is missing; the other files are used.",
@@ -111,7 +151,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         name: "reader-unknown-version",
-        level: Level::Error,
+        level: Level::Warning,
         example: "",
         means: "The file says that it is of a version that this program does not know.",
         matters: "Records whose meaning is unknown are not used.",
@@ -119,7 +159,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         name: "reader-damaged-compression",
-        level: Level::Error,
+        level: Level::Warning,
         example: "",
         means: "A compressed file or body could not be decompressed to its end.",
         matters: "What came out before the damage is used.",

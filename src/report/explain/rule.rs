@@ -12,7 +12,7 @@ use crate::report::Level;
 pub struct Rule {
     /// Its name, in kebab case.
     pub name: &'static str,
-    /// How much its findings matter.
+    /// How much its findings matter on requests to the model; on background calls they may matter less.
     pub level: Level,
     /// A pointer that its findings may have; empty when they are about the whole exchange or file.
     pub example: &'static str,

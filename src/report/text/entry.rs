@@ -155,7 +155,7 @@ fn text(section: Section, finding: &Finding, label: &str) -> String {
         "element-added" => format!("{label}: {}", value(&finding.candidate)),
         "value-changed" | "header-changed" | "status-changed" | "stream-end-changed"
         | "method-changed" | "path-changed" | "endpoint-changed"
-            if finding.detail.len() <= 2 && finding.baseline.is_some() =>
+            if finding.detail.is_empty() && finding.baseline.is_some() =>
         {
             format!(
                 "{label}: {} → {}",

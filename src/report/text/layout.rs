@@ -116,6 +116,9 @@ impl<W: Write> Page<'_, W> {
             let role = self.styled(Style::Bold, &format!("{:<9}", input.role.name()));
             writeln!(self.out, "{role}  {about}")?;
         }
+        if report.inputs.len() == 1 {
+            return Ok(());
+        }
         let counts = &report.summary.exchanges;
         let mut line = format!("{} matched", plural(counts.matched, "exchange"));
         for (count, side) in [
@@ -278,6 +281,9 @@ impl<W: Write> Page<'_, W> {
         }
         if counts.accepted > 0 {
             parts.push(format!("{} accepted by rules", counts.accepted));
+        }
+        if report.inputs.len() == 1 {
+            return writeln!(self.out, "\n{}", parts.join(", "));
         }
         let (word, style) = match report.verdict {
             Verdict::Clean if counts.accepted > 0 => {

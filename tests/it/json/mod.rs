@@ -1,3 +1,4 @@
 //! The reader of concatenated JSON.
 
 mod corpus;
+mod damage;

@@ -1,24 +1,42 @@
 //! The comparison under test, reduced to what verdicts need.
 
 use trace_diff::capture::{Capture, read_capture_bytes};
+use trace_diff::diff::{self, Change, Options};
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Level {
-    Error,
-    Warning,
-    Note,
-}
+pub(crate) use trace_diff::diff::Level;
 
 /// One reported change.
 #[derive(Clone, Debug)]
 pub(crate) struct Finding {
-    pub(crate) rule: String,
+    pub(crate) rule: &'static str,
     pub(crate) level: Level,
     pub(crate) pointer: String,
+    /// Other places that the change names.
+    pub(crate) also: Vec<String>,
     pub(crate) baseline: Option<usize>,
     pub(crate) candidate: Option<usize>,
-    /// In how many further exchanges the same change occurs.
-    pub(crate) recurs: usize,
+    /// In which further exchanges the same change occurs, by the candidate's number, or the baseline's where it has none.
+    pub(crate) recurs: Vec<usize>,
+    pub(crate) message: String,
+}
+
+impl From<Change> for Finding {
+    fn from(change: Change) -> Self {
+        Self {
+            rule: change.rule,
+            level: change.level,
+            pointer: change.pointer.to_string(),
+            also: change.also.iter().map(ToString::to_string).collect(),
+            baseline: change.exchange.baseline,
+            candidate: change.exchange.candidate,
+            recurs: change
+                .recurs
+                .iter()
+                .filter_map(|pair| pair.candidate.or(pair.baseline))
+                .collect(),
+            message: change.message,
+        }
+    }
 }
 
 /// Reads a capture that must be readable as a whole.
@@ -32,20 +50,7 @@ pub(crate) fn read(name: &str, bytes: Vec<u8>) -> Capture {
     capture
 }
 
-/// Compares two captures; one entry per reported change.
-pub(crate) fn compare(baseline: &Capture, candidate: &Capture) -> Option<Vec<Finding>> {
-    let comparison = trace_diff::diff::compare(baseline, candidate, &Default::default());
-    let finding = |change: trace_diff::diff::Change| Finding {
-        rule: change.rule.to_owned(),
-        level: match change.level {
-            trace_diff::diff::Level::Error => Level::Error,
-            trace_diff::diff::Level::Warning => Level::Warning,
-            trace_diff::diff::Level::Note => Level::Note,
-        },
-        pointer: change.pointer.to_string(),
-        baseline: change.exchange.baseline,
-        candidate: change.exchange.candidate,
-        recurs: change.recurs.len(),
-    };
-    Some(comparison.changes.into_iter().map(finding).collect())
+pub(crate) fn compare(baseline: &Capture, candidate: &Capture) -> Vec<Finding> {
+    let comparison = diff::compare(baseline, candidate, &Options::default());
+    comparison.changes.into_iter().map(Finding::from).collect()
 }

@@ -193,7 +193,11 @@ impl ItemTarget {
         Some(())
     }
 
-    /// `everywhere (3 requests)` or `in exchange 2`.
+    pub(crate) fn units(&self) -> Vec<usize> {
+        self.places.iter().map(|(unit, _)| *unit).collect()
+    }
+
+    /// `in 3 requests` or `in exchange 2`.
     pub(crate) fn extent(&self) -> String {
         match self.places.as_slice() {
             [(unit, _)] => format!("in exchange {unit}"),

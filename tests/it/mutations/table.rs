@@ -1,5 +1,7 @@
 //! What the harness measured, per kind.
 
+use std::cmp::Reverse;
+
 use super::adapter::{Finding, Level};
 use super::kinds::Kind;
 use super::verdict::{Class, Exchanges, Expectation, Pattern, Verdict};
@@ -19,7 +21,8 @@ pub(crate) struct Row {
     /// Errors and warnings of each case.
     serious: Vec<usize>,
     notes: usize,
-    shown: Vec<String>,
+    /// The cases that went wrong or brought more than one finding: verdict, findings, description.
+    wrong: Vec<(Verdict, usize, String)>,
 }
 
 impl Row {
@@ -30,7 +33,7 @@ impl Row {
             verdicts: Vec::new(),
             serious: Vec::new(),
             notes: 0,
-            shown: Vec::new(),
+            wrong: Vec::new(),
         }
     }
 
@@ -50,15 +53,15 @@ impl Row {
         self.serious.push(serious);
         self.notes += findings.len() - serious;
         let is_wrong = verdict != Verdict::Found || self.is_too_many(serious);
-        if is_wrong && self.shown.len() < SHOWN {
-            self.shown
-                .push(describe(subject, expectation, verdict, findings));
+        if is_wrong {
+            let text = describe(subject, expectation, verdict, findings);
+            self.wrong.push((verdict, serious, text));
         }
     }
 
     fn is_too_many(&self, serious: usize) -> bool {
         match self.kind.class {
-            Class::Divergence | Class::Form => serious > MAX_FINDINGS,
+            Class::Divergence | Class::Form => serious > MAX_MEDIAN,
             Class::Note | Class::Quiet => serious > 0,
         }
     }
@@ -99,16 +102,27 @@ impl Row {
 pub(crate) fn print(title: &str, rows: &[Row]) -> Vec<String> {
     println!("\n{title}");
     println!(
-        "{:<32} {:>6} {:>6} {:>6} {:>9} {:>6} {:>6} {:>6} {:>4} {:>6}",
-        "kind", "cases", "skip", "found", "elsewhere", "missed", "alarms", "median", "max", "notes"
+        "{:<32} {:>6} {:>6} {:>6} {:>8} {:>9} {:>6} {:>6} {:>6} {:>4} {:>6}",
+        "kind",
+        "cases",
+        "skip",
+        "found",
+        "partial",
+        "elsewhere",
+        "missed",
+        "alarms",
+        "median",
+        "max",
+        "notes"
     );
     for row in rows {
         println!(
-            "{:<32} {:>6} {:>6} {:>6} {:>9} {:>6} {:>6} {:>6} {:>4} {:>6}  {}",
+            "{:<32} {:>6} {:>6} {:>6} {:>8} {:>9} {:>6} {:>6} {:>6} {:>4} {:>6}  {}",
             row.kind.name,
             row.verdicts.len(),
             row.skipped,
             row.count(Verdict::Found),
+            row.count(Verdict::Partial),
             row.count(Verdict::Elsewhere),
             row.count(Verdict::Missed),
             row.count(Verdict::FalseAlarm),
@@ -118,11 +132,13 @@ pub(crate) fn print(title: &str, rows: &[Row]) -> Vec<String> {
             row.complaint().unwrap_or_default(),
         );
     }
-    for case in rows
-        .iter()
-        .flat_map(|row| row.shown.iter().map(move |case| (row.kind.name, case)))
-    {
-        println!("\n{}: {}", case.0, case.1);
+    for row in rows {
+        let mut wrong: Vec<_> = row.wrong.iter().collect();
+        // What was missed matters more than what was said too often.
+        wrong.sort_by_key(|(verdict, serious, _)| (*verdict == Verdict::Found, Reverse(*serious)));
+        for (_, _, case) in wrong.into_iter().take(SHOWN) {
+            println!("\n{}: {case}", row.kind.name);
+        }
     }
     rows.iter()
         .filter_map(|row| Some(format!("{title}: {}: {}", row.kind.name, row.complaint()?)))
@@ -151,13 +167,14 @@ fn describe(
     }
     for finding in findings.iter().take(8) {
         text.push_str(&format!(
-            "\n    {:?} {} {:?}/{:?} +{} {}",
+            "\n    {:?} {} {:?}/{:?} +{} {} · {}",
             finding.level,
             finding.rule,
             finding.baseline,
             finding.candidate,
-            finding.recurs,
-            finding.pointer
+            finding.recurs.len(),
+            finding.pointer,
+            finding.message
         ));
     }
     if findings.len() > 8 {

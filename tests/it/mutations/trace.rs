@@ -226,7 +226,8 @@ pub(crate) fn inner_json(text: &str) -> Option<Value> {
         return None;
     }
     let value: Value = serde_json::from_str(text).ok()?;
-    (value.to_string() == text).then_some(value)
+    let written = value.to_string();
+    (written == text).then_some(value)
 }
 
 fn collect(value: &Value, pointer: String, leaves: &mut Vec<Leaf>) {

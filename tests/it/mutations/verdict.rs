@@ -45,6 +45,8 @@ pub(crate) struct Place {
 pub(crate) struct Expectation {
     pub(crate) detail: String,
     pub(crate) places: Vec<Place>,
+    /// Every exchange in which the change was made; the findings have to name them all.
+    pub(crate) extent: Vec<usize>,
 }
 
 impl Expectation {
@@ -52,7 +54,13 @@ impl Expectation {
         Self {
             detail: detail.into(),
             places: Vec::new(),
+            extent: Vec::new(),
         }
+    }
+
+    pub(crate) fn in_all(mut self, units: &[usize]) -> Self {
+        self.extent = units.to_vec();
+        self
     }
 
     pub(crate) fn or(mut self, exchanges: Exchanges, pointer: Pattern) -> Self {
@@ -120,6 +128,8 @@ pub(crate) fn canonical(pointer: &str) -> String {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Verdict {
     Found,
+    /// Found, but not in every exchange where it was made.
+    Partial,
     /// Something was found, but nowhere that says what was changed, or at too low a level.
     Elsewhere,
     Missed,
@@ -131,11 +141,16 @@ pub(crate) enum Verdict {
 pub(crate) fn judge(class: Class, expectation: &Expectation, findings: &[Finding]) -> Verdict {
     let is_serious = |finding: &&Finding| finding.level != Level::Note;
     let is_at_place = |finding: &&Finding| {
-        let pointer = canonical(&finding.pointer);
-        expectation
-            .places
-            .iter()
-            .any(|place| place.exchanges.matches(finding) && place.pointer.matches(&pointer))
+        let pointers: Vec<String> = std::iter::once(&finding.pointer)
+            .chain(&finding.also)
+            .map(|pointer| canonical(pointer))
+            .collect();
+        expectation.places.iter().any(|place| {
+            place.exchanges.matches(finding)
+                && pointers
+                    .iter()
+                    .any(|pointer| place.pointer.matches(pointer))
+        })
     };
     let serious = findings.iter().filter(is_serious).count();
     let found = match class {
@@ -143,12 +158,64 @@ pub(crate) fn judge(class: Class, expectation: &Expectation, findings: &[Finding
         Class::Form | Class::Note => findings.iter().any(|f| is_at_place(&f)),
         Class::Quiet => true,
     };
+    let is_named = |unit: &usize| {
+        let named =
+            |f: &Finding| f.candidate.or(f.baseline) == Some(*unit) || f.recurs.contains(unit);
+        findings.iter().any(named)
+    };
     match class {
         Class::Note | Class::Quiet if serious > 0 => Verdict::FalseAlarm,
+        _ if found && !expectation.extent.iter().all(is_named) => Verdict::Partial,
         _ if found => Verdict::Found,
         _ if findings.is_empty() => Verdict::Missed,
         Class::Divergence if serious > 0 => Verdict::Elsewhere,
         Class::Divergence => Verdict::Missed,
         _ => Verdict::Elsewhere,
     }
+}
+
+#[test]
+fn a_case_is_judged_by_place_exchange_level_and_extent() {
+    use std::slice::from_ref;
+
+    let finding = |level, pointer: &str, exchange| Finding {
+        rule: "rule",
+        level,
+        pointer: pointer.to_owned(),
+        also: Vec::new(),
+        baseline: Some(exchange),
+        candidate: Some(exchange),
+        recurs: vec![exchange + 1],
+        message: String::new(),
+    };
+    let place = "/response/events/2/data/item";
+    let expectation = |extent: &[usize]| Expectation::new("x").below(&[1], place).in_all(extent);
+    let check = |class, extent: &[usize], findings: &[Finding]| {
+        judge(class, &expectation(extent), findings)
+    };
+    let right = finding(Level::Error, "/response/events/2/item/status", 1);
+    let note = finding(Level::Note, "/response/events/2/item", 1);
+    let divergence = Class::Divergence;
+    assert_eq!(check(divergence, &[1, 2], from_ref(&right)), Verdict::Found);
+    assert_eq!(
+        check(divergence, &[1, 3], from_ref(&right)),
+        Verdict::Partial
+    );
+    assert_eq!(
+        check(divergence, &[], &[finding(Level::Error, place, 0)]),
+        Verdict::Elsewhere
+    );
+    let beside = finding(Level::Error, "/response/events/2/items", 1);
+    assert_eq!(check(divergence, &[], &[beside]), Verdict::Elsewhere);
+    assert_eq!(check(divergence, &[], from_ref(&note)), Verdict::Missed);
+    assert_eq!(check(divergence, &[], &[]), Verdict::Missed);
+    assert_eq!(check(Class::Form, &[], from_ref(&note)), Verdict::Found);
+    assert_eq!(check(Class::Note, &[], from_ref(&note)), Verdict::Found);
+    assert_eq!(check(Class::Note, &[], &[]), Verdict::Missed);
+    assert_eq!(
+        check(Class::Note, &[], &[note.clone(), right.clone()]),
+        Verdict::FalseAlarm
+    );
+    assert_eq!(check(Class::Quiet, &[], &[note]), Verdict::Found);
+    assert_eq!(check(Class::Quiet, &[], &[right]), Verdict::FalseAlarm);
 }

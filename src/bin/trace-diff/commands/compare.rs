@@ -1,50 +1,110 @@
-//! `trace-diff BASELINE CANDIDATE`: what the program is for.
+//! `trace-diff [BASELINE] CANDIDATE`: what the program is for.
 
-use std::io::{self, BufWriter, Write};
+use std::path::PathBuf;
 
-use trace_diff::diff::{Options, compare};
-use trace_diff::report::{TextOptions, Verdict, comparison_report, render_json, render_text};
+use trace_diff::capture::Capture;
+use trace_diff::diff::compare;
+use trace_diff::normalize::Rules;
+use trace_diff::report::{
+    Report, Verdict, apply_accept, comparison_report, outline_report, render_outline,
+};
 
 use crate::exit::{Failure, Outcome, Status};
-use crate::input;
+use crate::report::{Rendered, ReportArgs};
+use crate::{input, rules};
 
 /// Captures to compare.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The capture to compare with
-    baseline: Option<String>,
+    /// The capture to compare with; a capture alone is outlined, or compared with --baseline
+    #[arg(value_name = "BASELINE")]
+    first: Option<String>,
     /// The capture to judge
-    candidate: Option<String>,
-    /// How to print the report
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    format: Format,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Format {
-    /// For a person
-    Text,
-    /// For programs; see `trace-diff schema report`
-    Json,
+    #[arg(value_name = "CANDIDATE")]
+    second: Option<String>,
+    /// The capture to compare with when only one is named; without it the rules file's
+    #[arg(long, value_name = "CAPTURE")]
+    baseline: Option<String>,
+    #[command(flatten)]
+    rules: rules::RuleArgs,
+    #[command(flatten)]
+    report: ReportArgs,
 }
 
 pub(crate) fn run(args: &Args) -> Outcome {
-    let (Some(baseline), Some(candidate)) = (&args.baseline, &args.candidate) else {
-        return Err(Failure::new(anyhow::anyhow!("no captures to compare"))
-            .with_hint("trace-diff BASELINE CANDIDATE, or trace-diff --help"));
+    let rules = args.rules.load()?;
+    let (baseline, candidate) = args.inputs(&rules)?;
+    let (report, outline) = match baseline {
+        Some(baseline) => {
+            let (baseline, candidate) = read_both(&baseline, &candidate)?;
+            (args.compare(&rules, &baseline, &candidate), None)
+        }
+        None => {
+            let capture = input::capture(&candidate)?;
+            let mut report = outline_report(&capture);
+            apply_accept(&mut report, &rules, rules::today(), &[]);
+            (report, Some(render_outline(&capture)))
+        }
     };
-    let (baseline, candidate) = (input::capture(baseline)?, input::capture(candidate)?);
-    let comparison = compare(&baseline, &candidate, &Options::default());
-    let report = comparison_report(&baseline, &candidate, &comparison);
-    let mut out = BufWriter::new(io::stdout().lock());
-    match args.format {
-        Format::Text => render_text(&report, &TextOptions::default(), &mut out)?,
-        Format::Json => render_json(&report, &mut out)?,
+    args.report.write(&Rendered {
+        report: &report,
+        outline: outline.as_deref(),
+    })?;
+    Ok(match report.verdict {
+        Verdict::Clean => Status::Clean,
+        Verdict::Findings => Status::Findings,
+    })
+}
+
+impl Args {
+    /// The baseline, if there is one, and the capture to judge.
+    fn inputs(&self, rules: &Rules) -> Result<(Option<String>, String), Failure> {
+        let usage = "trace-diff BASELINE CANDIDATE compares two captures, trace-diff CAPTURE outlines one; see trace-diff --help";
+        let from_rules = || {
+            rules
+                .baseline_path()
+                .map(|path: PathBuf| path.to_string_lossy().into_owned())
+        };
+        match (&self.first, &self.second, &self.baseline) {
+            (Some(_), Some(_), Some(_)) => {
+                Err(Failure::new(anyhow::anyhow!("two baselines are named"))
+                    .with_hint("leave out --baseline"))
+            }
+            (Some(baseline), Some(candidate), None) => {
+                Ok((Some(baseline.clone()), candidate.clone()))
+            }
+            (Some(candidate), None, baseline) => {
+                Ok((baseline.clone().or_else(from_rules), candidate.clone()))
+            }
+            (None, ..) => {
+                Err(Failure::new(anyhow::anyhow!("no capture is named")).with_hint(usage))
+            }
+        }
     }
-    out.flush()?;
-    Ok(if report.verdict == Verdict::Clean {
-        Status::Clean
-    } else {
-        Status::Findings
+
+    fn compare(&self, rules: &Rules, baseline: &Capture, candidate: &Capture) -> Report {
+        let comparison = compare(baseline, candidate, &self.rules.options(rules));
+        let mut report = comparison_report(baseline, candidate, &comparison);
+        apply_accept(&mut report, rules, rules::today(), &comparison.ignore_used);
+        report
+    }
+}
+
+/// Reads both captures at the same time; standard input can be only one of them.
+fn read_both(baseline: &str, candidate: &str) -> Result<(Capture, Capture), Failure> {
+    if baseline == "-" && candidate == "-" {
+        return Err(
+            Failure::new(anyhow::anyhow!("standard input can't be both captures"))
+                .with_hint("save one of them to a file"),
+        );
+    }
+    std::thread::scope(|scope| {
+        let other = scope.spawn(|| input::capture(baseline));
+        let candidate = input::capture(candidate);
+        let baseline = match other.join() {
+            Ok(baseline) => baseline,
+            Err(panic) => std::panic::resume_unwind(panic),
+        };
+        Ok((baseline?, candidate?))
     })
 }

@@ -51,7 +51,11 @@ fn scalar(
         change(trace.body_mut(*unit).pointer_mut(&pointer)?);
     }
     let detail = format!("{pointer} in {units:?}");
-    Some(Expectation::new(detail).at(&units, format!("/request/body{pointer}")))
+    Some(
+        Expectation::new(detail)
+            .at(&units, format!("/request/body{pointer}"))
+            .in_all(&units),
+    )
 }
 
 fn draw_scalar(
@@ -110,7 +114,11 @@ pub(crate) fn scalar_removed(trace: &mut Trace, rng: &mut Rng) -> Option<Expecta
         members.shift_remove(key)?;
     }
     let detail = format!("{pointer} in {units:?}");
-    Some(Expectation::new(detail).at(&units, format!("/request/body{pointer}")))
+    Some(
+        Expectation::new(detail)
+            .at(&units, format!("/request/body{pointer}"))
+            .in_all(&units),
+    )
 }
 
 pub(crate) fn key_added(trace: &mut Trace, rng: &mut Rng) -> Option<Expectation> {
@@ -118,7 +126,11 @@ pub(crate) fn key_added(trace: &mut Trace, rng: &mut Rng) -> Option<Expectation>
     for unit in &units {
         trace.body_mut(*unit)["unheard_of"] = json!({"a": 1});
     }
-    Some(Expectation::new(format!("in {units:?}")).at(&units, "/request/body/unheard_of"))
+    Some(
+        Expectation::new(format!("in {units:?}"))
+            .at(&units, "/request/body/unheard_of")
+            .in_all(&units),
+    )
 }
 
 pub(crate) fn nested_key_added(trace: &mut Trace, rng: &mut Rng) -> Option<Expectation> {
@@ -139,7 +151,11 @@ pub(crate) fn nested_key_added(trace: &mut Trace, rng: &mut Rng) -> Option<Expec
         trace.body_mut(*unit)[key]["unheard_of"] = "yes".into();
     }
     let pointer = format!("/request/body/{key}/unheard_of");
-    Some(Expectation::new(format!("in {key} in {units:?}")).at(&units, pointer))
+    Some(
+        Expectation::new(format!("in {key} in {units:?}"))
+            .at(&units, pointer)
+            .in_all(&units),
+    )
 }
 
 pub(crate) fn include_removed(trace: &mut Trace, rng: &mut Rng) -> Option<Expectation> {
@@ -153,7 +169,11 @@ pub(crate) fn include_removed(trace: &mut Trace, rng: &mut Rng) -> Option<Expect
         trace.body_mut(*unit)["include"].as_array_mut()?.remove(0);
     }
     let expectation = Expectation::new(format!("in {units:?}"));
-    Some(expectation.below(&units, "/request/body/include"))
+    Some(
+        expectation
+            .below(&units, "/request/body/include")
+            .in_all(&units),
+    )
 }
 
 pub(crate) fn client_metadata_dropped(trace: &mut Trace, rng: &mut Rng) -> Option<Expectation> {
@@ -175,7 +195,11 @@ pub(crate) fn client_metadata_dropped(trace: &mut Trace, rng: &mut Rng) -> Optio
             .shift_remove(&key)?;
     }
     let pointer = format!("/request/body/client_metadata/{}", escape(&key));
-    Some(Expectation::new(format!("{key} in {units:?}")).at(&units, pointer))
+    Some(
+        Expectation::new(format!("{key} in {units:?}"))
+            .at(&units, pointer)
+            .in_all(&units),
+    )
 }
 
 /// Control: `1` written `1.0`, in a field that holds no time, no session number, no counter and no usage.

@@ -86,7 +86,11 @@ pub(crate) fn dropped(trace: &mut Trace, rng: &mut Rng) -> Option<Expectation> {
     change_each(trace, &units, &name, |headers, index| {
         headers.remove(index);
     })?;
-    Some(Expectation::new(format!("{name} in {units:?}")).at(&units, place(&name)))
+    Some(
+        Expectation::new(format!("{name} in {units:?}"))
+            .at(&units, place(&name))
+            .in_all(&units),
+    )
 }
 
 pub(crate) fn renamed(trace: &mut Trace, rng: &mut Rng) -> Option<Expectation> {
@@ -102,7 +106,8 @@ pub(crate) fn renamed(trace: &mut Trace, rng: &mut Rng) -> Option<Expectation> {
     Some(
         Expectation::new(detail)
             .at(&units, place(&name))
-            .at(&units, place(&other)),
+            .at(&units, place(&other))
+            .in_all(&units),
     )
 }
 
@@ -112,7 +117,11 @@ pub(crate) fn value_changed(trace: &mut Trace, rng: &mut Rng) -> Option<Expectat
         let old = headers[index][1].as_str().unwrap_or_default().to_owned();
         headers[index][1] = format!("{old}-other").into();
     })?;
-    Some(Expectation::new(format!("{name} in {units:?}")).at(&units, place(&name)))
+    Some(
+        Expectation::new(format!("{name} in {units:?}"))
+            .at(&units, place(&name))
+            .in_all(&units),
+    )
 }
 
 pub(crate) fn duplicated(trace: &mut Trace, rng: &mut Rng) -> Option<Expectation> {
@@ -121,7 +130,11 @@ pub(crate) fn duplicated(trace: &mut Trace, rng: &mut Rng) -> Option<Expectation
         let copy = headers[index].clone();
         headers.insert(index + 1, copy);
     })?;
-    Some(Expectation::new(format!("{name} in {units:?}")).at(&units, place(&name)))
+    Some(
+        Expectation::new(format!("{name} in {units:?}"))
+            .at(&units, place(&name))
+            .in_all(&units),
+    )
 }
 
 pub(crate) fn added(trace: &mut Trace, rng: &mut Rng) -> Option<Expectation> {
@@ -130,7 +143,11 @@ pub(crate) fn added(trace: &mut Trace, rng: &mut Rng) -> Option<Expectation> {
         let headers = trace.headers_mut(*unit)?;
         headers.insert(headers.len() / 2, json!(["x-added", "yes"]));
     }
-    Some(Expectation::new(format!("x-added in {units:?}")).at(&units, place("x-added")))
+    Some(
+        Expectation::new(format!("x-added in {units:?}"))
+            .at(&units, place("x-added"))
+            .in_all(&units),
+    )
 }
 
 pub(crate) fn order_swapped(trace: &mut Trace, rng: &mut Rng) -> Option<Expectation> {

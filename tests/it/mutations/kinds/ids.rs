@@ -139,35 +139,61 @@ fn call_id(trace: &mut Trace, rng: &mut Rng, side: &str) -> Option<Expectation> 
         trace.edit(*unit, &pointer, |value| *value = other.as_str().into())?;
         expectation = expectation.at(&units, pointer);
     }
-    Some(expectation)
+    Some(expectation.in_all(&units))
 }
 
-/// Two identifiers become one, everywhere.
+/// Two identifiers of one kind become one, everywhere: `msg_<uuid>` with `msg_<uuid>`, bare with bare.
 pub(crate) fn merged(trace: &mut Trace, rng: &mut Rng) -> Option<Expectation> {
-    let mut ids: Vec<String> = Vec::new();
-    for unit in 0..trace.units.len() {
-        for leaf in trace.leaves(unit) {
-            for id in uuids(leaf.value.as_str().unwrap_or_default()) {
-                if !ids.iter().any(|known| known == id) {
-                    ids.push(id.to_owned());
-                }
-            }
-        }
-    }
+    let mut ids = whole_ids(trace);
     ids.retain(|id| occurrences(trace, id).len() > 1);
     rng.shuffle(&mut ids);
-    let [kept, gone, ..] = ids.as_slice() else {
-        return None;
-    };
+    let kept = ids.first()?;
+    let gone = ids[1..]
+        .iter()
+        .find(|id| prefix_of(id) == prefix_of(kept))?;
     let mut expectation = Expectation::new(format!("{gone} into {kept}"));
-    for (unit, pointer) in occurrences(trace, gone)
+    let either = occurrences(trace, gone)
         .into_iter()
-        .chain(occurrences(trace, kept))
-    {
+        .chain(occurrences(trace, kept));
+    for (unit, pointer) in either {
         expectation = expectation.below(&[unit], pointer);
     }
     replace_text(trace, |text| text.replace(gone.as_str(), kept))?;
     Some(expectation)
+}
+
+/// Every UUID of the trace with the prefix it always has; one that occurs with several prefixes is left out.
+fn whole_ids(trace: &Trace) -> Vec<String> {
+    let mut ids: Vec<String> = Vec::new();
+    for unit in 0..trace.units.len() {
+        for leaf in trace.leaves(unit) {
+            let text = leaf.value.as_str().unwrap_or_default();
+            for uuid in uuids(text) {
+                let start = uuid.as_ptr() as usize - text.as_ptr() as usize;
+                let id = format!("{}{uuid}", prefix_before(&text[..start]));
+                if !ids.contains(&id) {
+                    ids.push(id);
+                }
+            }
+        }
+    }
+    let uuid_of = |id: &str| id[prefix_of(id).len()..].to_owned();
+    let uuids: Vec<String> = ids.iter().map(|id| uuid_of(id)).collect();
+    ids.retain(|id| uuids.iter().filter(|uuid| **uuid == uuid_of(id)).count() == 1);
+    ids
+}
+
+fn prefix_of(id: &str) -> &str {
+    &id[..id.len() - 36]
+}
+
+/// `msg_` at the end of a text.
+fn prefix_before(text: &str) -> &str {
+    let Some(stem) = text.strip_suffix('_') else {
+        return "";
+    };
+    let letters = stem.trim_end_matches(|c: char| c.is_ascii_lowercase());
+    &text[letters.len()..]
 }
 
 /// Control: every identifier of the run gets another value, consistently, as another run would.

@@ -29,7 +29,7 @@ pub(crate) fn dropped(trace: &mut Trace, rng: &mut Rng) -> Option<Expectation> {
     for (unit, index) in target.places.iter().rev() {
         trace.input_mut(*unit)?.remove(*index);
     }
-    Some(expectation)
+    Some(expectation.in_all(&target.units()))
 }
 
 pub(crate) fn doubled(trace: &mut Trace, rng: &mut Rng) -> Option<Expectation> {
@@ -46,7 +46,7 @@ pub(crate) fn doubled(trace: &mut Trace, rng: &mut Rng) -> Option<Expectation> {
             expectation = expectation.at(&[*unit], pointer(index));
         }
     }
-    Some(expectation)
+    Some(expectation.in_all(&target.units()))
 }
 
 pub(crate) fn added(trace: &mut Trace, rng: &mut Rng) -> Option<Expectation> {
@@ -131,7 +131,7 @@ fn member_changed(
             expectation = expectation.at(&[*unit], place);
         }
     }
-    Some(expectation)
+    Some(expectation.in_all(&target.units()))
 }
 
 pub(crate) fn role_changed(trace: &mut Trace, rng: &mut Rng) -> Option<Expectation> {
@@ -168,7 +168,7 @@ pub(crate) fn member_added(trace: &mut Trace, rng: &mut Rng) -> Option<Expectati
     for (unit, index) in &target.places {
         expectation = expectation.at(&[*unit], format!("{}/unheard_of", pointer(*index)));
     }
-    Some(expectation)
+    Some(expectation.in_all(&target.units()))
 }
 
 pub(crate) fn part_dropped(trace: &mut Trace, rng: &mut Rng) -> Option<Expectation> {
@@ -184,7 +184,7 @@ pub(crate) fn part_dropped(trace: &mut Trace, rng: &mut Rng) -> Option<Expectati
             .as_array_mut()
             .map(|content| content.remove(part));
     })?;
-    Some(expectation)
+    Some(expectation.in_all(&target.units()))
 }
 
 /// A JSON string of call arguments with a value changed that is no identifier and no session number.
@@ -219,7 +219,8 @@ pub(crate) fn arguments_spaced(trace: &mut Trace, rng: &mut Rng) -> Option<Expec
     let spaced = |item: &Value| {
         let inner = inner_json(item["arguments"].as_str()?)?;
         let text = serde_json::to_string_pretty(&inner).ok()?;
-        (inner.to_string() != text).then_some(text)
+        let compact = inner.to_string();
+        (compact != text).then_some(text)
     };
     let target = ItemTarget::draw(trace, rng, |item| spaced(item).is_some())?;
     let text = spaced(&target.item)?;
@@ -228,7 +229,7 @@ pub(crate) fn arguments_spaced(trace: &mut Trace, rng: &mut Rng) -> Option<Expec
     for (unit, index) in &target.places {
         expectation = expectation.at(&[*unit], format!("{}/arguments", pointer(*index)));
     }
-    Some(expectation)
+    Some(expectation.in_all(&target.units()))
 }
 
 /// One letter of a text that the agent itself writes for a person or a model.
@@ -266,7 +267,11 @@ pub(crate) fn instructions_changed(trace: &mut Trace, rng: &mut Rng) -> Option<E
     for unit in &units {
         trace.body_mut(*unit)["instructions"] = text.as_str().into();
     }
-    Some(Expectation::new(format!("in {units:?}")).at(&units, "/request/body/instructions"))
+    Some(
+        Expectation::new(format!("in {units:?}"))
+            .at(&units, "/request/body/instructions")
+            .in_all(&units),
+    )
 }
 
 fn letter_changed(

@@ -56,7 +56,11 @@ pub(crate) fn dropped(trace: &mut Trace, rng: &mut Rng) -> Option<Expectation> {
     change_lists(trace, &units, |tools| {
         tools.remove(index);
     })?;
-    Some(Expectation::new(detail).at(&units, pointer(index)))
+    Some(
+        Expectation::new(detail)
+            .at(&units, pointer(index))
+            .in_all(&units),
+    )
 }
 
 pub(crate) fn added(trace: &mut Trace, rng: &mut Rng) -> Option<Expectation> {
@@ -64,7 +68,11 @@ pub(crate) fn added(trace: &mut Trace, rng: &mut Rng) -> Option<Expectation> {
     let tool = json!({"type": "function", "name": "unheard_of", "description": "A tool that nobody knows.",
         "strict": false, "parameters": {"type": "object", "properties": {}}});
     change_lists(trace, &units, |tools| tools.insert(index, tool.clone()))?;
-    Some(Expectation::new(format!("at {index} in {units:?}")).at(&units, pointer(index)))
+    Some(
+        Expectation::new(format!("at {index} in {units:?}"))
+            .at(&units, pointer(index))
+            .in_all(&units),
+    )
 }
 
 pub(crate) fn renamed(trace: &mut Trace, rng: &mut Rng) -> Option<Expectation> {
@@ -73,7 +81,11 @@ pub(crate) fn renamed(trace: &mut Trace, rng: &mut Rng) -> Option<Expectation> {
     change_lists(trace, &units, |tools| {
         tools[index]["name"] = name.as_str().into()
     })?;
-    Some(Expectation::new(format!("{name} in {units:?}")).below(&units, pointer(index)))
+    Some(
+        Expectation::new(format!("{name} in {units:?}"))
+            .below(&units, pointer(index))
+            .in_all(&units),
+    )
 }
 
 /// Control: the same tools in another order.
@@ -83,7 +95,11 @@ pub(crate) fn reordered(trace: &mut Trace, rng: &mut Rng) -> Option<Expectation>
     let first = rng.below(trace.tools(unit).len() - 1);
     change_lists(trace, &units, |tools| tools.swap(first, first + 1))?;
     let detail = format!("{first} and {} in {units:?}", first + 1);
-    Some(Expectation::new(detail).below(&units, "/request/body/tools"))
+    Some(
+        Expectation::new(detail)
+            .below(&units, "/request/body/tools")
+            .in_all(&units),
+    )
 }
 
 /// Pointers below a tool, at least four deep, to strings that have a letter to change.
@@ -169,7 +185,11 @@ pub(crate) fn required_dropped(trace: &mut Trace, rng: &mut Rng) -> Option<Expec
             .map(|list| list.remove(0));
     })?;
     let place = format!("{}/parameters/required", pointer(index));
-    Some(Expectation::new(format!("{place} in {units:?}")).below(&units, place))
+    Some(
+        Expectation::new(format!("{place} in {units:?}"))
+            .below(&units, place)
+            .in_all(&units),
+    )
 }
 
 fn change_at(
@@ -185,5 +205,9 @@ fn change_at(
         }
     })?;
     let place = format!("{}{inner}", pointer(index));
-    Some(Expectation::new(format!("{place} in {units:?}")).at(units, place))
+    Some(
+        Expectation::new(format!("{place} in {units:?}"))
+            .at(units, place)
+            .in_all(units),
+    )
 }

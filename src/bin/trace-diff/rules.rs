@@ -1,0 +1,73 @@
+//! The options that say what counts: the rules file, `--only`, `--ignore`.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use trace_diff::diff::Options;
+use trace_diff::json::PointerPattern;
+use trace_diff::normalize::{IgnoreRule, Rules};
+use trace_diff::report::rule_names;
+
+use crate::exit::Failure;
+
+const FILE_NAME: &str = "trace-diff.toml";
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct RuleArgs {
+    /// Rules file; without it trace-diff.toml in the current directory or above
+    #[arg(long, value_name = "FILE")]
+    rules: Option<PathBuf>,
+    /// Tell only what is found at this place or below it; may be repeated
+    #[arg(long, value_name = "POINTER")]
+    only: Vec<PointerPattern>,
+    /// Leave out this place and all below it; may be repeated
+    #[arg(long, value_name = "POINTER")]
+    ignore: Vec<PointerPattern>,
+}
+
+impl RuleArgs {
+    /// Reads the rules file; where there is none and none is named, there are no rules.
+    pub(crate) fn load(&self) -> Result<Rules, Failure> {
+        let Some(path) = self.rules.clone().or_else(find) else {
+            return Ok(Rules::default());
+        };
+        let text = std::fs::read_to_string(&path)
+            .with_context(|| format!("failed to read {}", path.display()))?;
+        let shown = path.to_string_lossy();
+        Ok(Rules::parse(&shown, &text, &rule_names())?)
+    }
+
+    /// What the comparison has to know; the ignore rules of the file come first.
+    pub(crate) fn options(&self, rules: &Rules) -> Options {
+        let from_command_line = self.ignore.iter().cloned().map(IgnoreRule::from_option);
+        Options {
+            only: self.only.clone(),
+            ignore: rules
+                .ignore
+                .iter()
+                .cloned()
+                .chain(from_command_line)
+                .collect(),
+        }
+    }
+}
+
+/// The nearest rules file, from the current directory upward, as a relative path.
+fn find() -> Option<PathBuf> {
+    let here = std::env::current_dir().ok()?;
+    let directories = std::iter::successors(Some(PathBuf::new()), |path| {
+        Some(Path::new("..").join(path))
+    });
+    let candidates = directories
+        .take(here.ancestors().count())
+        .map(|path| path.join(FILE_NAME));
+    candidates.into_iter().find(|path| path.is_file())
+}
+
+/// The day by which rules expire, in UTC so that all machines agree.
+pub(crate) fn today() -> Date {
+    Timestamp::now().to_zoned(TimeZone::UTC).date()
+}
