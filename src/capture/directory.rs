@@ -217,13 +217,14 @@ fn no_capture(path: &str, listing: &Listing) -> OpenError {
         .iter()
         .any(|m| m.shape == Some(Shape::Rollout));
     let names: Vec<String> = listing.files.iter().map(Entry::name).collect();
+    let directories = match listing.directories.len() {
+        1 => "1 directory".to_owned(),
+        count => format!("{count} directories"),
+    };
     let found = match names.len() {
         _ if has_rollout => "there are rollouts in it".to_owned(),
         0 if listing.directories.is_empty() => "it is empty".to_owned(),
-        0 => format!(
-            "it holds {} directories and no file",
-            listing.directories.len()
-        ),
+        0 => format!("it holds {directories} and no file"),
         count => {
             let shown = names
                 .iter()
@@ -231,8 +232,8 @@ fn no_capture(path: &str, listing: &Listing) -> OpenError {
                 .cloned()
                 .collect::<Vec<_>>()
                 .join(", ");
-            let dots = if count > SHOWN { ", …" } else { "" };
-            format!("it holds {count} other files ({shown}{dots})")
+            let more = if count > SHOWN { ", …" } else { "" };
+            format!("it holds other files ({shown}{more})")
         }
     };
     let below = listing

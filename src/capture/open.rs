@@ -87,12 +87,15 @@ pub enum OpenError {
     },
 }
 
+const FORMATS: &str = "a capture is capture.jsonl, raw-exchange/1, HAR, mitmproxy flows, a saved request body, or a \
+     directory of pycodex, responses-api-proxy or rollout-trace files";
+
 impl OpenError {
     /// What the user can do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
-            OpenError::Read { path, source } => (source.kind() == io::ErrorKind::NotFound)
-                .then(|| format!("no file or directory has this name: {path}")),
+            OpenError::Read { source, .. } => (source.kind() == io::ErrorKind::NotFound)
+                .then(|| "check the path, or use - for standard input".to_owned()),
             OpenError::Empty { .. } => {
                 Some("was the recorder stopped before the first request?".to_owned())
             }
@@ -102,18 +105,13 @@ impl OpenError {
             OpenError::NewerVersion { .. } => {
                 Some("a newer trace-diff wrote it; use that one to read it".to_owned())
             }
-            OpenError::NotACapture { advice, .. } => Some(
-                advice
-                    .unwrap_or(
-                        "a capture is capture.jsonl, raw-exchange/1, HAR, mitmproxy flows, a saved request body, or a \
-                         directory of pycodex, responses-api-proxy or rollout-trace files",
-                    )
-                    .to_owned(),
-            ),
+            OpenError::NotACapture { advice, .. } => Some(advice.unwrap_or(FORMATS).to_owned()),
             OpenError::SeveralCaptures { .. } => Some("name one of them".to_owned()),
-            OpenError::NoCapture { below, .. } => {
-                (!below.is_empty()).then(|| format!("there are captures in {}", below.join(", ")))
-            }
+            OpenError::NoCapture { below, .. } => Some(if below.is_empty() {
+                FORMATS.to_owned()
+            } else {
+                format!("there are captures in {}", below.join(", "))
+            }),
         }
     }
 }

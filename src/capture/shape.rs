@@ -46,8 +46,12 @@ const RECORD_TYPES: [&str; 9] = [
 
 /// What a file is, and the byte at which the record stands that says so.
 pub(super) fn shape_of(bytes: &[u8]) -> Option<(Shape, u64)> {
-    if let Some(shape) = shape_of_head(&bytes[..bytes.len().min(HEAD_BYTES)]) {
+    let head = &bytes[..bytes.len().min(HEAD_BYTES)];
+    if let Some(shape) = shape_of_head(head) {
         return Some(shape);
+    }
+    if is_binary(head) {
+        return None;
     }
     parts(bytes).find_map(|part| match part {
         Part::Record(span, record) => classify(&[], record.node()).map(|shape| (shape, span.start)),
@@ -55,6 +59,13 @@ pub(super) fn shape_of(bytes: &[u8]) -> Option<(Shape, u64)> {
             .and_then(|leading| classify(&leading.keys, leading.value.node()))
             .map(|shape| (shape, damage.span.start)),
     })
+}
+
+/// Whether this is no text with some damage in it but something else, in which looking for records is no use. NUL bytes
+/// don't count: a crash may leave many of them.
+fn is_binary(head: &[u8]) -> bool {
+    let is_odd = |b: &&u8| **b < 0x20 && **b != 0 && !b.is_ascii_whitespace() && **b != 0x1b;
+    head.iter().filter(is_odd).count() > head.len() / 64
 }
 
 /// As [`shape_of`], from the beginning of a file only.

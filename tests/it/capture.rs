@@ -274,7 +274,7 @@ fn a_cut_exchange_is_used_as_far_as_it_goes() {
     assert_eq!(response.end, Recorded::NotRecorded);
     assert_eq!(
         capture.problems[0].message,
-        "the input ends inside a record that begins at byte 0 (438 bytes); of exchange 0 only the request and 1 events are known"
+        "the input ends inside a record that begins at byte 0 (438 bytes); of exchange 0 the request and 1 event can be used"
     );
 }
 

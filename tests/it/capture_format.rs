@@ -390,3 +390,20 @@ fn import_and_export_convert_files_and_replace_nothing_unasked() {
         "{message}"
     );
 }
+
+#[test]
+fn compressed_captures_are_read_as_far_as_they_go() {
+    use std::io::Write;
+    let text = written(&everything(), None);
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(&text).unwrap();
+    let packed = encoder.finish().unwrap();
+    let capture = read(packed.clone()).unwrap();
+    assert_eq!(
+        format!("{:?}", capture.exchanges),
+        format!("{:?}", everything().exchanges)
+    );
+    let cut = read(&packed[..packed.len() - 40]).unwrap();
+    assert!(cut.problems.iter().any(|p| p.kind == "damaged-compression"));
+    assert!(!cut.exchanges.is_empty());
+}

@@ -8,6 +8,7 @@
 )]
 
 mod capture;
+mod capture_damage;
 mod capture_format;
 mod corpus;
 mod explain;

@@ -71,8 +71,12 @@ impl Reader<'_> {
     fn take_damage(&mut self, damage: &Damage<'_>) {
         let meaning = match self.salvage_exchange(damage.text) {
             Some(exchange) => {
+                let body = match exchange.request.body {
+                    Body::NotRecorded => " without its body",
+                    _ => "",
+                };
                 let meaning = format!(
-                    "of exchange {} only the request and {} are known",
+                    "of exchange {} the request{body} and {} can be used",
                     self.exchanges.len(),
                     describe(&exchange.response.content)
                 );
@@ -109,11 +113,16 @@ impl Reader<'_> {
 
 fn describe(content: &Content) -> String {
     match content {
-        Content::Events(stream) => format!("{} events", stream.events.len()),
-        Content::Frames(frames) => format!("{} frames", frames.len()),
+        Content::Events(stream) => counted(stream.events.len(), "event"),
+        Content::Frames(frames) => counted(frames.len(), "frame"),
         Content::Body(_) => "the response body".to_owned(),
         _ => "nothing of the response".to_owned(),
     }
+}
+
+fn counted(count: usize, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{plural}")
 }
 
 /// What is odd about a record: kind and message.
