@@ -87,3 +87,29 @@ fn a_trace_bundle_does_not_lead_out_of_its_directory() {
     let kinds: Vec<_> = capture.problems.iter().map(|p| p.kind.as_str()).collect();
     assert_eq!(kinds, ["missing-file", "truncated", "incomplete-exchange"]);
 }
+
+#[test]
+fn requests_up_to_one_that_continues_a_response_were_websocket_messages() {
+    let dir = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| fs::write(dir.path().join(name), text).unwrap();
+    fs::create_dir(dir.path().join("payloads")).unwrap();
+    write("manifest.json", "{}");
+    write("payloads/1.json", r#"{"input":[]}"#);
+    write(
+        "payloads/2.json",
+        r#"{"type":"response.create","input":[]}"#,
+    );
+    let records = [1, 2, 1].iter().enumerate().map(|(n, payload)| {
+        format!(
+            r#"{{"payload":{{"type":"inference_started","inference_call_id":"{n}","request_payload":{{"path":"payloads/{payload}.json"}}}}}}"#
+        )
+    });
+    write("trace.jsonl", &records.collect::<Vec<_>>().join("\n"));
+    let capture = read_trace_bundle(dir.path()).unwrap();
+    let methods: Vec<_> = capture
+        .exchanges
+        .iter()
+        .map(|e| e.request.method.as_str())
+        .collect();
+    assert_eq!(methods, ["WS", "WS", "POST"]);
+}
