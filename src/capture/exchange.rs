@@ -243,7 +243,8 @@ pub enum Content {
     Events(EventStream),
     /// Only the items that the response delivered are known (trace bundles): the digest as recorded.
     Digest(Value),
-    /// WebSocket messages of both directions.
+    /// WebSocket messages of both directions. Where [`Response::end`] is not recorded, the closing handshake is not
+    /// among them.
     Frames(Vec<Frame>),
 }
 

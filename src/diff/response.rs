@@ -115,7 +115,10 @@ fn compare_content(
             compare_bodies(cx, row.index, (x, y), pointer.key("body"), level);
         }
         (Content::Frames(x), Content::Frames(y)) => {
-            let (x, y) = (frames_as_events(x), frames_as_events(y));
+            // Recorders that do not tell how a connection ended leave its closing handshake out (HAR, mitmproxy).
+            let has_ends = cx.baseline.end(row.baseline).is_some()
+                && cx.candidate.end(row.candidate).is_some();
+            let (x, y) = (frames_as_events(x, has_ends), frames_as_events(y, has_ends));
             compare_events(cx, row, (&x, &y), &pointer.key("frames"), level, false);
         }
         (Content::Digest(_), _) | (_, Content::Digest(_)) => {
@@ -169,8 +172,9 @@ fn compare_output(
     report_one_sided(cx, &lists, &left);
 }
 
-/// Messages of a connection that belong to no request, as events whose name tells who sent what.
-fn frames_as_events(frames: &[Frame]) -> EventStream {
+/// Messages of a connection that belong to no request, as events whose name tells who sent what; close frames only
+/// `with_close`.
+fn frames_as_events(frames: &[Frame], with_close: bool) -> EventStream {
     let event = |frame: &Frame| {
         let who = match frame.direction {
             Direction::ClientToServer => "agent",
@@ -194,9 +198,13 @@ fn frames_as_events(frames: &[Frame]) -> EventStream {
             at_ms: frame.at_ms,
         }
     };
-    let is_kept_alive = |frame: &&Frame| !matches!(frame.kind, FrameKind::Ping | FrameKind::Pong);
+    let is_compared = |frame: &&Frame| match frame.kind {
+        FrameKind::Ping | FrameKind::Pong => false,
+        FrameKind::Close { .. } => with_close,
+        FrameKind::Text | FrameKind::Binary => true,
+    };
     EventStream {
-        events: frames.iter().filter(is_kept_alive).map(event).collect(),
+        events: frames.iter().filter(is_compared).map(event).collect(),
         ..EventStream::default()
     }
 }

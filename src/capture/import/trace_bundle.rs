@@ -16,7 +16,7 @@ use crate::json::{Kind, Node, Value};
 use super::super::records::{Part, parts};
 use super::super::{
     Body, Capture, CaptureKind, CaptureProblem, Content, Exchange, JsonBody, Recorded, Request,
-    Response,
+    Response, WEBSOCKET_METHOD,
 };
 use super::leftovers::Leftovers;
 
@@ -96,6 +96,7 @@ fn bundles_in(dir: &Path) -> io::Result<Vec<PathBuf>> {
 
 /// A request to the API as the trace tells of it; times in milliseconds since 1970.
 struct Call {
+    method: &'static str,
     target: &'static str,
     started_ms: Option<f64>,
     ended_ms: Option<f64>,
@@ -115,7 +116,7 @@ impl Call {
             connection: Recorded::NotRecorded,
             started_ms,
             request: Request {
-                method: "POST".to_owned(),
+                method: self.method.to_owned(),
                 target: self.target.to_owned(),
                 http_version: Recorded::NotRecorded,
                 headers: Recorded::NotRecorded,
@@ -184,6 +185,7 @@ impl BundleReader<'_> {
                 }
             }
         }
+        self.tell_messages();
         let unended: Vec<_> = self
             .calls
             .iter()
@@ -196,6 +198,22 @@ impl BundleReader<'_> {
                 span.start
             );
             self.problem(&log, span, "incomplete-exchange", message);
+        }
+    }
+
+    /// Marks calls that were messages on a WebSocket. One that continues a response says so itself, and Codex never
+    /// goes back to WebSocket after a request over HTTP, so those before it were messages too.
+    fn tell_messages(&mut self) {
+        let is_message = |call: &Call| {
+            let body = call.body.json();
+            let kind = body.and_then(|body| body.node().get_string("type"));
+            kind.as_deref() == Some("response.create")
+        };
+        let last = self.calls.iter().rposition(is_message);
+        for call in self.calls.iter_mut().take(last.map_or(0, |last| last + 1)) {
+            if call.target == TARGET {
+                call.method = WEBSOCKET_METHOD;
+            }
         }
     }
 
@@ -316,6 +334,7 @@ impl BundleReader<'_> {
             None => (TARGET, Body::NotRecorded),
         };
         Call {
+            method: "POST",
             target,
             started_ms: None,
             ended_ms: None,
