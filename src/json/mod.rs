@@ -3,6 +3,7 @@
 mod habits;
 mod problem;
 mod reader;
+mod record;
 mod resync;
 mod scanner;
 mod syntax;
@@ -10,6 +11,7 @@ mod tree;
 mod window;
 
 pub use problem::{Problem, ProblemKind, Summary, Tail};
-pub use reader::{Part, Record, RecordReader, Records, read_records};
+pub use reader::RecordReader;
+pub use record::{Part, Record, Records, read_records};
 pub use syntax::{ErrorKind, SyntaxError};
 pub use tree::{Document, Items, Kind, MAX_DEPTH, Members, Node, Value};
