@@ -23,6 +23,10 @@ const LOOKAHEAD: u64 = 64 * 1024;
 /// record for a record. A record begins at the start of a line, or in the middle of one if it looks like the complete
 /// records of the same input: by its first key where it can't be inner, by all its keys where it could. Where even
 /// that is ambiguous, the bytes are reported as damage.
+///
+/// Limits: what follows a value is looked for through 64 KiB of white space, and whether a line that begins with a
+/// number, a word or a string holds nothing but values through as much of it; a first object that may be the rest of
+/// another is compared with the next record within 1 MiB; 256 different sequences of keys are remembered.
 pub struct RecordReader<R> {
     pub(super) window: Window<R>,
     pub(super) scanner: Scanner,
