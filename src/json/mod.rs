@@ -4,6 +4,7 @@ mod habits;
 mod pointer;
 mod problem;
 mod reader;
+mod record;
 mod resync;
 mod scanner;
 mod syntax;
@@ -12,6 +13,7 @@ mod window;
 
 pub use pointer::{Pointer, PointerError, PointerPattern};
 pub use problem::{Problem, ProblemKind, Summary, Tail};
-pub use reader::{Part, Record, RecordReader, Records, read_records};
+pub use reader::RecordReader;
+pub use record::{Part, Record, Records, read_records};
 pub use syntax::{ErrorKind, SyntaxError};
 pub use tree::{Document, Items, Kind, MAX_DEPTH, Members, Node, Value};

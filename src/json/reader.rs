@@ -6,68 +6,12 @@ use std::ops::Range;
 
 use super::habits::{self, Habits};
 use super::problem::{Problem, ProblemKind, Summary, Tail};
+use super::record::{Part, Record};
 use super::scanner::{KEY_LIMIT, Outcome, Scanner};
-use super::syntax;
 use super::window::Window;
 
 /// White space behind a value that is looked through for what follows it.
 const LOOKAHEAD: u64 = 64 * 1024;
-
-/// One complete JSON value of an input.
-#[derive(Debug, Clone)]
-pub struct Record<'a> {
-    /// Number of the record, from 0; problems are not counted.
-    pub index: u64,
-    /// Its bytes, counted from the start of the input.
-    pub span: Range<u64>,
-    /// Its text, exactly as it stands in the input.
-    pub text: &'a str,
-    /// Where the keys are, when the record is an object whose keys are all known already.
-    pub(super) keys: Option<&'a [Range<usize>]>,
-}
-
-impl<'a> Record<'a> {
-    /// The text of the string that the outermost object holds under `key`, without quotes and with its escapes.
-    ///
-    /// `None` when the record is no object, has no such key, or the value is not a string; the last of repeated keys
-    /// counts.
-    pub fn raw_string(&self, key: &str) -> Option<&'a str> {
-        if !self.text.starts_with('{') {
-            return None;
-        }
-        match self.keys {
-            Some(keys) => self.find_string(keys, key),
-            None => {
-                let mut scanner = Scanner::new(usize::MAX);
-                scanner.run(self.text.as_bytes());
-                self.find_string(scanner.keys(), key)
-            }
-        }
-    }
-
-    fn find_string(&self, keys: &[Range<usize>], key: &str) -> Option<&'a str> {
-        let span = keys.iter().rev().find(|span| {
-            let name = &self.text[span.start + 1..span.end - 1];
-            name == key || name.contains('\\') && syntax::unescape(name) == key
-        })?;
-        let value = self.text[span.end..].trim_ascii_start().strip_prefix(':')?;
-        let value = value.trim_ascii_start();
-        let mut scanner = Scanner::new(0);
-        match scanner.run(value.as_bytes()) {
-            Outcome::Complete(end) if value.starts_with('"') => Some(&value[1..end - 1]),
-            _ => None,
-        }
-    }
-}
-
-/// One thing that a reader finds in an input.
-#[derive(Debug, Clone)]
-pub enum Part<'a> {
-    /// A complete record.
-    Record(Record<'a>),
-    /// Bytes that belong to no complete record.
-    Problem(Problem),
-}
 
 /// Reads JSON values that follow each other with any white space or none, and reports every byte that belongs to none.
 ///
@@ -79,6 +23,10 @@ pub enum Part<'a> {
 /// record for a record. A record begins at the start of a line, or in the middle of one if it looks like the complete
 /// records of the same input: by its first key where it can't be inner, by all its keys where it could. Where even
 /// that is ambiguous, the bytes are reported as damage.
+///
+/// Limits: what follows a value is looked for through 64 KiB of white space, and whether a line that begins with a
+/// number, a word or a string holds nothing but values through as much of it; a first object that may be the rest of
+/// another is compared with the next record within 1 MiB; 256 different sequences of keys are remembered.
 pub struct RecordReader<R> {
     pub(super) window: Window<R>,
     pub(super) scanner: Scanner,
@@ -454,40 +402,6 @@ impl<R: Read> RecordReader<R> {
         }
         self.scanner.reset();
         Ok(true)
-    }
-}
-
-/// Everything found in a slice.
-#[derive(Debug, Clone)]
-pub struct Records<'a> {
-    /// Records and problems in order of position.
-    pub parts: Vec<Part<'a>>,
-    /// Totals.
-    pub summary: Summary,
-}
-
-/// Reads a whole input that is in memory; as [`RecordReader`], without its own buffer for the texts.
-pub fn read_records(bytes: &[u8]) -> Records<'_> {
-    let mut reader = RecordReader::new(bytes);
-    let mut parts = Vec::new();
-    // Reading from a slice does not fail, and text that was valid in the reader's buffer is so in the slice.
-    while let Ok(Some(part)) = reader.next_part() {
-        parts.push(match part {
-            Part::Problem(problem) => Part::Problem(problem),
-            Part::Record(Record { index, span, .. }) => {
-                let text = &bytes[span.start as usize..span.end as usize];
-                Part::Record(Record {
-                    index,
-                    span,
-                    text: std::str::from_utf8(text).unwrap_or_default(),
-                    keys: None,
-                })
-            }
-        });
-    }
-    Records {
-        parts,
-        summary: reader.summary(),
     }
 }
 

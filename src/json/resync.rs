@@ -106,10 +106,19 @@ impl<R: Read> RecordReader<R> {
             return Ok(false);
         };
         self.attempt(start, start)?;
-        let first = habits::shape(self.window.from(start), self.scanner.keys());
+        let text = self.window.from(start);
+        let shape = habits::shape(text, self.scanner.keys());
+        let key: Option<Box<[u8]>> = self
+            .scanner
+            .keys()
+            .first()
+            .map(|key| text[key.clone()].into());
         self.attempt(next, start)?;
-        let second = habits::shape(self.window.from(next), self.scanner.keys());
-        Ok(first.is_some() && first == second)
+        let text = self.window.from(next);
+        let keys = self.scanner.keys();
+        let has_same_key = keys.first().map(|key| &text[key.clone()]) == key.as_deref()
+            && !self.scanner.repeats_first_key();
+        Ok(key.is_some() && (has_same_key || habits::shape(text, keys) == shape))
     }
 
     /// No value begins at `start`.
@@ -276,11 +285,11 @@ impl<R: Read> RecordReader<R> {
                 && matches!(self.window.get(end - 2), Some(b' ' | b'\t'));
             return Ok(!is_indented
                 && self.has_record_shape(start, end)
-                && (follow.ends_line || self.has_record_key(start)));
+                && (follow.ends_line || !self.habits.has_lines() && self.has_record_key(start)));
         }
         let may_follow = follow.ends_line || matches!(follow.next, Some(b'{' | 0 | 0xef));
         Ok(self.has_record_shape(start, end)
-            || may_follow && (is_known || self.habits.has_lines() && follow.ends_line))
+            || may_follow && (is_known || follow.ends_line && !self.habits.has_shared_line))
     }
 
     /// Whether the object at `brace` begins with a key that records begin with, or with any if none is known; `None`

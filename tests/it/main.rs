@@ -14,6 +14,9 @@ mod corpus;
 mod explain;
 mod fixtures;
 mod import_foreign;
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
+
+mod cli;
 mod json;
 mod mutations;
 mod report;

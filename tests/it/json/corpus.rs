@@ -82,6 +82,11 @@ fn check_folder(folder: &Path) {
 }
 
 #[test]
+fn damaged_fixtures_are_read_as_they_were_built() {
+    check_folder(&Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/damaged"));
+}
+
+#[test]
 fn damaged_corpus_is_read_as_it_was_built() {
     if let Some(folder) = shared("damaged") {
         check_folder(&folder);
