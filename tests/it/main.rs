@@ -10,13 +10,11 @@
 mod capture;
 mod capture_damage;
 mod capture_format;
+mod cli;
 mod corpus;
 mod explain;
 mod fixtures;
 mod import_foreign;
-#![allow(clippy::unwrap_used, clippy::print_stdout)]
-
-mod cli;
 mod json;
 mod mutations;
 mod report;
