@@ -171,10 +171,7 @@ fn same_group(cx: &mut Comparer<'_>, streams: &Streams<'_>, a: &Range<usize>, b:
     );
     change.values = hash(&kind);
     cx.recorder.change(
-        Place {
-            row: streams.row,
-            pointer: streams.pointer.index(b.start),
-        },
+        Place::new(streams.row, streams.pointer.index(b.start)),
         change,
     );
 }
@@ -230,10 +227,7 @@ fn compare_event(cx: &mut Comparer<'_>, streams: &Streams<'_>, i: usize, j: usiz
     if let (Some(x), Some(y)) = (&a.name, &b.name)
         && x != y
     {
-        let place = Place {
-            row: streams.row,
-            pointer: pointer.key("event"),
-        };
+        let place = Place::new(streams.row, pointer.key("event"));
         cx.recorder.change(
             place,
             became("event-changed", streams.level, x.clone(), y.clone()),
@@ -287,13 +281,8 @@ fn report_left(cx: &mut Comparer<'_>, streams: &Streams<'_>, left: (Vec<usize>, 
             format!("at {j}"),
         );
         change.message = format!("`{kind}` comes at {j} instead of {i}");
-        cx.recorder.change(
-            Place {
-                row: streams.row,
-                pointer: streams.pointer.index(j),
-            },
-            change,
-        );
+        cx.recorder
+            .change(Place::new(streams.row, streams.pointer.index(j)), change);
         compare_event(cx, streams, i, j);
         false
     });
@@ -330,13 +319,8 @@ fn report_other_end(
     }
     let mut change = became("event-changed", Level::Error.max(streams.level), a, b);
     change.message = format!("the response ends otherwise: {}", change.message);
-    cx.recorder.change(
-        Place {
-            row: streams.row,
-            pointer: streams.pointer.index(j),
-        },
-        change,
-    );
+    cx.recorder
+        .change(Place::new(streams.row, streams.pointer.index(j)), change);
 }
 
 fn one_sided(cx: &mut Comparer<'_>, streams: &Streams<'_>, index: usize, is_baseline: bool) {
@@ -371,10 +355,7 @@ fn one_sided(cx: &mut Comparer<'_>, streams: &Streams<'_>, index: usize, is_base
         (None, Some(shown))
     };
     cx.recorder.change(
-        Place {
-            row: streams.row,
-            pointer: streams.pointer.index(index),
-        },
+        Place::new(streams.row, streams.pointer.index(index)),
         LocalChange {
             rule,
             level: if streams.was_cut_by_agent {
