@@ -83,7 +83,14 @@ pub fn compare(baseline: &Capture, candidate: &Capture, options: &Options) -> Co
 
 /// Scanners that know the directories in which the two sides differ; those that both name need no renaming.
 fn scanners(baseline: &Capture, candidate: &Capture) -> (Rc<Scanner>, Rc<Scanner>) {
-    let (a, b) = (locations(baseline), locations(candidate));
+    let (a, b) = std::thread::scope(|scope| {
+        let other = scope.spawn(|| locations(baseline));
+        let b = locations(candidate);
+        match other.join() {
+            Ok(a) => (a, b),
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    });
     let only = |list: &[String], other: &[String]| -> Vec<String> {
         list.iter()
             .filter(|location| !other.contains(location))

@@ -66,7 +66,6 @@ fn compare_pair(
             "output item"
         },
         baseline: Text::Json(a.item.clone()),
-        candidate: Text::Json(b.item.clone()),
         hashes: (a.text_hash, b.text_hash),
     };
     let place = Place::element(lists.row, pointer, j);
@@ -105,10 +104,13 @@ fn one_sided(cx: &mut Comparer<'_>, lists: &ItemLists, index: usize, is_baseline
         &cx.names.candidate
     };
     let what = describe(print.item.node(), scanner);
-    let is_doubled = list
+    let before = list[..index].last();
+    let is_doubled = list[..index]
         .iter()
-        .take(index)
-        .any(|other| other.content() == print.content() && other.call() == print.call());
+        .any(|other| other.text_hash == print.text_hash)
+        || before.is_some_and(|other| {
+            other.content() == print.content() && other.call() == print.call()
+        });
     let (mut rule, mut level, mut message) = match (is_baseline, is_doubled) {
         (true, _) => (
             "item-missing",

@@ -89,12 +89,11 @@ pub(super) struct Recorder {
     known: HashMap<(&'static str, u128, u128), usize>,
 }
 
-/// A unit to be compared: its two texts, and what they depend on beside themselves.
+/// A unit to be compared.
 pub(super) struct Pair {
     /// What the comparison depends on beside the texts: the kind of unit, a key, a level.
     pub(super) context: &'static str,
     pub(super) baseline: Text,
-    pub(super) candidate: Text,
     /// xxh3-128 of the two texts.
     pub(super) hashes: (u128, u128),
 }
@@ -106,7 +105,6 @@ impl Pair {
         Self {
             context,
             baseline,
-            candidate,
             hashes,
         }
     }
