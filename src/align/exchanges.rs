@@ -17,13 +17,13 @@ pub struct ExchangeFeatures {
     pub facts: RequestFacts,
     /// `POST`, `GET`, `WS`.
     pub method: String,
-    /// Fingerprint of the last item of `input`: what the request answers to.
+    /// Fingerprint of the last item of `input` that is the thread's own: what the request answers to.
     pub tail: u64,
     /// Hash of the type of that item.
     pub tail_kind: u64,
     /// The items of `input`.
     pub input: Vec<Rc<ItemPrint>>,
-    /// Number of items with role `user`.
+    /// Number of items with role `user` that are the thread's own.
     pub user_messages: usize,
     /// Hash of status, terminal event and end of the response.
     pub outcome: u64,

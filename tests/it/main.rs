@@ -16,6 +16,7 @@ mod explain;
 mod fixtures;
 mod import_foreign;
 mod json;
+mod late_arrival;
 mod mutations;
 mod report;
 mod rules;
