@@ -219,8 +219,7 @@ fn align_gap(
 /// the same items.
 fn likeness(a: &ExchangeFeatures, b: &ExchangeFeatures) -> f64 {
     if a.facts.kind != b.facts.kind {
-        let is_same_input =
-            !a.input.is_empty() && word_similarity(&a.contents(), &b.contents()) >= 0.75;
+        let is_same_input = word_similarity(&a.contents(), &b.contents()) >= 0.75;
         return if is_same_input { 0.41 } else { 0.0 };
     }
     let mut sum = 0.45;
