@@ -6,7 +6,7 @@
 #   --quick  a fiftieth of the size: does everything still run?
 # environment:
 #   TRACE_DIFF  the program to measure (default: a release build of this package)
-#   SCRATCH     where the made inputs go (default trace-diff-bench in the temporary directory)
+#   SCRATCH     where the made inputs go and stay (default: trace-diff-bench in the temporary directory, removed at the end)
 # Installs nothing; a peer that is not there is named and skipped.
 set -euo pipefail
 
@@ -20,6 +20,7 @@ for argument in "$@"; do
   esac
 done
 scratch=${SCRATCH:-${TMPDIR:-/tmp}/trace-diff-bench}
+[ -n "${SCRATCH:-}" ] || trap 'rm -rf "$scratch"' EXIT
 
 command -v python3 >/dev/null || { echo "error: python3 is not installed; it makes the inputs" >&2; exit 2; }
 [ -d "$corpus" ] || { echo "error: no corpus directory $corpus; name one as the first argument" >&2; exit 2; }
@@ -28,4 +29,4 @@ if [ -z "${TRACE_DIFF:-}" ]; then
   TRACE_DIFF=${CARGO_TARGET_DIR:-$package/target}/release/trace-diff
 fi
 
-PYTHONDONTWRITEBYTECODE=1 exec python3 "$package/benches/peers.py" "$TRACE_DIFF" "$corpus" "$scratch" ${quick[@]+"${quick[@]}"}
+PYTHONDONTWRITEBYTECODE=1 python3 "$package/benches/peers.py" "$TRACE_DIFF" "$corpus" "$scratch" ${quick[@]+"${quick[@]}"}

@@ -1,5 +1,9 @@
 //! What travels over HTTP, as data: header lists, content codings, server-sent events. No sockets.
 
+mod coding;
 mod headers;
+mod sse;
 
+pub use coding::{DecodeError, decode, open_compressed};
 pub use headers::{Header, HeaderList};
+pub use sse::{PlacedEvent, SseEvent, SseParser, SseText, parse_sse, render_sse};

@@ -44,7 +44,7 @@ const MAX_LINES: usize = 500;
 const LONG_BECAUSE: &str = "// Long because: ";
 
 /// User names that examples may use below `/home`.
-const SAMPLE_USERS: &[&str] = &["a", "agent", "alice", "b", "bob", "dev", "user"];
+const SAMPLE_USERS: &[&str] = &["a", "agent", "alice", "b", "bob", "dev", "jdoe", "user"];
 
 #[test]
 fn modules_name_only_lower_layers() {
@@ -84,14 +84,32 @@ fn only_the_program_prints_and_asks_the_system() {
 
 #[test]
 fn every_test_file_is_declared() {
-    let main = fs::read_to_string(root().join("tests/it/main.rs")).expect("the tests have a root");
-    let files: Vec<String> = fs::read_dir(root().join("tests/it"))
-        .expect("the tests have a directory")
+    let mut complaints = Vec::new();
+    for (path, text) in sources("tests/it") {
+        let directory = match path.file_name().and_then(|name| name.to_str()) {
+            Some("main.rs" | "mod.rs") => path.with_file_name(""),
+            _ => path.with_extension(""),
+        };
+        complaints.extend(prefixed(
+            &path,
+            undeclared(&text, &module_files(&directory)),
+        ));
+    }
+    assert_tidy(complaints);
+}
+
+/// The names of the modules that the files and directories in a directory of the package can be; none without it.
+fn module_files(directory: &Path) -> Vec<String> {
+    fs::read_dir(root().join(directory))
+        .into_iter()
+        .flatten()
         .map(|entry| entry.expect("directory entries are readable").path())
-        .filter(|path| path.is_dir() || path.extension().is_some_and(|ext| ext == "rs"))
+        .filter(|path| {
+            path.join("mod.rs").exists() || path.extension().is_some_and(|ext| ext == "rs")
+        })
         .filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned()))
-        .collect();
-    assert_tidy(undeclared(&main, &files));
+        .filter(|stem| stem != "main" && stem != "mod")
+        .collect()
 }
 
 #[test]
@@ -286,8 +304,8 @@ fn undeclared(main: &str, stems: &[String]) -> Vec<String> {
     let declared = declared_modules(&code_only(main));
     stems
         .iter()
-        .filter(|stem| *stem != "main" && !declared.contains(stem))
-        .map(|stem| format!("tests/it/main.rs: `mod {stem};` is missing, so its tests never run"))
+        .filter(|stem| !declared.contains(stem))
+        .map(|stem| format!("`mod {stem};` is missing, so its tests never run"))
         .collect()
 }
 
@@ -420,7 +438,7 @@ fn printing_and_asking_are_seen() {
 
 #[test]
 fn a_forgotten_test_file_is_seen() {
-    let stems = ["main", "tidy", "cli"].map(str::to_owned);
+    let stems = ["tidy", "cli"].map(str::to_owned);
     assert_eq!(undeclared("mod tidy;\nmod cli;", &stems).len(), 0);
     assert_eq!(undeclared("mod tidy;\n// mod cli;", &stems).len(), 1);
 }
@@ -445,7 +463,7 @@ fn machine_paths_and_sources_are_seen() {
     let check = |line: &str| machine_complaints(line).len();
     assert_eq!(check(concat!("see /wo", "rk/shared")), 1);
     assert_eq!(check(concat!("`/ro", "ot/.codex`")), 1);
-    assert_eq!(check(concat!("\"/ho", "me/jdoe/src\"")), 1);
+    assert_eq!(check(concat!("\"/ho", "me/builder/src\"")), 1);
     assert_eq!(check(concat!("spar", "se+https://host/")), 1);
     assert_eq!(check("/home/alice/src and /home/ and \"/root/\""), 0);
     assert_eq!(check("../shared/work/x and network/work/y"), 0);

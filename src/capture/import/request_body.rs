@@ -1,0 +1,79 @@
+//! A saved request body, without anything around it.
+
+use crate::json::Value;
+
+use super::super::records::{Part, parts};
+use super::super::salvage::salvage;
+use super::super::{
+    Body, Capture, CaptureKind, Content, Exchange, JsonBody, Recorded, Request, Response,
+};
+
+/// Reads a bare JSON request body (or several, one behind the other) as requests to `/responses`.
+///
+/// Everything but the body is not recorded. Of a body that is cut off, the members and items before the cut are used.
+pub fn read_request_body(path: &str, bytes: Vec<u8>) -> Capture {
+    let mut capture = Capture {
+        path: path.to_owned(),
+        kind: CaptureKind::RequestBody,
+        exchanges: Vec::new(),
+        problems: Vec::new(),
+    };
+    // The usual case, one whole body, needs no search for where records begin and end.
+    let bytes = match String::from_utf8(bytes) {
+        Ok(text) => match Value::parse(text.as_str()) {
+            Ok(value) => {
+                capture.exchanges.push(exchange(value));
+                return capture;
+            }
+            Err(_) => text.into_bytes(),
+        },
+        Err(error) => error.into_bytes(),
+    };
+    for part in parts(&bytes) {
+        match part {
+            Part::Record(_, value) => capture.exchanges.push(exchange(value)),
+            Part::Damage(damage) => {
+                let salvaged = salvage(damage.text, |path| {
+                    matches!(path, [] | ["input" | "messages" | "tools"])
+                });
+                let meaning = match salvaged {
+                    Some(salvaged) => {
+                        capture.exchanges.push(exchange(salvaged.value));
+                        let used = damage.span.start + salvaged.used as u64;
+                        format!("the request body up to byte {used} is used")
+                    }
+                    None => "nothing of it can be used".to_owned(),
+                };
+                capture.problems.push(damage.problem(path, &meaning));
+            }
+        }
+    }
+    capture
+}
+
+fn exchange(value: Value) -> Exchange {
+    Exchange {
+        connection: Recorded::NotRecorded,
+        started_ms: Recorded::NotRecorded,
+        request: Request {
+            method: "POST".to_owned(),
+            target: "/responses".to_owned(),
+            http_version: Recorded::NotRecorded,
+            headers: Recorded::NotRecorded,
+            body: Body::Json(JsonBody {
+                value,
+                is_exact: true,
+            }),
+            wire_body_bytes: Recorded::NotRecorded,
+        },
+        response: Response {
+            status: Recorded::NotRecorded,
+            headers: Recorded::NotRecorded,
+            headers_ms: Recorded::NotRecorded,
+            content: Content::NotRecorded,
+            end: Recorded::NotRecorded,
+            ended_ms: Recorded::NotRecorded,
+        },
+        extra: None,
+    }
+}

@@ -1,0 +1,3 @@
+//! The reader of concatenated JSON.
+
+mod corpus;
