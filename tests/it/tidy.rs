@@ -138,6 +138,19 @@ fn the_lock_file_names_only_the_public_registry() {
     assert_tidy(lock_complaints(&lock));
 }
 
+#[test]
+fn guides_name_files_that_exist() {
+    let mut complaints = Vec::new();
+    for guide in ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"] {
+        let text = fs::read_to_string(root().join(guide)).expect("the guide exists");
+        complaints.extend(prefixed(
+            Path::new(guide),
+            dead_paths(&text, |path| root().join(path).exists()),
+        ));
+    }
+    assert_tidy(complaints);
+}
+
 fn assert_tidy(complaints: Vec<String>) {
     assert!(complaints.is_empty(), "\n{}\n", complaints.join("\n"));
 }
@@ -341,6 +354,27 @@ fn is_machine_path(path: &str) -> bool {
     }
 }
 
+/// The paths into the package that a guide names and that are not there; patterns such as `src/<name>.rs` are left out.
+fn dead_paths(text: &str, exists: impl Fn(&str) -> bool) -> Vec<String> {
+    const TOPS: &[&str] = &[
+        "src/",
+        "tests/",
+        "benches/",
+        "schemas/",
+        "fixtures/",
+        "docs/",
+        "snapshots/",
+        "fuzz/",
+        ".ci/",
+    ];
+    text.split(|c: char| c.is_whitespace() || "`,;()".contains(c))
+        .map(|word| word.trim_end_matches(['.', ':']))
+        .filter(|word| TOPS.iter().any(|top| word.starts_with(top)))
+        .filter(|word| !word.contains('<') && !exists(word))
+        .map(|word| format!("names `{word}`, which is not there"))
+        .collect()
+}
+
 fn lock_complaints(lock: &str) -> Vec<String> {
     let public = "registry+https://github.com/rust-lang/crates.io-index";
     lock.lines()
@@ -440,4 +474,12 @@ fn a_foreign_registry_is_seen() {
     let public = "source = \"registry+https://github.com/rust-lang/crates.io-index\"";
     assert_eq!(lock_complaints(public).len(), 0);
     assert_eq!(lock_complaints("source = \"git+https://host/x\"").len(), 1);
+}
+
+#[test]
+fn a_dead_path_is_seen() {
+    let check = |text: &str| dead_paths(text, |path| path == "src/here.rs").len();
+    assert_eq!(check("see `src/here.rs`, or src/here.rs."), 0);
+    assert_eq!(check("see `src/gone.rs` and `src/<name>.rs`"), 1);
+    assert_eq!(check("cargo run -- fixtures/gone.jsonl"), 1);
 }
