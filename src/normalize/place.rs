@@ -1,6 +1,7 @@
 //! Recognises dynamic values by where they stand: the key of a JSON member, the name of a header.
 
-use super::token::{Class, UUID_LENGTH, is_id_prefix, is_uuid_at};
+use super::shapes::{UUID_LENGTH, is_id_prefix, is_uuid_at};
+use super::token::Class;
 
 /// How the value of a JSON member or of a header is to be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::token::{UUID_LENGTH, is_uuid_at};
+use super::shapes::{UUID_LENGTH, is_uuid_at};
 
 /// An identifier of one side, as a number.
 pub type IdNumber = u32;

@@ -17,15 +17,15 @@ const RANKS: &[(&str, u8)] = &[
     ("rollout", 2),
     ("capture", 3),
     ("normalize", 4),
-    ("align", 4),
     ("script", 4),
-    ("diff", 5),
-    ("check", 5),
-    ("server", 5),
-    ("replay", 6),
-    ("agent", 6),
-    ("report", 6),
-    ("testing", 7),
+    ("align", 5),
+    ("diff", 6),
+    ("check", 6),
+    ("server", 6),
+    ("replay", 7),
+    ("agent", 7),
+    ("report", 7),
+    ("testing", 8),
 ];
 
 /// What only the program may do, as paths and macros.
