@@ -19,6 +19,7 @@ mod json;
 mod mutations;
 mod report;
 mod rules;
+mod rules_list;
 mod rules_options;
 mod rust_text;
 mod samples;

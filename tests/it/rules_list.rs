@@ -1,0 +1,59 @@
+//! `docs/rules.md`, the list of all rules for who reads the repository.
+
+use std::fmt::Write;
+
+use trace_diff::report::rules;
+
+const HEAD: &str = "# Rules
+
+Every kind of finding, as `trace-diff explain` describes it. Names are what `rule` says in the JSON report and in the rules file
+(`rules-file.md`); levels are those of findings about requests to the model. A test writes this file when `UPDATE=1` is set, and else
+compares: `UPDATE=1 cargo test --test it rules_list`.
+";
+
+/// Rules in the order of the catalogue, with a heading where the part of the program changes that reports them.
+fn rendered() -> String {
+    let mut text = HEAD.to_owned();
+    let mut is_reader_part = false;
+    let table = "\n| rule | level | means | matters | where the expectation comes from |\n| --- | --- | --- | --- | --- |\n";
+    text.push_str("\n## Differences between two captures\n");
+    text.push_str(table);
+    for rule in rules() {
+        if rule.name.starts_with("reader-") && !is_reader_part {
+            is_reader_part = true;
+            text.push_str("\n## What could not be read\n");
+            text.push_str(table);
+        }
+        writeln!(
+            text,
+            "| `{}` | {} | {} | {} | {} |",
+            rule.name,
+            rule.level.name(),
+            rule.means,
+            rule.matters,
+            rule.expectation
+        )
+        .unwrap();
+    }
+    text
+}
+
+#[test]
+fn the_list_in_the_documents_is_the_catalogue() {
+    let path = format!("{}/docs/rules.md", env!("CARGO_MANIFEST_DIR"));
+    let expected = rendered();
+    assert!(
+        !expected
+            .lines()
+            .any(|line| line.starts_with('|') && line.matches('|').count() != 6),
+        "a bar in a text breaks the table"
+    );
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(&path, &expected).unwrap();
+    }
+    let committed = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        committed == expected,
+        "docs/rules.md is not the catalogue: UPDATE=1 cargo test --test it rules_list writes it"
+    );
+}
