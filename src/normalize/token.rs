@@ -110,7 +110,7 @@ pub struct Scanner {
 }
 
 impl Scanner {
-    /// Makes a scanner that also knows this capture's own directories (see [`LocationFinder`](super::LocationFinder)).
+    /// Makes a scanner that also knows these directories of its capture (see [`LocationFinder`](super::LocationFinder)).
     pub fn new(locations: &[String]) -> Self {
         let mut sorted: Vec<&String> = locations.iter().collect();
         sorted.sort_by_key(|l| (std::cmp::Reverse(l.len()), l.as_str()));
@@ -122,8 +122,9 @@ impl Scanner {
         }
     }
 
-    /// The dynamic parts of a text, in order, without overlaps; of two that overlap the one that begins first stays,
-    /// then the longer.
+    /// Finds the dynamic parts of a text, in order, without overlaps.
+    ///
+    /// Of two that overlap the one that begins first stays, then the longer.
     pub fn scan(&self, text: &str, place: TextPlace) -> Vec<Token> {
         let bytes = text.as_bytes();
         let mut tokens = Vec::new();
