@@ -28,18 +28,6 @@ pub fn is_output(kind: &str) -> bool {
     kind.ends_with("_call_output") || kind == "tool_search_output"
 }
 
-/// Tells whether the model made this item (it came in a response), as opposed to the agent.
-pub fn is_model_item(item: Node<'_>) -> bool {
-    let kind = item_type(item);
-    match kind.as_ref() {
-        "message" => item
-            .get_string("role")
-            .is_some_and(|role| role == "assistant"),
-        "reasoning" | "compaction" | "compaction_summary" | "context_compaction" => true,
-        kind => is_call(kind),
-    }
-}
-
 /// Joins the texts of a message's content parts by newlines.
 pub fn message_text(item: Node<'_>) -> String {
     item.get("content").map_or_else(String::new, joined_text)

@@ -11,6 +11,7 @@ mod capture;
 mod capture_damage;
 mod capture_format;
 mod cli;
+mod compare;
 mod corpus;
 mod documents;
 mod explain;
