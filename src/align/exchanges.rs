@@ -1,12 +1,13 @@
 //! Which exchange of one capture goes with which of the other: by what they are, never by number.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::responses::{RequestFacts, RequestKind};
 
-use super::items::{best_pairs, word_similarity};
+use super::items::{ItemPrint, best_pairs, word_similarity};
 use super::sequence::common_subsequence;
 
 /// What alignment looks at in an exchange.
@@ -16,18 +17,27 @@ pub struct ExchangeFeatures {
     pub facts: RequestFacts,
     /// `POST`, `GET`, `WS`.
     pub method: String,
-    /// Fingerprint of the last item of `input`: what the request answers to.
+    /// Fingerprint of the last item of `input` that is the thread's own: what the request answers to.
     pub tail: u64,
     /// Hash of the type of that item.
     pub tail_kind: u64,
-    /// Contents of the items of `input`, sorted.
-    pub items: Vec<u64>,
-    /// Number of items with role `user`.
+    /// The items of `input`.
+    pub input: Vec<Rc<ItemPrint>>,
+    /// Number of items with role `user` that are the thread's own.
     pub user_messages: usize,
     /// Hash of status, terminal event and end of the response.
     pub outcome: u64,
     /// Whether the response was complete and good.
     pub is_success: bool,
+}
+
+impl ExchangeFeatures {
+    /// Contents of the items of `input`, sorted.
+    fn contents(&self) -> Vec<u64> {
+        let mut contents: Vec<u64> = self.input.iter().map(|print| print.content()).collect();
+        contents.sort_unstable();
+        contents
+    }
 }
 
 /// One row of an alignment.
@@ -211,7 +221,8 @@ fn align_gap(
 /// the same items.
 fn likeness(a: &ExchangeFeatures, b: &ExchangeFeatures) -> f64 {
     if a.facts.kind != b.facts.kind {
-        let is_same_input = !a.items.is_empty() && word_similarity(&a.items, &b.items) >= 0.75;
+        let is_same_input =
+            !a.input.is_empty() && word_similarity(&a.contents(), &b.contents()) >= 0.75;
         return if is_same_input { 0.41 } else { 0.0 };
     }
     let mut sum = 0.45;
@@ -344,7 +355,7 @@ mod tests {
                     method: "POST".to_owned(),
                     tail: xxh3_64(&what.as_bytes()[1..]),
                     tail_kind: 1,
-                    items: Vec::new(),
+                    input: Vec::new(),
                     user_messages: 1,
                     outcome: u64::from(is_success),
                     is_success,

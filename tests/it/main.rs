@@ -19,6 +19,7 @@ mod fixtures;
 mod help;
 mod import_foreign;
 mod json;
+mod late_arrival;
 mod mutations;
 mod report;
 mod rules;
