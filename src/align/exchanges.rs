@@ -49,8 +49,10 @@ pub struct ExchangeMatch {
     pub candidate: Option<usize>,
 }
 
-/// Aligns two captures. Every exchange stands in one row; rows are ordered by the baseline, those that only the
-/// candidate has come behind the row of the exchange before them.
+/// Aligns two captures.
+///
+/// Every exchange stands in one row; rows are ordered by the baseline, those that only the candidate has come behind the
+/// row of the exchange before them.
 pub fn align_exchanges(a: &[ExchangeFeatures], b: &[ExchangeFeatures]) -> Vec<ExchangeMatch> {
     let threads = match_threads(a, b);
     let lanes_a = lanes(a, |thread| thread.to_owned());
@@ -297,8 +299,8 @@ fn rows(partner_of_a: &[Option<usize>], is_taken: &[bool]) -> Vec<ExchangeMatch>
     rows
 }
 
-/// Which exchanges are another attempt at what the one before them in their thread failed to get: the same kind of
-/// request without a new message of the user.
+/// Tells of each exchange whether it is another attempt at what the one before it in its thread failed to get: the same
+/// kind of request without a new message of the user.
 pub fn retries(list: &[ExchangeFeatures]) -> Vec<bool> {
     let mut before: BTreeMap<(Option<&str>, RequestKind), &ExchangeFeatures> = BTreeMap::new();
     let mut is_retry = Vec::with_capacity(list.len());

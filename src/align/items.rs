@@ -75,7 +75,7 @@ impl ItemPrint {
     }
 }
 
-/// How much two sorted lists of hashes share (Dice coefficient), 0 to 1.
+/// Says how much two sorted lists of hashes share, from 0 to 1 (Dice coefficient).
 pub fn word_similarity(a: &[u64], b: &[u64]) -> f64 {
     if a.is_empty() && b.is_empty() {
         return 1.0;
@@ -94,7 +94,7 @@ pub fn word_similarity(a: &[u64], b: &[u64]) -> f64 {
     2.0 * both as f64 / (a.len() + b.len()) as f64
 }
 
-/// Sorted hashes of the lines of a text, or of its words where it has few lines.
+/// Makes sorted hashes of the lines of a text, or of its words (the first 2000) where it has few lines.
 pub fn text_words(text: &str, scanner: &Scanner) -> Vec<u64> {
     let mut words = Vec::new();
     push_words(text, "", scanner, &mut words);
@@ -102,7 +102,7 @@ pub fn text_words(text: &str, scanner: &Scanner) -> Vec<u64> {
     words
 }
 
-/// Sorted hashes of the words of all texts in a value that stands under `key`.
+/// Makes sorted hashes of the lines or words of all texts in a value that stands under `key`.
 pub fn node_words(node: Node<'_>, key: &str, scanner: &Scanner) -> Vec<u64> {
     let mut words = Vec::new();
     collect_words(node, key, scanner, &mut words);
@@ -292,7 +292,9 @@ fn key(content: u64, call: Option<&str>) -> u64 {
     })
 }
 
-/// The pairs, increasing in both lists, with the greatest sum of similarities.
+/// Finds the pairs of positions, increasing in both lists of `n` and `m` elements, with the greatest sum of similarities.
+///
+/// Similarities are from 0 to 1; elements less alike than 0.4 make no pair. Takes time and memory in proportion to `n * m`.
 pub fn best_pairs(
     n: usize,
     m: usize,

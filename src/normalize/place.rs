@@ -1,6 +1,7 @@
 //! Recognises dynamic values by where they stand: the key of a JSON member, the name of a header.
 
-use super::token::{Class, UUID_LENGTH, is_id_prefix, is_uuid_at};
+use super::shapes::{UUID_LENGTH, is_id_prefix, is_uuid_at};
+use super::token::Class;
 
 /// How the value of a JSON member or of a header is to be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,7 +22,7 @@ pub enum Place {
     Host,
 }
 
-/// The place of a JSON member by its key and the text of its (scalar) value.
+/// Finds the place of a JSON member by its key and the text of its (scalar) value.
 ///
 /// Keys as seen in Codex 0.115–0.169 and pycodex 0.1–0.5 captures.
 pub fn of_key(key: &str, value: &str) -> Place {
@@ -102,7 +103,9 @@ fn is_random_looking(value: &str) -> bool {
     (bytes.len() == UUID_LENGTH && is_uuid_at(bytes, 0)) || has_prefix() || is_number() || is_long()
 }
 
-/// The place of a header by its name, in any letter case.
+/// Finds the place of a header by its name, in any letter case.
+///
+/// Agents' names as seen in Codex 0.115–0.169 and pycodex 0.1–0.5 captures.
 pub fn of_header(name: &str) -> Place {
     let name = name.to_ascii_lowercase();
     match name.as_str() {

@@ -9,7 +9,7 @@ use super::build::{input, reader_findings};
 use super::text::visible;
 use super::{AlignmentEntry, Report, Role};
 
-/// The report of one capture that is compared with nothing: what was read, and what could not be read.
+/// Makes the report of one capture that is compared with nothing: what was read, and what could not be read.
 pub fn outline_report(capture: &Capture) -> Report {
     let entry = |(index, exchange): (usize, &FlatExchange<'_>)| AlignmentEntry {
         baseline: None,
@@ -25,7 +25,8 @@ pub fn outline_report(capture: &Capture) -> Report {
     )
 }
 
-/// The outline as text: number, what was called, what for, what it answers to, how it ended.
+/// Writes the outline as text, a line for each request: number, what for, what was called, what it answers to, how it
+/// ended.
 pub fn render_outline(capture: &Capture) -> String {
     let flat = flatten(capture);
     let mut out = String::new();
