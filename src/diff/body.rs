@@ -9,6 +9,7 @@ use crate::responses::{RequestKind, message_text};
 use super::change::Level;
 use super::compare::{Comparer, Row};
 use super::input::{ItemLists, compare_items, find_instructions, report_one_sided, values_of};
+use super::limits::is_transport_member;
 use super::names::LocalChange;
 use super::recorder::Place;
 use super::value::ValueDiff;
@@ -152,6 +153,7 @@ fn compare_member(
     pointer: &Pointer,
     is_exact: bool,
 ) {
+    let has_trace_bundle = cx.limits.0.is_trace_bundle || cx.limits.1.is_trace_bundle;
     let (place, names) = (
         Place {
             row: row.index,
@@ -170,6 +172,11 @@ fn compare_member(
             }
             (Some(_), None) => diff.member("key-missing", key, a, b),
             _ => diff.member("key-added", key, a, b),
+        }
+        if has_trace_bundle {
+            diff.out
+                .changes
+                .retain(|change| !is_transport_member(change.pointer.as_str()));
         }
         diff.out
     });
@@ -386,6 +393,9 @@ fn compare_continuation(cx: &mut Comparer<'_>, row: &Row, pointer: &Pointer) {
             cx.recorder.once(place, out);
         }
         (None, None) => {}
+        // A trace bundle may hold the full request that a message stands for.
+        (None, Some(_)) if cx.limits.0.is_trace_bundle => {}
+        (Some(_), None) if cx.limits.1.is_trace_bundle => {}
         (a, b) => {
             let both_websocket = cx.baseline.transport(row.baseline) == Transport::WebSocket
                 && cx.candidate.transport(row.candidate) == Transport::WebSocket;
