@@ -1,5 +1,7 @@
 //! Recognises dynamic values by where they stand: the key of a JSON member, the name of a header.
 
+use crate::capture::{SecretHeader, is_secret_key, secret_header};
+
 use super::token::{Class, UUID_LENGTH, is_id_prefix, is_uuid_at};
 
 /// How the value of a JSON member or of a header is to be read.
@@ -56,6 +58,7 @@ pub fn of_key(key: &str, value: &str) -> Place {
             Place::Whole(Class::Time)
         }
         _ if key.starts_with("time_to_") && key.ends_with("_ms") => Place::Whole(Class::Duration),
+        _ if is_secret_key(key) => Place::Whole(Class::Secret),
         _ if is_id_key(key) && is_random_looking(value) => Place::Id,
         _ => Place::Plain,
     }
@@ -105,15 +108,12 @@ fn is_random_looking(value: &str) -> bool {
 /// The place of a header by its name, in any letter case.
 pub fn of_header(name: &str) -> Place {
     let name = name.to_ascii_lowercase();
+    match secret_header(&name) {
+        Some(SecretHeader::Credential) => return Place::Authorization,
+        Some(_) => return Place::Whole(Class::Secret),
+        None => {}
+    }
     match name.as_str() {
-        "authorization" | "proxy-authorization" => Place::Authorization,
-        "cookie"
-        | "set-cookie"
-        | "x-api-key"
-        | "api-key"
-        | "chatgpt-account-id"
-        | "openai-organization"
-        | "openai-project" => Place::Whole(Class::Secret),
         "content-length" => Place::Length,
         "host" | ":authority" => Place::Host,
         "user-agent" | "version" | "server" => Place::Versioned,
