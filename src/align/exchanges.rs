@@ -1,12 +1,13 @@
 //! Which exchange of one capture goes with which of the other: by what they are, never by number.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::responses::{RequestFacts, RequestKind};
 
-use super::items::{best_pairs, word_similarity};
+use super::items::{ItemPrint, best_pairs, word_similarity};
 use super::sequence::common_subsequence;
 
 /// What alignment looks at in an exchange.
@@ -20,14 +21,23 @@ pub struct ExchangeFeatures {
     pub tail: u64,
     /// Hash of the type of that item.
     pub tail_kind: u64,
-    /// Contents of the items of `input`, sorted.
-    pub items: Vec<u64>,
+    /// The items of `input`.
+    pub input: Vec<Rc<ItemPrint>>,
     /// Number of items with role `user`.
     pub user_messages: usize,
     /// Hash of status, terminal event and end of the response.
     pub outcome: u64,
     /// Whether the response was complete and good.
     pub is_success: bool,
+}
+
+impl ExchangeFeatures {
+    /// Contents of the items of `input`, sorted.
+    fn contents(&self) -> Vec<u64> {
+        let mut contents: Vec<u64> = self.input.iter().map(|print| print.content()).collect();
+        contents.sort_unstable();
+        contents
+    }
 }
 
 /// One row of an alignment.
@@ -209,7 +219,8 @@ fn align_gap(
 /// the same items.
 fn likeness(a: &ExchangeFeatures, b: &ExchangeFeatures) -> f64 {
     if a.facts.kind != b.facts.kind {
-        let is_same_input = !a.items.is_empty() && word_similarity(&a.items, &b.items) >= 0.75;
+        let is_same_input =
+            !a.input.is_empty() && word_similarity(&a.contents(), &b.contents()) >= 0.75;
         return if is_same_input { 0.41 } else { 0.0 };
     }
     let mut sum = 0.45;
@@ -366,7 +377,7 @@ mod tests {
                     method: "POST".to_owned(),
                     tail: xxh3_64(&what.as_bytes()[1..]),
                     tail_kind: 1,
-                    items: Vec::new(),
+                    input: Vec::new(),
                     user_messages: 1,
                     outcome: u64::from(is_success),
                     is_success,

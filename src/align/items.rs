@@ -1,13 +1,15 @@
 //! Which item of one `input` goes with which of the other.
 
 use std::cell::OnceCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::ops::Range;
+use std::rc::Rc;
 
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::json::{Kind, Node, Value};
 use crate::normalize::{Scanner, fingerprint, identifier_core, text_fingerprint, text_place};
-use crate::responses::{call_id, is_from_other_thread, item_type};
+use crate::responses::{call_id, item_type};
 
 use super::sequence::common_subsequence;
 
@@ -21,40 +23,55 @@ const INCIDENTAL: &[&str] = &[
     "internal_chat_message_metadata_passthrough",
 ];
 
-/// What an item is, as hashes: computed once per distinct item.
-#[derive(Debug, Clone)]
+/// An item with what alignment asks of it; each answer is computed when it is first asked for.
+#[derive(Debug)]
 pub struct ItemPrint {
-    /// Type, role, name and content; identifiers count by class only.
-    pub content: u64,
-    /// Hash of the type alone.
-    pub kind: u64,
-    /// The `call_id`, if it has one.
-    pub call: Option<String>,
-    /// Whether it came from another thread and may arrive earlier or later.
-    pub is_from_other_thread: bool,
     /// The item.
     pub item: Value,
-    /// Hashes of the lines of its texts (of the words where there are few lines), sorted; made when first needed.
+    /// Hash of the item's text as it stands.
+    pub text_hash: u128,
+    scanner: Rc<Scanner>,
+    content: OnceCell<u64>,
+    call: OnceCell<Option<String>>,
     words: OnceCell<Vec<u64>>,
 }
 
 impl ItemPrint {
-    /// Takes the prints of an item.
-    pub fn new(item: &Value, scanner: &Scanner) -> Self {
-        let node = item.node();
+    /// Wraps an item. `text_hash` is the xxh3-128 of its text, `scanner` finds dynamic parts in its capture.
+    pub fn new(item: Value, text_hash: u128, scanner: Rc<Scanner>) -> Self {
+        let (content, call, words) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
         Self {
-            content: fingerprint(node, "", scanner, INCIDENTAL),
-            kind: xxh3_64(item_type(node).as_bytes()),
-            call: call_id(node).map(|id| identifier_core(&id).to_owned()),
-            is_from_other_thread: is_from_other_thread(node),
-            item: item.clone(),
-            words: OnceCell::new(),
+            item,
+            text_hash,
+            scanner,
+            content,
+            call,
+            words,
         }
     }
 
-    fn words(&self, scanner: &Scanner) -> &[u64] {
+    /// Hash of type, role, name and content; identifiers count by class only.
+    pub fn content(&self) -> u64 {
+        *self
+            .content
+            .get_or_init(|| fingerprint(self.item.node(), "", &self.scanner, INCIDENTAL))
+    }
+
+    /// Hash of the type alone.
+    pub fn kind(&self) -> u64 {
+        xxh3_64(item_type(self.item.node()).as_bytes())
+    }
+
+    /// The `call_id`, if it has one, without a prefix before a UUID.
+    pub fn call(&self) -> Option<&str> {
+        let call = || call_id(self.item.node()).map(|id| identifier_core(&id).to_owned());
+        self.call.get_or_init(call).as_deref()
+    }
+
+    /// Hashes of the lines of its texts (of the words where there are few lines), sorted; for similarity.
+    fn words(&self) -> &[u64] {
         self.words
-            .get_or_init(|| node_words(self.item.node(), "", scanner))
+            .get_or_init(|| node_words(self.item.node(), "", &self.scanner))
     }
 }
 
@@ -143,97 +160,106 @@ const LEAST_SIMILARITY: f64 = 0.4;
 /// Gaps up to this product of lengths are matched by similarity; larger ones in order.
 const SIMILARITY_CELLS: usize = 1 << 14;
 
-/// The items of one side with the scanner of its capture.
-#[derive(Clone, Copy)]
-pub struct ItemSide<'p> {
-    /// Prints of the items, in order.
-    pub prints: &'p [&'p ItemPrint],
-    /// Finds dynamic parts in the texts of this capture.
-    pub scanner: &'p Scanner,
-}
-
-/// Aligns two lists of items: equal ones by their content and call, changed ones by similarity between them.
+/// Aligns two lists of items: equal ones by text, then by content and call, changed ones by similarity between them.
 ///
 /// `renamed` tells what a baseline's `call_id` is called in the candidate as far as that is known.
 pub fn align_items(
-    a_side: ItemSide<'_>,
-    b_side: ItemSide<'_>,
+    a: &[Rc<ItemPrint>],
+    b: &[Rc<ItemPrint>],
     renamed: impl Fn(&str) -> Option<String>,
 ) -> Vec<ItemMatch> {
-    let (a, b) = (a_side.prints, b_side.prints);
-    let key = |print: &ItemPrint, call: Option<&str>| {
-        call.map_or(print.content, |call| {
-            print.content ^ xxh3_64(call.as_bytes()).rotate_left(17)
-        })
-    };
-    let a_calls: Vec<Option<String>> = a
-        .iter()
-        .map(|p| {
-            p.call
-                .as_deref()
-                .map(|c| renamed(c).unwrap_or_else(|| c.to_owned()))
-        })
-        .collect();
-    let a_keys: Vec<u64> = a
-        .iter()
-        .zip(&a_calls)
-        .map(|(p, c)| key(p, c.as_deref()))
-        .collect();
-    let b_keys: Vec<u64> = b.iter().map(|p| key(p, p.call.as_deref())).collect();
-
+    let hashes =
+        |list: &[Rc<ItemPrint>]| -> Vec<u64> { list.iter().map(|p| p.text_hash as u64).collect() };
+    let matches = Vec::with_capacity(a.len().max(b.len()));
     let mut aligner = Aligner {
-        a: a_side,
-        b: b_side,
-        a_calls: &a_calls,
-        matches: Vec::with_capacity(a.len().max(b.len())),
+        a,
+        b,
+        renamed: &renamed,
+        matches,
     };
-    let (mut i, mut j) = (0, 0);
-    for (x, y) in common_subsequence(&a_keys, &b_keys) {
-        aligner.gap(i..x, j..y);
-        aligner.matches.push(ItemMatch::Pair(x, y));
-        (i, j) = (x + 1, y + 1);
-    }
-    aligner.gap(i..a.len(), j..b.len());
-    join_moved(&mut aligner.matches, &a_keys, &b_keys);
+    aligner.between(
+        0..a.len(),
+        0..b.len(),
+        (&hashes(a), &hashes(b)),
+        Aligner::by_content_and_call,
+    );
+    join_moved(&mut aligner);
     aligner.matches
 }
 
 struct Aligner<'p> {
-    a: ItemSide<'p>,
-    b: ItemSide<'p>,
-    a_calls: &'p [Option<String>],
+    a: &'p [Rc<ItemPrint>],
+    b: &'p [Rc<ItemPrint>],
+    renamed: &'p dyn Fn(&str) -> Option<String>,
     matches: Vec<ItemMatch>,
 }
 
 impl Aligner<'_> {
-    /// Aligns what lies between two equal items: first by content whatever the calls are named, then by similarity.
-    fn gap(&mut self, a: std::ops::Range<usize>, b: std::ops::Range<usize>) {
-        let a_keys: Vec<u64> = self.a.prints[a.clone()].iter().map(|p| p.content).collect();
-        let b_keys: Vec<u64> = self.b.prints[b.clone()].iter().map(|p| p.content).collect();
+    /// Pairs what has equal keys and hands what lies between to `rest`.
+    fn between(
+        &mut self,
+        a: Range<usize>,
+        b: Range<usize>,
+        (a_keys, b_keys): (&[u64], &[u64]),
+        rest: fn(&mut Self, Range<usize>, Range<usize>),
+    ) {
         let (mut i, mut j) = (a.start, b.start);
-        for (x, y) in common_subsequence(&a_keys, &b_keys) {
+        for (x, y) in common_subsequence(a_keys, b_keys) {
             let (x, y) = (a.start + x, b.start + y);
-            self.similar(i..x, j..y);
+            rest(self, i..x, j..y);
             self.matches.push(ItemMatch::Pair(x, y));
             (i, j) = (x + 1, y + 1);
         }
-        self.similar(i..a.end, j..b.end);
+        rest(self, i..a.end, j..b.end);
+    }
+
+    fn by_content_and_call(&mut self, a: Range<usize>, b: Range<usize>) {
+        if a.is_empty() || b.is_empty() {
+            return self.by_similarity(a, b);
+        }
+        let a_keys: Vec<u64> = a.clone().map(|i| self.a_key(i)).collect();
+        let b_keys: Vec<u64> = b.clone().map(|j| self.b_key(j)).collect();
+        self.between(a, b, (&a_keys, &b_keys), Self::by_content);
+    }
+
+    /// By content whatever the calls are named.
+    fn by_content(&mut self, a: Range<usize>, b: Range<usize>) {
+        if a.is_empty() || b.is_empty() {
+            return self.by_similarity(a, b);
+        }
+        let a_keys: Vec<u64> = self.a[a.clone()].iter().map(|p| p.content()).collect();
+        let b_keys: Vec<u64> = self.b[b.clone()].iter().map(|p| p.content()).collect();
+        self.between(a, b, (&a_keys, &b_keys), Self::by_similarity);
+    }
+
+    /// What the candidate calls the call of a baseline's item.
+    fn a_call(&self, i: usize) -> Option<String> {
+        let call = self.a[i].call()?;
+        Some((self.renamed)(call).unwrap_or_else(|| call.to_owned()))
+    }
+
+    fn a_key(&self, i: usize) -> u64 {
+        key(self.a[i].content(), self.a_call(i).as_deref())
+    }
+
+    fn b_key(&self, j: usize) -> u64 {
+        key(self.b[j].content(), self.b[j].call())
     }
 
     /// How alike two items are, 0 to 1.
     fn similarity(&self, i: usize, j: usize) -> f64 {
-        let (a, b) = (self.a.prints[i], self.b.prints[j]);
-        let same_type = if a.kind == b.kind { 0.3 } else { 0.0 };
-        let same_call = match (&self.a_calls[i], &b.call) {
+        let (a, b) = (&self.a[i], &self.b[j]);
+        let same_type = if a.kind() == b.kind() { 0.3 } else { 0.0 };
+        let same_call = match (self.a_call(i).as_deref(), b.call()) {
             (Some(a_call), Some(b_call)) if a_call == b_call => 0.3,
             (Some(_), Some(_)) => -0.1,
             _ => 0.0,
         };
-        let overlap = word_similarity(a.words(self.a.scanner), b.words(self.b.scanner));
+        let overlap = word_similarity(a.words(), b.words());
         same_type + same_call + overlap * (0.7 - f64::max(same_call, 0.0))
     }
 
-    fn similar(&mut self, a: std::ops::Range<usize>, b: std::ops::Range<usize>) {
+    fn by_similarity(&mut self, a: Range<usize>, b: Range<usize>) {
         let mut pairs = if a.len() * b.len() <= SIMILARITY_CELLS {
             best_pairs(a.len(), b.len(), |i, j| {
                 self.similarity(a.start + i, b.start + j)
@@ -258,6 +284,12 @@ impl Aligner<'_> {
             (i, j) = (x + 1, y + 1);
         }
     }
+}
+
+fn key(content: u64, call: Option<&str>) -> u64 {
+    call.map_or(content, |call| {
+        content ^ xxh3_64(call.as_bytes()).rotate_left(17)
+    })
 }
 
 /// The pairs, increasing in both lists, with the greatest sum of similarities.
@@ -298,49 +330,47 @@ pub fn best_pairs(
 }
 
 /// A missing and an added item with the same key are one item that moved; it is told where the candidate has it.
-fn join_moved(matches: &mut Vec<ItemMatch>, a_keys: &[u64], b_keys: &[u64]) {
+fn join_moved(aligner: &mut Aligner<'_>) {
     let mut missing: HashMap<u64, Vec<usize>> = HashMap::new();
-    for found in matches.iter().rev() {
+    for found in aligner.matches.iter().rev() {
         if let ItemMatch::Missing(i) = found {
-            missing.entry(a_keys[*i]).or_default().push(*i);
+            missing.entry(aligner.a_key(*i)).or_default().push(*i);
         }
     }
     if missing.is_empty() {
         return;
     }
-    let mut moved = Vec::new();
-    for found in matches.iter_mut() {
+    let mut matches = std::mem::take(&mut aligner.matches);
+    let mut moved = HashSet::new();
+    for found in &mut matches {
         if let ItemMatch::Added(j) = *found
-            && let Some(i) = missing.get_mut(&b_keys[j]).and_then(Vec::pop)
+            && let Some(i) = missing.get_mut(&aligner.b_key(j)).and_then(Vec::pop)
         {
             *found = ItemMatch::Moved(i, j);
-            moved.push(i);
+            moved.insert(i);
         }
     }
     matches.retain(|found| !matches!(found, ItemMatch::Missing(i) if moved.contains(i)));
+    aligner.matches = matches;
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::json::Value;
+    use xxhash_rust::xxh3::xxh3_128;
 
     fn check(a: &str, b: &str, expect: &[ItemMatch]) {
-        let scanner = Scanner::default();
-        let prints = |text: &str| -> Vec<ItemPrint> {
+        let scanner = Rc::new(Scanner::default());
+        let prints = |text: &str| -> Vec<Rc<ItemPrint>> {
             let list = Value::parse(text).unwrap();
-            list.node()
-                .items()
-                .map(|item| ItemPrint::new(&list.part(item), &scanner))
-                .collect()
+            let print = |item| {
+                let item = list.part(item);
+                let hash = xxh3_128(item.text().as_bytes());
+                Rc::new(ItemPrint::new(item, hash, Rc::clone(&scanner)))
+            };
+            list.node().items().map(print).collect()
         };
-        let (a, b) = (prints(a), prints(b));
-        let (a, b): (Vec<_>, Vec<_>) = (a.iter().collect(), b.iter().collect());
-        let side = |prints| ItemSide {
-            prints,
-            scanner: &scanner,
-        };
-        assert_eq!(align_items(side(&a), side(&b), |_| None), expect);
+        assert_eq!(align_items(&prints(a), &prints(b), |_| None), expect);
     }
 
     fn user(text: &str) -> String {

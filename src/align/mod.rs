@@ -6,7 +6,6 @@ mod sequence;
 
 pub use exchanges::{ExchangeFeatures, ExchangeMatch, align_exchanges, retries};
 pub use items::{
-    ItemMatch, ItemPrint, ItemSide, align_items, best_pairs, node_words, text_words,
-    word_similarity,
+    ItemMatch, ItemPrint, align_items, best_pairs, node_words, text_words, word_similarity,
 };
 pub use sequence::common_subsequence;

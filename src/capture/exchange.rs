@@ -1,7 +1,7 @@
 //! Recorded traffic as plain data: what every importer makes and everything above reads.
 
 use crate::http::HeaderList;
-use crate::json::Value;
+use crate::json::{Document, Value};
 
 use super::CaptureProblem;
 
@@ -185,18 +185,12 @@ impl Body {
         if text.is_empty() {
             return Body::Empty;
         }
-        // Only a text that can be JSON is copied for the attempt to parse it.
-        if !text.trim_start().starts_with([
-            '{', '[', '"', '-', 't', 'f', 'n', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9',
-        ]) {
-            return Body::Text(text);
-        }
-        match Value::parse(text.clone()) {
-            Ok(value) => Body::Json(JsonBody {
-                value,
+        match Document::parse_owned(text) {
+            Ok(document) => Body::Json(JsonBody {
+                value: document.value(),
                 is_exact: true,
             }),
-            Err(_) => Body::Text(text),
+            Err((_, text)) => Body::Text(text),
         }
     }
 

@@ -11,7 +11,7 @@ use super::compare::{Comparer, Row};
 use super::input::{ItemLists, compare_items, find_instructions, report_one_sided, values_of};
 use super::limits::is_transport_member;
 use super::names::LocalChange;
-use super::recorder::Place;
+use super::recorder::{Pair, Place, Text};
 use super::value::ValueDiff;
 
 /// Compares the bodies of two requests.
@@ -48,28 +48,28 @@ pub(super) fn compare_bodies(
     pointer: Pointer,
     level: Level,
 ) {
-    let place = Place { row, pointer };
-    let names = &mut cx.names;
+    let place = Place::new(row, pointer);
     match (a, b) {
         (Body::NotRecorded, _) | (_, Body::NotRecorded) | (Body::Empty, Body::Empty) => {}
         (Body::Json(x), Body::Json(y)) => {
             let is_exact = x.is_exact && y.is_exact;
-            cx.recorder.unit(
-                level.name(),
-                (x.value.text(), y.value.text()),
-                place,
-                || {
-                    let mut diff = ValueDiff::new(names, level, is_exact);
-                    diff.value("", x.value.node(), y.value.node());
-                    diff.out
-                },
-            );
+            let (x, y) = (x.value.clone(), y.value.clone());
+            let pair = Pair::new(level.name(), Text::Json(x.clone()), Text::Json(y.clone()));
+            cx.recorder.unit(&mut cx.names, pair, place, move |names| {
+                let mut diff = ValueDiff::new(names, level, is_exact);
+                diff.value("", x.node(), y.node());
+                diff.out
+            });
         }
-        (Body::Text(x), Body::Text(y)) => cx.recorder.unit(level.name(), (x, y), place, || {
-            let mut diff = ValueDiff::new(names, level, true);
-            diff.texts("", x, y, TextPlace::default());
-            diff.out
-        }),
+        (Body::Text(x), Body::Text(y)) => {
+            let (x, y) = (x.clone(), y.clone());
+            let pair = Pair::new(level.name(), Text::Plain(x.clone()), Text::Plain(y.clone()));
+            cx.recorder.unit(&mut cx.names, pair, place, move |names| {
+                let mut diff = ValueDiff::new(names, level, true);
+                diff.texts("", &x, &y, TextPlace::default());
+                diff.out
+            });
+        }
         (Body::Bytes(x), Body::Bytes(y)) if x == y => {}
         _ => {
             let change = kind_change(a, b, level);
@@ -118,18 +118,25 @@ fn compare_model_request(
         let is_continuation = key == "previous_response_id";
         (key == "instructions" && moved) || is_frame_type || is_continuation || key == "input"
     };
-    let (a, b) = (a.value.node(), b.value.node());
-    for (key, x) in a.members() {
+    for (key, x) in a.value.node().members() {
         let key = key.string().unwrap_or_default();
-        if is_skipped(&key) && !(key == "input" && !both_lists(a, b)) {
+        if is_skipped(&key) && !(key == "input" && !both_lists(a.value.node(), b.value.node())) {
             continue;
         }
-        compare_member(cx, row, &key, Some(x), b.get(&key), pointer, is_exact);
+        let members = (Some(a.value.part(x)), b.value.get(&key));
+        compare_member(cx, row, &key, members, pointer, is_exact);
     }
-    for (key, y) in b.members() {
+    for (key, y) in b.value.node().members() {
         let key = key.string().unwrap_or_default();
-        if a.get(&key).is_none() && !is_skipped(&key) {
-            compare_member(cx, row, &key, None, Some(y), pointer, is_exact);
+        if a.value.get(&key).is_none() && !is_skipped(&key) {
+            compare_member(
+                cx,
+                row,
+                &key,
+                (None, Some(b.value.part(y))),
+                pointer,
+                is_exact,
+            );
         }
     }
     compare_continuation(cx, row, pointer);
@@ -148,38 +155,37 @@ fn compare_member(
     cx: &mut Comparer<'_>,
     row: &Row,
     key: &str,
-    a: Option<Node<'_>>,
-    b: Option<Node<'_>>,
+    (a, b): (Option<Value>, Option<Value>),
     pointer: &Pointer,
     is_exact: bool,
 ) {
     let has_trace_bundle = cx.limits.0.is_trace_bundle || cx.limits.1.is_trace_bundle;
-    let (place, names) = (
-        Place {
-            row: row.index,
-            pointer: pointer.clone(),
-        },
+    let text = |value: &Option<Value>| value.clone().map_or(Text::Plain(String::new()), Text::Json);
+    let pair = Pair::keyed("member", key, text(&a), text(&b));
+    let (key, level) = (key.to_owned(), row.level);
+    cx.recorder.unit(
         &mut cx.names,
-    );
-    let text =
-        |node: Option<Node<'_>>| node.map_or(String::new(), |n| format!("{key}\0{}", n.text()));
-    cx.recorder.unit("member", (&text(a), &text(b)), place, || {
-        let mut diff = ValueDiff::new(names, row.level, is_exact);
-        match (a, b) {
-            (Some(a), Some(b)) => {
-                diff.pointer.push_key(key);
-                diff.value(key, a, b);
+        pair,
+        Place::new(row.index, pointer.clone()),
+        move |names| {
+            let mut diff = ValueDiff::new(names, level, is_exact);
+            match (&a, &b) {
+                (Some(a), Some(b)) => {
+                    diff.pointer.push_key(&key);
+                    diff.value(&key, a.node(), b.node());
+                }
+                (Some(a), None) => diff.member("key-missing", &key, Some(a.node()), None),
+                (None, Some(b)) => diff.member("key-added", &key, None, Some(b.node())),
+                (None, None) => {}
             }
-            (Some(_), None) => diff.member("key-missing", key, a, b),
-            _ => diff.member("key-added", key, a, b),
-        }
-        if has_trace_bundle {
+            if has_trace_bundle {
+                diff.out
+                    .changes
+                    .retain(|change| !is_transport_member(change.pointer.as_str()));
+            }
             diff.out
-                .changes
-                .retain(|change| !is_transport_member(change.pointer.as_str()));
-        }
-        diff.out
-    });
+        },
+    );
 }
 
 /// Compares the inputs: as sent where both continue a response or neither does, else what they stand for. Tells
@@ -207,17 +213,13 @@ fn compare_input(
     let is_same_list = lists
         .0
         .iter()
-        .map(|p| p.content)
-        .eq(lists.1.iter().map(|p| p.content));
+        .map(|p| p.content())
+        .eq(lists.1.iter().map(|p| p.content()));
     let (baseline, candidate, pointer) = if continues.0 == continues.1 || is_same_list {
         (lists.0, lists.1, pointer.key("input"))
     } else {
-        let baseline = cx
-            .baseline
-            .effective_input(row.baseline, &cx.names.baseline);
-        let candidate = cx
-            .candidate
-            .effective_input(row.candidate, &cx.names.candidate);
+        let baseline = cx.baseline.effective_input(row.baseline);
+        let candidate = cx.candidate.effective_input(row.candidate);
         (
             baseline,
             candidate,
@@ -343,10 +345,7 @@ fn report_moved_instructions(
         "to instructions"
     }]);
     cx.recorder.change(
-        Place {
-            row: row.index,
-            pointer: pointer.clone(),
-        },
+        Place::new(row.index, pointer.clone()),
         LocalChange {
             rule: "instructions-moved",
             level: row.level,
@@ -357,16 +356,18 @@ fn report_moved_instructions(
             ..LocalChange::default()
         },
     );
-    let names = &mut cx.names;
-    cx.recorder.unit(
+    let pair = Pair::new(
         "instructions",
-        (&old, &new),
-        Place {
-            row: row.index,
-            pointer,
-        },
-        || {
-            let mut diff = ValueDiff::new(names, row.level, true);
+        Text::Plain(old.clone()),
+        Text::Plain(new.clone()),
+    );
+    let level = row.level;
+    cx.recorder.unit(
+        &mut cx.names,
+        pair,
+        Place::new(row.index, pointer),
+        move |names| {
+            let mut diff = ValueDiff::new(names, level, true);
             diff.texts("instructions", &old, &new, TextPlace::default());
             diff.out
         },
@@ -377,10 +378,7 @@ fn report_moved_instructions(
 /// `previous_response_id`: tied where both have it; where one has it and the other sends the whole input, that is a
 /// change of how the turn goes on, not of what the model sees.
 fn compare_continuation(cx: &mut Comparer<'_>, row: &Row, pointer: &Pointer) {
-    let place = Place {
-        row: row.index,
-        pointer: pointer.key("previous_response_id"),
-    };
+    let place = Place::new(row.index, pointer.key("previous_response_id"));
     let (a, b) = (
         cx.baseline.previous_response(row.baseline),
         cx.candidate.previous_response(row.candidate),

@@ -1,5 +1,7 @@
 //! Compares two captures.
 
+use std::rc::Rc;
+
 use crate::align::{ExchangeMatch, align_exchanges, retries};
 use crate::capture::{Capture, Recorded};
 use crate::json::{Pointer, PointerPattern};
@@ -50,8 +52,8 @@ pub fn compare(baseline: &Capture, candidate: &Capture, options: &Options) -> Co
     let (a_scanner, b_scanner) = scanners(baseline, candidate);
     let compares_ends = records_ends(baseline) && records_ends(candidate);
     let mut cx = Comparer {
-        baseline: Side::new(baseline, &a_scanner, compares_ends),
-        candidate: Side::new(candidate, &b_scanner, compares_ends),
+        baseline: Side::new(baseline, Rc::clone(&a_scanner), compares_ends),
+        candidate: Side::new(candidate, Rc::clone(&b_scanner), compares_ends),
         names: Names::new(a_scanner, b_scanner),
         recorder: Recorder::default(),
         limits: (Limits::of(baseline), Limits::of(candidate)),
@@ -86,7 +88,7 @@ pub fn compare(baseline: &Capture, candidate: &Capture, options: &Options) -> Co
         changes: Vec::new(),
         ignore_used: Vec::new(),
     };
-    gather(&cx, options, &mut comparison);
+    gather(&mut cx, options, &mut comparison);
     comparison
 }
 
@@ -110,15 +112,25 @@ impl LastMatched {
 }
 
 /// Scanners that know the directories in which the two sides differ; those that both name need no renaming.
-fn scanners(baseline: &Capture, candidate: &Capture) -> (Scanner, Scanner) {
-    let (a, b) = (locations(baseline), locations(candidate));
+fn scanners(baseline: &Capture, candidate: &Capture) -> (Rc<Scanner>, Rc<Scanner>) {
+    let (a, b) = std::thread::scope(|scope| {
+        let other = scope.spawn(|| locations(baseline));
+        let b = locations(candidate);
+        match other.join() {
+            Ok(a) => (a, b),
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    });
     let only = |list: &[String], other: &[String]| -> Vec<String> {
         list.iter()
             .filter(|location| !other.contains(location))
             .cloned()
             .collect()
     };
-    (Scanner::new(&only(&a, &b)), Scanner::new(&only(&b, &a)))
+    (
+        Rc::new(Scanner::new(&only(&a, &b))),
+        Rc::new(Scanner::new(&only(&b, &a))),
+    )
 }
 
 /// Requests to the model are what an agent is; other calls are worth a warning, telemetry a note.
@@ -167,10 +179,7 @@ impl Comparer<'_> {
             (a.request.method.clone(), a.request.target.clone()),
             (b.request.method.clone(), b.request.target.clone()),
         );
-        let place = |key: &str| Place {
-            row: row.index,
-            pointer: Pointer::root().key("request").key(key),
-        };
+        let place = |key: &str| Place::new(row.index, Pointer::root().key("request").key(key));
         if a.0 != b.0 {
             self.recorder.change(
                 place("method"),
@@ -258,13 +267,8 @@ impl Comparer<'_> {
             change.level = change.level.max(Level::Warning);
             change.message = format!("{call} is not in what could be read of the {who}");
         }
-        self.recorder.change(
-            Place {
-                row,
-                pointer: Pointer::root(),
-            },
-            change,
-        );
+        self.recorder
+            .change(Place::new(row, Pointer::root()), change);
     }
 
     /// Requests of racing threads and background calls may come in another order: a note.
@@ -281,13 +285,8 @@ impl Comparer<'_> {
             let row = rows
                 .iter()
                 .position(|r| r.baseline.is_some() && r.candidate == Some(order[at]));
-            self.recorder.change(
-                Place {
-                    row: row.unwrap_or(0),
-                    pointer: Pointer::root(),
-                },
-                change,
-            );
+            self.recorder
+                .change(Place::new(row.unwrap_or(0), Pointer::root()), change);
         }
     }
 

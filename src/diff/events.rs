@@ -177,10 +177,7 @@ fn same_group(cx: &mut Comparer<'_>, streams: &Streams<'_>, a: &Range<usize>, b:
     );
     change.values = hash(&kind);
     cx.recorder.change(
-        Place {
-            row: streams.row,
-            pointer: streams.pointer.index(b.start),
-        },
+        Place::new(streams.row, streams.pointer.index(b.start)),
         change,
     );
 }
@@ -236,10 +233,7 @@ fn compare_event(cx: &mut Comparer<'_>, streams: &Streams<'_>, i: usize, j: usiz
     if let (Some(x), Some(y)) = (&a.name, &b.name)
         && x != y
     {
-        let place = Place {
-            row: streams.row,
-            pointer: pointer.key("event"),
-        };
+        let place = Place::new(streams.row, pointer.key("event"));
         cx.recorder.change(
             place,
             became("event-changed", streams.level, x.clone(), y.clone()),
@@ -299,13 +293,8 @@ fn report_left(cx: &mut Comparer<'_>, streams: &Streams<'_>, left: (Vec<usize>, 
             format!("at {j}"),
         );
         change.message = format!("`{kind}` comes at {j} instead of {i}");
-        cx.recorder.change(
-            Place {
-                row: streams.row,
-                pointer: streams.pointer.index(j),
-            },
-            change,
-        );
+        cx.recorder
+            .change(Place::new(streams.row, streams.pointer.index(j)), change);
         compare_event(cx, streams, i, j);
         false
     });
@@ -345,10 +334,7 @@ fn report_behind_cut(
         "{behind} events from `{kind}` on can't be compared: the recording of the {who} ends before"
     );
     cx.recorder.change(
-        Place {
-            row: streams.row,
-            pointer: streams.pointer.index(first),
-        },
+        Place::new(streams.row, streams.pointer.index(first)),
         LocalChange {
             rule,
             level: Level::Note,
@@ -384,13 +370,8 @@ fn report_other_end(
     }
     let mut change = became("event-changed", Level::Error.max(streams.level), a, b);
     change.message = format!("the response ends otherwise: {}", change.message);
-    cx.recorder.change(
-        Place {
-            row: streams.row,
-            pointer: streams.pointer.index(j),
-        },
-        change,
-    );
+    cx.recorder
+        .change(Place::new(streams.row, streams.pointer.index(j)), change);
 }
 
 fn one_sided(cx: &mut Comparer<'_>, streams: &Streams<'_>, index: usize, is_baseline: bool) {
@@ -425,10 +406,7 @@ fn one_sided(cx: &mut Comparer<'_>, streams: &Streams<'_>, index: usize, is_base
         (None, Some(shown))
     };
     cx.recorder.change(
-        Place {
-            row: streams.row,
-            pointer: streams.pointer.index(index),
-        },
+        Place::new(streams.row, streams.pointer.index(index)),
         LocalChange {
             rule,
             level: if streams.was_cut_by_agent {

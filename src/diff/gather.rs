@@ -13,7 +13,9 @@ use super::names::{LocalChange, Names, Outcome};
 use super::text::compare_text;
 
 /// Fills `comparison.changes` from what was recorded.
-pub(super) fn gather(cx: &Comparer<'_>, options: &Options, comparison: &mut Comparison) {
+pub(super) fn gather(cx: &mut Comparer<'_>, options: &Options, comparison: &mut Comparison) {
+    cx.recorder.compare_equal_units(&mut cx.names);
+    let cx = &*cx;
     let pairs: Vec<ExchangePair> = comparison.alignment.iter().map(|row| row.pair).collect();
     let mut gathered = Gathered::default();
     let mut filter = Filter {
@@ -23,7 +25,7 @@ pub(super) fn gather(cx: &Comparer<'_>, options: &Options, comparison: &mut Comp
     for unit in &cx.recorder.units {
         for change in &unit.outcome.changes {
             for place in &unit.places {
-                let pointer = place.pointer.join(&change.pointer);
+                let pointer = place.pointer().join(&change.pointer);
                 if filter.wants(cx, &pointer, change) {
                     let general = generalise(&pointer);
                     gathered.add(place.row, pairs[place.row], pointer, general, change);
@@ -268,7 +270,7 @@ fn places(cx: &Comparer<'_>, pair: &PairPlaces) -> Places {
         places.extend(
             unit.places
                 .iter()
-                .map(|place| (place.row, place.pointer.join(below))),
+                .map(|place| (place.row, place.pointer().join(below))),
         );
     }
     places.sort_by_key(|(row, _)| *row);

@@ -9,7 +9,7 @@ use crate::normalize::{Class, TextPlace, embedded_json};
 
 use super::change::Level;
 use super::names::{LocalChange, Names, Outcome};
-use super::recorder::{Place as UnitPlace, Recorder};
+use super::recorder::{Pair, Place as UnitPlace, Recorder, Text};
 use super::text::{compare_text, with_placeholders};
 use super::value::ValueDiff;
 
@@ -83,10 +83,7 @@ fn plain_name(name: &str) -> String {
 }
 
 fn unit_place(pair: &HeaderPair<'_>, name: &str) -> UnitPlace {
-    UnitPlace {
-        row: pair.row,
-        pointer: pair.pointer.key(name),
-    }
+    UnitPlace::new(pair.row, pair.pointer.key(name))
 }
 
 fn local(rule: &'static str, level: Level, message: String, values: &str) -> LocalChange {
@@ -107,17 +104,22 @@ fn compare_group(
     b: &Group<'_>,
 ) {
     for (x, y) in a.values.iter().zip(&b.values) {
-        let unit = UnitPlace {
-            row: pair.row,
-            pointer: pair.pointer.key(&a.name),
-        };
+        let unit = UnitPlace::new(pair.row, pair.pointer.key(&a.name));
         if a.name == "content-length" {
             recorder.once(unit, compare_length(pair, x, y));
             continue;
         }
-        let key = (format!("{}\0{x}", a.name), format!("{}\0{y}", a.name));
-        recorder.unit("header", (&key.0, &key.1), unit, || {
-            compare_value(names, &a.name, pair.level, x, y)
+        let values = (Text::Plain((*x).to_owned()), Text::Plain((*y).to_owned()));
+        let texts = Pair::keyed(
+            pair.level.name(),
+            &format!("header {}", a.name),
+            values.0,
+            values.1,
+        );
+        let (name, level) = (a.name.clone(), pair.level);
+        let (x, y) = ((*x).to_owned(), (*y).to_owned());
+        recorder.unit(names, texts, unit, move |names| {
+            compare_value(names, &name, level, &x, &y)
         });
     }
     let keeps_repeats = pair.baseline.has_repeats && pair.candidate.has_repeats;
@@ -316,10 +318,7 @@ fn renamed_header(
 
 /// Order and letter case of the names that both send.
 fn compare_form(recorder: &mut Recorder, pair: &HeaderPair<'_>, a: &[Group<'_>], b: &[Group<'_>]) {
-    let place = || UnitPlace {
-        row: pair.row,
-        pointer: pair.pointer.clone(),
-    };
+    let place = || UnitPlace::new(pair.row, pair.pointer.clone());
     let common = |list: &[Group<'_>], other: &[Group<'_>]| -> Vec<String> {
         let names = list.iter().map(|g| g.name.clone());
         names

@@ -4,15 +4,17 @@ use std::rc::Rc;
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::align::{ItemMatch, ItemPrint, ItemSide, align_items, text_words, word_similarity};
+use crate::align::{ItemMatch, ItemPrint, align_items, text_words, word_similarity};
 use crate::json::{Node, Pointer};
 use crate::normalize::Scanner;
-use crate::responses::{is_call, is_output, item_type, message_text, output_text};
+use crate::responses::{
+    is_call, is_from_other_thread, is_output, item_type, message_text, output_text,
+};
 
 use super::change::Level;
 use super::compare::Comparer;
 use super::names::LocalChange;
-use super::recorder::Place;
+use super::recorder::{Pair, Place, Text};
 use super::value::{ValueDiff, shown_text};
 
 /// Two lists of items and where they stand.
@@ -30,31 +32,18 @@ pub(super) struct ItemLists {
 /// Aligns two lists of items and compares what goes together. Returns what is left, for the caller to report with
 /// [`report_one_sided`] or to explain otherwise.
 pub(super) fn compare_items(cx: &mut Comparer<'_>, lists: &ItemLists) -> Vec<ItemMatch> {
-    let prints = |list: &[Rc<ItemPrint>]| list.to_vec();
-    let (a, b) = (prints(&lists.baseline), prints(&lists.candidate));
-    let (a, b): (Vec<&ItemPrint>, Vec<&ItemPrint>) = (
-        a.iter().map(Rc::as_ref).collect(),
-        b.iter().map(Rc::as_ref).collect(),
-    );
     let names = &cx.names;
-    let matches = align_items(
-        ItemSide {
-            prints: &a,
-            scanner: &names.baseline,
-        },
-        ItemSide {
-            prints: &b,
-            scanner: &names.candidate,
-        },
-        |call| names.renamed(call),
-    );
+    let matches = align_items(&lists.baseline, &lists.candidate, |call| {
+        names.renamed(call)
+    });
+    let pointer = Rc::new(lists.pointer.clone());
     let mut left = Vec::new();
     for found in matches {
         match found {
-            ItemMatch::Pair(i, j) => compare_pair(cx, lists, i, j),
+            ItemMatch::Pair(i, j) => compare_pair(cx, lists, &pointer, i, j),
             ItemMatch::Moved(i, j) => {
                 report_moved(cx, lists, i, j);
-                compare_pair(cx, lists, i, j);
+                compare_pair(cx, lists, &pointer, i, j);
             }
             one_sided => left.push(one_sided),
         }
@@ -62,21 +51,30 @@ pub(super) fn compare_items(cx: &mut Comparer<'_>, lists: &ItemLists) -> Vec<Ite
     left
 }
 
-fn compare_pair(cx: &mut Comparer<'_>, lists: &ItemLists, i: usize, j: usize) {
-    let (a, b) = (&lists.baseline[i].item, &lists.candidate[j].item);
-    let place = Place {
-        row: lists.row,
-        pointer: lists.pointer.index(j),
+fn compare_pair(
+    cx: &mut Comparer<'_>,
+    lists: &ItemLists,
+    pointer: &Rc<Pointer>,
+    i: usize,
+    j: usize,
+) {
+    let (a, b) = (&lists.baseline[i], &lists.candidate[j]);
+    let pair = Pair {
+        context: if lists.level == Level::Error {
+            "item"
+        } else {
+            "output item"
+        },
+        baseline: Text::Json(a.item.clone()),
+        hashes: (a.text_hash, b.text_hash),
     };
-    let names = &mut cx.names;
-    let context = if lists.level == Level::Error {
-        "item"
-    } else {
-        "output item"
-    };
-    cx.recorder.unit(context, (a.text(), b.text()), place, || {
-        let mut diff = ValueDiff::new(names, lists.level, lists.is_exact);
-        diff.subject = Some(describe(b.node(), &diff.names.candidate));
+    let place = Place::element(lists.row, pointer, j);
+    let (level, is_exact) = (lists.level, lists.is_exact);
+    let (a, b) = (a.item.clone(), b.item.clone());
+    cx.recorder.unit(&mut cx.names, pair, place, move |names| {
+        let subject = describe(b.node(), &names.candidate);
+        let mut diff = ValueDiff::new(names, level, is_exact);
+        diff.subject = Some(subject);
         diff.value("", a.node(), b.node());
         diff.out
     });
@@ -106,10 +104,13 @@ fn one_sided(cx: &mut Comparer<'_>, lists: &ItemLists, index: usize, is_baseline
         &cx.names.candidate
     };
     let what = describe(print.item.node(), scanner);
-    let is_doubled = list
+    let before = list[..index].last();
+    let is_doubled = list[..index]
         .iter()
-        .take(index)
-        .any(|other| other.content == print.content && other.call == print.call);
+        .any(|other| other.text_hash == print.text_hash)
+        || before.is_some_and(|other| {
+            other.content() == print.content() && other.call() == print.call()
+        });
     let (mut rule, mut level, mut message) = match (is_baseline, is_doubled) {
         (true, _) => (
             "item-missing",
@@ -127,8 +128,8 @@ fn one_sided(cx: &mut Comparer<'_>, lists: &ItemLists, index: usize, is_baseline
             format!("{what} is sent by the candidate only"),
         ),
     };
-    if print.is_from_other_thread
-        && cx.may_arrive_later(lists.exchanges, print.content, is_baseline)
+    if is_from_other_thread(print.item.node())
+        && cx.may_arrive_later(lists.exchanges, print.content(), is_baseline)
     {
         (rule, level) = ("late-arrival", Level::Note);
         message = format!("{what} arrives at another moment");
@@ -140,17 +141,14 @@ fn one_sided(cx: &mut Comparer<'_>, lists: &ItemLists, index: usize, is_baseline
         (None, shown)
     };
     cx.recorder.change(
-        Place {
-            row: lists.row,
-            pointer: lists.pointer.index(index),
-        },
+        Place::new(lists.row, lists.pointer.index(index)),
         LocalChange {
             rule,
             level,
             baseline,
             candidate,
             message,
-            values: print.content,
+            values: print.content(),
             ..LocalChange::default()
         },
     );
@@ -159,24 +157,21 @@ fn one_sided(cx: &mut Comparer<'_>, lists: &ItemLists, index: usize, is_baseline
 fn report_moved(cx: &mut Comparer<'_>, lists: &ItemLists, i: usize, j: usize) {
     let print = &lists.candidate[j];
     let what = describe(print.item.node(), &cx.names.candidate);
-    let (rule, level) = if print.is_from_other_thread {
+    let (rule, level) = if is_from_other_thread(print.item.node()) {
         ("late-arrival", Level::Note)
     } else {
         ("item-moved", lists.level)
     };
     let shown = |index: usize| Some(format!("at {index}"));
     cx.recorder.change(
-        Place {
-            row: lists.row,
-            pointer: lists.pointer.index(j),
-        },
+        Place::new(lists.row, lists.pointer.index(j)),
         LocalChange {
             rule,
             level,
             baseline: shown(i),
             candidate: shown(j),
             message: format!("{what} stands at {j} instead of {i}"),
-            values: print.content,
+            values: print.content(),
             ..LocalChange::default()
         },
     );

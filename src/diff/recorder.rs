@@ -1,25 +1,85 @@
 //! Collects what is found in each unit, once for equal units, with the places it recurs in.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::rc::Rc;
 
+use aho_corasick::AhoCorasick;
 use xxhash_rust::xxh3::xxh3_128;
 
-use crate::json::Pointer;
+use crate::json::{Pointer, Value};
 
-use super::names::{LocalChange, Outcome};
+use super::names::{LocalChange, Names, Outcome};
 
 /// Where a unit stands: row of the alignment, and pointer from the exchange.
 #[derive(Debug, Clone)]
 pub(super) struct Place {
     pub(super) row: usize,
-    pub(super) pointer: Pointer,
+    base: Rc<Pointer>,
+    index: Option<usize>,
 }
 
+impl Place {
+    pub(super) fn new(row: usize, pointer: Pointer) -> Self {
+        Self {
+            row,
+            base: Rc::new(pointer),
+            index: None,
+        }
+    }
+
+    /// The place of an element of a list.
+    pub(super) fn element(row: usize, list: &Rc<Pointer>, index: usize) -> Self {
+        Self {
+            row,
+            base: Rc::clone(list),
+            index: Some(index),
+        }
+    }
+
+    /// The pointer from the exchange.
+    pub(super) fn pointer(&self) -> Pointer {
+        match self.index {
+            Some(index) => self.base.index(index),
+            None => (*self.base).clone(),
+        }
+    }
+}
+
+/// What a unit is made of, as it stands in the capture.
+#[derive(Debug, Clone)]
+pub(super) enum Text {
+    Json(Value),
+    Plain(String),
+}
+
+impl Text {
+    fn as_str(&self) -> &str {
+        match self {
+            Text::Json(value) => value.text(),
+            Text::Plain(text) => text,
+        }
+    }
+}
+
+type Compare = Box<dyn Fn(&mut Names) -> Outcome>;
+
 /// A part of an exchange that was compared by itself: a header, a member of a body, an item, an event.
-#[derive(Debug)]
 pub(super) struct Unit {
     pub(super) outcome: Outcome,
     pub(super) places: Vec<Place>,
+    /// For a unit that is the same text on both sides: it differs in nothing, but may hold identifiers that are tied to
+    /// others elsewhere. Whether that matters is known at the end.
+    same: Option<(Text, Compare)>,
+}
+
+impl fmt::Debug for Unit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Unit")
+            .field("outcome", &self.outcome)
+            .field("places", &self.places)
+            .finish_non_exhaustive()
+    }
 }
 
 /// All units, in order of first appearance.
@@ -29,24 +89,65 @@ pub(super) struct Recorder {
     known: HashMap<(&'static str, u128, u128), usize>,
 }
 
+/// A unit to be compared.
+pub(super) struct Pair {
+    /// What the comparison depends on beside the texts: the kind of unit, a key, a level.
+    pub(super) context: &'static str,
+    pub(super) baseline: Text,
+    /// xxh3-128 of the two texts.
+    pub(super) hashes: (u128, u128),
+}
+
+impl Pair {
+    pub(super) fn new(context: &'static str, baseline: Text, candidate: Text) -> Self {
+        let hash = |text: &Text| xxh3_128(text.as_str().as_bytes());
+        let hashes = (hash(&baseline), hash(&candidate));
+        Self {
+            context,
+            baseline,
+            hashes,
+        }
+    }
+
+    /// A pair whose hashes also count `key`.
+    pub(super) fn keyed(context: &'static str, key: &str, baseline: Text, candidate: Text) -> Self {
+        let key = xxh3_128(key.as_bytes()).rotate_left(1);
+        let pair = Self::new(context, baseline, candidate);
+        Self {
+            hashes: (pair.hashes.0 ^ key, pair.hashes.1 ^ key),
+            ..pair
+        }
+    }
+}
+
 impl Recorder {
-    /// Compares two texts that make up a unit, unless the same two were compared before under the same `context`.
+    /// Compares the texts of a unit, unless the same two were compared before under the same context.
     pub(super) fn unit(
         &mut self,
-        context: &'static str,
-        (a, b): (&str, &str),
+        names: &mut Names,
+        pair: Pair,
         place: Place,
-        compare: impl FnOnce() -> Outcome,
+        compare: impl Fn(&mut Names) -> Outcome + 'static,
     ) {
-        let key = (context, xxh3_128(a.as_bytes()), xxh3_128(b.as_bytes()));
         let units = &mut self.units;
-        let index = *self.known.entry(key).or_insert_with(|| {
-            units.push(Unit {
-                outcome: compare(),
-                places: Vec::new(),
+        let index = *self
+            .known
+            .entry((pair.context, pair.hashes.0, pair.hashes.1))
+            .or_insert_with(|| {
+                let is_same = pair.hashes.0 == pair.hashes.1;
+                let outcome = if is_same {
+                    Outcome::default()
+                } else {
+                    compare(names)
+                };
+                let same = is_same.then(|| (pair.baseline, Box::new(compare) as Compare));
+                units.push(Unit {
+                    outcome,
+                    places: Vec::new(),
+                    same,
+                });
+                units.len() - 1
             });
-            units.len() - 1
-        });
         self.units[index].places.push(place);
     }
 
@@ -56,6 +157,7 @@ impl Recorder {
             self.units.push(Unit {
                 outcome,
                 places: vec![place],
+                same: None,
             });
         }
     }
@@ -69,5 +171,45 @@ impl Recorder {
                 ties: Vec::new(),
             },
         );
+    }
+
+    /// Compares those equal units after all that hold an identifier which is called otherwise elsewhere: only they can
+    /// contradict the renaming.
+    pub(super) fn compare_equal_units(&mut self, names: &mut Names) {
+        let ties = self.units.iter().flat_map(|unit| &unit.outcome.ties);
+        let mut renamed: HashSet<String> = HashSet::new();
+        for tie in ties {
+            let (a, b) = (
+                names.baseline_ids.text(tie.pair.0),
+                names.candidate_ids.text(tie.pair.1),
+            );
+            if a != b {
+                renamed.extend([a.to_owned(), b.to_owned()]);
+            }
+        }
+        if renamed.is_empty() {
+            return;
+        }
+        // What may stand escaped in JSON can't be looked for in its text.
+        let is_plain = |id: &String| {
+            id.bytes()
+                .all(|b| b.is_ascii_graphic() && !matches!(b, b'"' | b'\\' | b'/'))
+        };
+        let finder = if renamed.iter().all(is_plain) {
+            AhoCorasick::new(&renamed).ok()
+        } else {
+            None
+        };
+        for unit in &mut self.units {
+            let Some((text, compare)) = &unit.same else {
+                continue;
+            };
+            if finder
+                .as_ref()
+                .is_none_or(|finder| finder.is_match(text.as_str()))
+            {
+                unit.outcome = compare(names);
+            }
+        }
     }
 }

@@ -29,10 +29,7 @@ pub(super) fn compare_responses(cx: &mut Comparer<'_>, row: &Row) {
     {
         let shown =
             |status: &Option<u16>| status.map_or("no status line".to_owned(), |s| s.to_string());
-        let place = Place {
-            row: row.index,
-            pointer: pointer.key("status"),
-        };
+        let place = Place::new(row.index, pointer.key("status"));
         cx.recorder.change(
             place,
             became("status-changed", row.level, shown(x), shown(y)),
@@ -61,10 +58,7 @@ pub(super) fn compare_responses(cx: &mut Comparer<'_>, row: &Row) {
     if let (Some(x), Some(y)) = ends
         && x != y
     {
-        let place = Place {
-            row: row.index,
-            pointer: pointer.key("end"),
-        };
+        let place = Place::new(row.index, pointer.key("end"));
         let change = became(
             "stream-end-changed",
             row.level,
@@ -118,10 +112,7 @@ fn compare_content(
         | (Content::Body(Body::Empty), Content::Events(stream))
             if stream.events.is_empty() => {}
         _ => {
-            let place = Place {
-                row: row.index,
-                pointer: pointer.key("body"),
-            };
+            let place = Place::new(row.index, pointer.key("body"));
             let shown = |content: &Content| match content {
                 Content::Events(_) => "an event stream",
                 Content::Frames(_) => "WebSocket messages",
@@ -146,8 +137,8 @@ fn compare_output(
     pointer: &Pointer,
     level: Level,
 ) {
-    let baseline = cx.baseline.print_all(output_items(a), &cx.names.baseline);
-    let candidate = cx.candidate.print_all(output_items(b), &cx.names.candidate);
+    let baseline = cx.baseline.print_all(output_items(a));
+    let candidate = cx.candidate.print_all(output_items(b));
     let lists = ItemLists {
         baseline,
         candidate,

@@ -7,12 +7,13 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
 use crate::align::{ExchangeFeatures, ItemPrint};
 use crate::capture::{
-    Body, Capture, Content, End, Event, FlatExchange, Recorded, Transport, flatten, is_terminal,
+    Body, Capture, Content, Direction, End, Event, FlatExchange, Recorded, Transport, flatten,
+    is_terminal,
 };
 use crate::http::HeaderList;
 use crate::json::{Kind, Value};
 use crate::normalize::{LocationFinder, Scanner, fingerprint};
-use crate::responses::RequestFacts;
+use crate::responses::{RequestFacts, is_from_other_thread};
 
 /// One side of a comparison.
 pub(super) struct Side<'c> {
@@ -23,30 +24,22 @@ pub(super) struct Side<'c> {
     /// Where items from other threads stand: by thread and content, the exchanges, in order.
     arrivals: HashMap<(String, u64), Vec<usize>>,
     prints: HashMap<u128, Rc<ItemPrint>>,
+    scanner: Rc<Scanner>,
 }
 
-/// The directories that a capture names.
+/// The directories that the requests of a capture name.
 pub(super) fn locations(capture: &Capture) -> Vec<String> {
     let mut finder = LocationFinder::default();
-    let mut seen = std::collections::HashSet::new();
-    for flat in flatten(capture) {
-        let Some(body) = flat.exchange.request.body.json() else {
-            continue;
-        };
-        match body.get("input") {
-            Some(input) => {
-                for item in input
-                    .node()
-                    .items()
-                    .filter(|item| seen.insert(xxh3_64(item.text().as_bytes())))
-                {
-                    finder.add(item.text());
-                }
-                if let Some(instructions) = body.get("instructions") {
-                    finder.add(instructions.text());
-                }
-            }
-            None => finder.add(body.text()),
+    for exchange in &capture.exchanges {
+        if let Some(body) = exchange.request.body.json() {
+            finder.add(body.text());
+        }
+        if let Content::Frames(frames) = &exchange.response.content {
+            let sent = frames
+                .iter()
+                .filter(|frame| frame.direction == Direction::ClientToServer);
+            sent.filter_map(|frame| frame.data.json())
+                .for_each(|data| finder.add(data.text()));
         }
     }
     finder.finish()
@@ -54,26 +47,27 @@ pub(super) fn locations(capture: &Capture) -> Vec<String> {
 
 impl<'c> Side<'c> {
     /// Makes a capture ready. `compares_ends` tells whether both captures recorded how responses ended.
-    pub(super) fn new(capture: &'c Capture, scanner: &Scanner, compares_ends: bool) -> Self {
+    pub(super) fn new(capture: &'c Capture, scanner: Rc<Scanner>, compares_ends: bool) -> Self {
         let mut side = Self {
             flat: flatten(capture),
             features: Vec::new(),
             inputs: Vec::new(),
             arrivals: HashMap::new(),
             prints: HashMap::new(),
+            scanner,
         };
         for index in 0..side.flat.len() {
-            let input = side.print_input(index, scanner);
-            let features = side.features_of(index, input.as_deref(), scanner, compares_ends);
+            let input = side.print_input(index);
+            let features = side.features_of(index, input.as_deref(), compares_ends);
             let thread = features.facts.thread.clone().unwrap_or_default();
             for print in input
                 .iter()
                 .flatten()
-                .filter(|print| print.is_from_other_thread)
+                .filter(|print| is_from_other_thread(print.item.node()))
             {
                 let places = side
                     .arrivals
-                    .entry((thread.clone(), print.content))
+                    .entry((thread.clone(), print.content()))
                     .or_default();
                 if places.last() != Some(&index) {
                     places.push(index);
@@ -100,16 +94,17 @@ impl<'c> Side<'c> {
     }
 
     /// The print of an item, made once per distinct text.
-    fn print(&mut self, item: &Value, scanner: &Scanner) -> Rc<ItemPrint> {
-        let key = xxh3_128(item.text().as_bytes());
-        Rc::clone(
-            self.prints
-                .entry(key)
-                .or_insert_with(|| Rc::new(ItemPrint::new(item, scanner))),
-        )
+    fn print(&mut self, item: Value) -> Rc<ItemPrint> {
+        let hash = xxh3_128(item.text().as_bytes());
+        let scanner = &self.scanner;
+        let print = self
+            .prints
+            .entry(hash)
+            .or_insert_with(|| Rc::new(ItemPrint::new(item, hash, Rc::clone(scanner))));
+        Rc::clone(print)
     }
 
-    fn print_input(&mut self, index: usize, scanner: &Scanner) -> Option<Vec<Rc<ItemPrint>>> {
+    fn print_input(&mut self, index: usize) -> Option<Vec<Rc<ItemPrint>>> {
         let input = self.flat[index]
             .exchange
             .request
@@ -119,21 +114,24 @@ impl<'c> Side<'c> {
         if input.node().kind() != Kind::Array {
             return None;
         }
-        Some(self.print_all(
-            input.node().items().map(|item| input.part(item)).collect(),
-            scanner,
-        ))
+        Some(
+            input
+                .node()
+                .items()
+                .map(|item| self.print(input.part(item)))
+                .collect(),
+        )
     }
 
-    pub(super) fn print_all(&mut self, items: Vec<Value>, scanner: &Scanner) -> Vec<Rc<ItemPrint>> {
-        items.iter().map(|item| self.print(item, scanner)).collect()
+    /// The prints of items.
+    pub(super) fn print_all(&mut self, items: Vec<Value>) -> Vec<Rc<ItemPrint>> {
+        items.into_iter().map(|item| self.print(item)).collect()
     }
 
     fn features_of(
         &self,
         index: usize,
         input: Option<&[Rc<ItemPrint>]>,
-        scanner: &Scanner,
         compares_ends: bool,
     ) -> ExchangeFeatures {
         let exchange = &self.flat[index].exchange;
@@ -141,9 +139,9 @@ impl<'c> Side<'c> {
         let headers = self.headers(index);
         let facts = RequestFacts::new(&exchange.request.target, headers, body.map(|b| b.node()));
         let (tail, tail_kind) = match input.and_then(|list| list.last()) {
-            Some(last) => (last.content, last.kind),
+            Some(last) => (last.content(), last.kind()),
             None => (
-                body.map_or(0, |b| fingerprint(b.node(), "", scanner, &[])),
+                body.map_or(0, |b| fingerprint(b.node(), "", &self.scanner, &[])),
                 0,
             ),
         };
@@ -166,7 +164,7 @@ impl<'c> Side<'c> {
             method: exchange.request.method.clone(),
             tail,
             tail_kind,
-            items: sorted_contents(input.unwrap_or_default()),
+            input: input.unwrap_or_default().to_vec(),
             user_messages: input.map_or(0, |list| list.iter().filter(is_user).count()),
             outcome: xxh3_64(outcome.as_bytes()),
             is_success: is_good_status
@@ -240,11 +238,7 @@ impl<'c> Side<'c> {
 
     /// The whole input that a request stands for: that of the response it continues, what that response delivered,
     /// and what was sent.
-    pub(super) fn effective_input(
-        &mut self,
-        index: usize,
-        scanner: &Scanner,
-    ) -> Vec<Rc<ItemPrint>> {
+    pub(super) fn effective_input(&mut self, index: usize) -> Vec<Rc<ItemPrint>> {
         let mut parts = vec![self.inputs[index].clone().unwrap_or_default()];
         let mut at = index;
         while let Some(previous) = self
@@ -252,7 +246,7 @@ impl<'c> Side<'c> {
             .and_then(|id| self.request_of(&id, at))
         {
             let delivered = output_items(&self.flat[previous].exchange.response.content);
-            parts.push(self.print_all(delivered, scanner));
+            parts.push(self.print_all(delivered));
             parts.push(self.inputs[previous].clone().unwrap_or_default());
             at = previous;
         }
@@ -279,12 +273,6 @@ impl<'c> Side<'c> {
     pub(super) fn transport(&self, index: usize) -> Transport {
         self.flat[index].transport
     }
-}
-
-fn sorted_contents(input: &[Rc<ItemPrint>]) -> Vec<u64> {
-    let mut contents: Vec<u64> = input.iter().map(|print| print.content).collect();
-    contents.sort_unstable();
-    contents
 }
 
 /// Whether any exchange says how its response ended.

@@ -77,9 +77,19 @@ impl Document {
     /// Text that is not exactly one JSON value (RFC 8259), is nested deeper than [`MAX_DEPTH`], or is 4 GiB or longer;
     /// the error carries the byte offset.
     pub fn parse(text: impl Into<String>) -> Result<Arc<Self>, SyntaxError> {
-        let text = text.into();
-        let slots = syntax::parse(&text, MAX_DEPTH)?;
-        Ok(Arc::new(Self { text, slots }))
+        Self::parse_owned(text.into()).map_err(|(error, _)| error)
+    }
+
+    /// Like [`Document::parse`], without a copy: a text that is no JSON value is given back.
+    ///
+    /// # Errors
+    ///
+    /// As [`Document::parse`], with the text.
+    pub fn parse_owned(text: String) -> Result<Arc<Self>, (SyntaxError, String)> {
+        match syntax::parse(&text, MAX_DEPTH) {
+            Ok(slots) => Ok(Arc::new(Self { text, slots })),
+            Err(error) => Err((error, text)),
+        }
     }
 
     /// The text as it was given.

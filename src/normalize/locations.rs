@@ -1,6 +1,12 @@
 //! The directories of a run: where the agent worked and where it keeps its files.
 
+use std::sync::LazyLock;
+
 use memchr::memmem;
+
+static MARKS: LazyLock<[memmem::Finder<'static>; 4]> = LazyLock::new(|| {
+    ["<cwd>", "/.codex/", "/skills/.system/", "/sessions/2"].map(memmem::Finder::new)
+});
 
 /// Finds working directories and agent homes named in texts, in order of first appearance.
 ///
@@ -15,19 +21,17 @@ impl LocationFinder {
     /// Looks through a text; JSON text as it is will do.
     pub fn add(&mut self, text: &str) {
         let bytes = text.as_bytes();
-        for at in memmem::find_iter(bytes, b"<cwd>") {
+        let [cwd, home, skills, sessions] = &*MARKS;
+        for at in cwd.find_iter(bytes) {
             let rest = &text[at + 5..];
             if let Some(end) = rest.find('<') {
                 self.push(&rest[..end]);
             }
         }
-        for at in memmem::find_iter(bytes, b"/.codex/") {
+        for at in home.find_iter(bytes) {
             self.push(&text[path_start(bytes, at)..at + 7]);
         }
-        for at in memmem::find_iter(bytes, b"/skills/.system/") {
-            self.push(&text[path_start(bytes, at)..at]);
-        }
-        for at in memmem::find_iter(bytes, b"/sessions/2") {
+        for at in skills.find_iter(bytes).chain(sessions.find_iter(bytes)) {
             self.push(&text[path_start(bytes, at)..at]);
         }
     }

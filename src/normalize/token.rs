@@ -1,6 +1,7 @@
 //! Finds the dynamic parts of a text by their shape.
 
 use std::ops::Range;
+use std::sync::LazyLock;
 
 use memchr::memmem;
 
@@ -104,6 +105,10 @@ pub struct Scanner {
     locations: Vec<memmem::Finder<'static>>,
 }
 
+/// Finds the words that announce a dynamic value; made once, as making one costs more than looking through a short text.
+static LABELS: LazyLock<[memmem::Finder<'static>; 4]> =
+    LazyLock::new(|| ["session ID ", "Wall time", "sessions/", "tmp"].map(memmem::Finder::new));
+
 impl Scanner {
     /// Makes a scanner that also knows this capture's own directories (see [`super::locations`]).
     pub fn new(locations: &[String]) -> Self {
@@ -168,7 +173,8 @@ impl Scanner {
                 }
             }
         }
-        for at in memmem::find_iter(bytes, b"session ID ") {
+        let [session, wall_time, sessions, temporary] = &*LABELS;
+        for at in session.find_iter(bytes) {
             push_run(
                 bytes,
                 at + 11,
@@ -178,7 +184,7 @@ impl Scanner {
                 tokens,
             );
         }
-        for at in memmem::find_iter(bytes, b"Wall time") {
+        for at in wall_time.find_iter(bytes) {
             let mut from = at + 9;
             while bytes.get(from).is_some_and(|b| matches!(b, b':' | b' ')) {
                 from += 1;
@@ -192,7 +198,7 @@ impl Scanner {
                 tokens,
             );
         }
-        for at in memmem::find_iter(bytes, b"sessions/") {
+        for at in sessions.find_iter(bytes) {
             let from = at + 9;
             if matches_shape(bytes, from, b"0000/00/00") {
                 tokens.push(Token {
@@ -201,7 +207,7 @@ impl Scanner {
                 });
             }
         }
-        for at in memmem::find_iter(bytes, b"tmp") {
+        for at in temporary.find_iter(bytes) {
             temporary_name(bytes, at, tokens);
         }
     }

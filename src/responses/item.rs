@@ -66,9 +66,16 @@ fn joined_text(content: Node<'_>) -> String {
 pub fn is_from_other_thread(item: Node<'_>) -> bool {
     match item_type(item).as_ref() {
         "agent_message" => true,
-        "message" => message_text(item)
-            .trim_start()
-            .starts_with("<subagent_notification>"),
+        "message" => {
+            let first = item
+                .get("content")
+                .and_then(|content| content.items().next());
+            let text = first
+                .and_then(|part| part.get("text"))
+                .map_or("", |text| text.text());
+            text.trim_start_matches(['"', ' '])
+                .starts_with("<subagent_notification>")
+        }
         _ => false,
     }
 }

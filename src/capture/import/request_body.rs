@@ -1,6 +1,6 @@
 //! A saved request body, without anything around it.
 
-use crate::json::Value;
+use crate::json::{Document, Value};
 
 use super::super::records::{Part, parts};
 use super::super::salvage::salvage;
@@ -23,12 +23,12 @@ pub fn read_request_body(path: &str, bytes: Vec<u8>) -> Capture {
     };
     // The usual case, one whole body, needs no search for where records begin and end.
     let bytes = match String::from_utf8(bytes) {
-        Ok(text) => match Value::parse(text.as_str()) {
-            Ok(value) => {
-                capture.exchanges.push(exchange(value));
+        Ok(text) => match Document::parse_owned(text) {
+            Ok(document) => {
+                capture.exchanges.push(exchange(document.value()));
                 return capture;
             }
-            Err(_) => text.into_bytes(),
+            Err((_, text)) => text.into_bytes(),
         },
         Err(error) => error.into_bytes(),
     };
