@@ -260,6 +260,30 @@ fn pair_left_over(
             is_taken[j] = true;
         }
     }
+    for (i, features) in a.iter().enumerate() {
+        if partner_of_a[i].is_some() {
+            continue;
+        }
+        let fits = |j: &usize| {
+            let other = &b[*j];
+            let is_unread = is_unread(features) || is_unread(other);
+            !is_taken[*j]
+                && is_unread
+                && other.method == features.method
+                && other.facts.endpoint == features.facts.endpoint
+        };
+        if let Some(j) = (0..b.len()).find(fits) {
+            partner_of_a[i] = Some(j);
+            is_taken[j] = true;
+        }
+    }
+}
+
+/// Whether this is a request to the model whose body could not be read, so that nobody knows what it is for.
+fn is_unread(features: &ExchangeFeatures) -> bool {
+    features.facts.kind == RequestKind::Other
+        && features.facts.endpoint == "/responses"
+        && features.method == "POST"
 }
 
 fn rows(partner_of_a: &[Option<usize>], is_taken: &[bool]) -> Vec<ExchangeMatch> {

@@ -7,7 +7,8 @@ use super::CaptureProblem;
 
 /// A fact that the recording program may or may not have written down.
 ///
-/// What is [`NotRecorded`](Recorded::NotRecorded) is never compared and never reported as a difference.
+/// What is [`NotRecorded`](Recorded::NotRecorded) or [`Lost`](Recorded::Lost) is never compared and never reported as a
+/// difference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Recorded<T> {
     /// The format says so.
@@ -15,6 +16,9 @@ pub enum Recorded<T> {
     /// The format has no place for it, or the writer left it out.
     #[default]
     NotRecorded,
+    /// The format says so, but the file is damaged or breaks off before. Of [`Response::end`] it tells that more of the
+    /// response may have been there.
+    Lost,
 }
 
 impl<T> Recorded<T> {
@@ -22,7 +26,7 @@ impl<T> Recorded<T> {
     pub fn as_option(&self) -> Option<&T> {
         match self {
             Recorded::Yes(fact) => Some(fact),
-            Recorded::NotRecorded => None,
+            Recorded::NotRecorded | Recorded::Lost => None,
         }
     }
 }

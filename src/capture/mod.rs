@@ -12,6 +12,7 @@ mod reader;
 mod records;
 mod redact;
 mod salvage;
+mod secrets;
 mod shape;
 mod writer;
 
@@ -24,4 +25,5 @@ pub use open::{OpenError, read_capture, read_capture_bytes, read_capture_from};
 pub use problem::CaptureProblem;
 pub use reader::read_capture_records;
 pub use redact::Redactor;
+pub use secrets::{SecretHeader, find_secrets, is_secret_key, secret_header};
 pub use writer::{CaptureWriter, ContentKind, ExchangeId, Head};

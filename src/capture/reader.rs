@@ -11,7 +11,7 @@ use crate::json::{Kind, Node, Value};
 
 use super::import::Leftovers;
 use super::records::{Part, parts};
-use super::shape::CAPTURE_VERSION;
+use super::shape::{CAPTURE_VERSION, LOST_END};
 use super::{
     Body, Capture, CaptureKind, CaptureProblem, Content, Direction, End, Event, EventStream,
     Exchange, Frame, FrameKind, Headers, JsonBody, Recorded, Request, Response,
@@ -196,7 +196,8 @@ impl Reader<'_> {
     }
 
     fn incomplete(&mut self, open: &Open) {
-        let exchange = &self.exchanges[open.position];
+        let exchange = &mut self.exchanges[open.position];
+        exchange.response.end = Recorded::Lost;
         let what = match &exchange.response.content {
             Content::Events(stream) => format!("{} events", stream.events.len()),
             Content::Frames(frames) => format!("{} frames", frames.len()),
@@ -304,13 +305,14 @@ fn add_fact(
             &["type", "exchange", "digest"]
         }
         "end" => {
-            response.end = node
-                .get_string("how")
-                .and_then(|how| End::from_name(&how))
-                .into();
+            let how = node.get_string("how");
+            response.end = match how.as_deref() {
+                Some(LOST_END) => Recorded::Lost,
+                how => how.and_then(End::from_name).into(),
+            };
             response.ended_ms = time(node);
             match response.end {
-                Recorded::Yes(_) => &["type", "exchange", "at_ms", "how", "extra"],
+                Recorded::Yes(_) | Recorded::Lost => &["type", "exchange", "at_ms", "how", "extra"],
                 Recorded::NotRecorded => &["type", "exchange", "at_ms", "extra"],
             }
         }

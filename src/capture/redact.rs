@@ -4,19 +4,7 @@ use std::borrow::Cow;
 
 use memchr::memmem;
 
-/// Headers whose whole value is a secret or names an account.
-const SECRET_HEADERS: [&str; 10] = [
-    "x-api-key",
-    "api-key",
-    "openai-api-key",
-    "x-goog-api-key",
-    "chatgpt-account-id",
-    "openai-organization",
-    "openai-project",
-    "x-auth-token",
-    "x-amz-security-token",
-    "x-openai-actor-authorization",
-];
+use super::secrets::{SecretHeader, find_secrets, is_stand_in, secret_header};
 
 /// Shorter values of headers are not looked for elsewhere: they would be found by chance.
 const MIN_SOUGHT: usize = 8;
@@ -25,7 +13,7 @@ const MIN_SOUGHT: usize = 8;
 ///
 /// Equal secrets get equal numbers, so that what was tied by a value stays tied. Secret are the credentials of
 /// `authorization` headers (the scheme stays), cookie values, account ids and API-key headers; wherever they stand
-/// again; and whatever has the shape of a well-known kind of key or of a JSON Web Token.
+/// again; and what [`find_secrets`] finds in texts.
 #[derive(Debug, Clone, Default)]
 pub struct Redactor {
     /// Number `n` stands at `n - 1`.
@@ -45,24 +33,23 @@ impl Redactor {
 
     /// The value of a header with what is secret in it replaced.
     pub fn header<'a>(&mut self, name: &str, value: &'a str) -> Cow<'a, str> {
-        let name = name.to_ascii_lowercase();
-        match name.as_str() {
-            "authorization" | "proxy-authorization" => match value.split_once(' ') {
-                Some((scheme, credentials)) => {
+        match secret_header(name) {
+            Some(SecretHeader::Credential) => match value.split_once(' ') {
+                Some((scheme, credentials)) if is_scheme(scheme) => {
                     Cow::Owned(format!("{scheme} {}", self.placeholder(credentials)))
                 }
-                None => Cow::Owned(self.placeholder(value)),
+                _ => Cow::Owned(self.placeholder(value)),
             },
-            "cookie" => {
+            Some(SecretHeader::Cookie) => {
                 let pairs: Vec<String> = value.split("; ").map(|pair| self.cookie(pair)).collect();
                 Cow::Owned(pairs.join("; "))
             }
-            "set-cookie" => {
+            Some(SecretHeader::SetCookie) => {
                 let (pair, attributes) = value.split_at(value.find(';').unwrap_or(value.len()));
                 Cow::Owned(self.cookie(pair) + attributes)
             }
-            _ if SECRET_HEADERS.contains(&name.as_str()) => Cow::Owned(self.placeholder(value)),
-            _ => Cow::Borrowed(value),
+            Some(SecretHeader::Whole) => Cow::Owned(self.placeholder(value)),
+            None => Cow::Borrowed(value),
         }
     }
 
@@ -73,9 +60,7 @@ impl Redactor {
             let places = memmem::find_iter(text.as_bytes(), secret.as_bytes());
             found.extend(places.map(|start| start..start + secret.len()));
         }
-        for shape in SHAPES {
-            shape.find(&text, &mut found);
-        }
+        found.extend(find_secrets(&text));
         if found.is_empty() {
             return text;
         }
@@ -95,6 +80,22 @@ impl Redactor {
         out
     }
 
+    /// An excerpt of a text, cut off at `…`, with what is secret in it replaced, also where only a part of a known secret
+    /// is left at a cut.
+    pub fn excerpt(&mut self, text: &str) -> String {
+        let mut text = self.text(text.to_owned());
+        if !text.contains('…') {
+            return text;
+        }
+        for position in 0..self.secrets.len() {
+            let secret = &self.secrets[position];
+            if secret.len() >= MIN_SOUGHT {
+                text = without_parts(text, secret, &format!("<secret {}>", position + 1));
+            }
+        }
+        text
+    }
+
     fn cookie(&mut self, pair: &str) -> String {
         match pair.split_once('=') {
             Some((name, value)) => format!("{name}={}", self.placeholder(value)),
@@ -104,8 +105,7 @@ impl Redactor {
 
     /// The stand-in for a secret; what is empty or a stand-in already stays.
     fn placeholder(&mut self, secret: &str) -> String {
-        let is_stand_in = secret.starts_with("<secret ") || secret == "[REDACTED]";
-        if secret.is_empty() || is_stand_in {
+        if secret.is_empty() || is_stand_in(secret) {
             return secret.to_owned();
         }
         let known = self.secrets.iter().position(|known| known == secret);
@@ -117,75 +117,39 @@ impl Redactor {
     }
 }
 
-/// A kind of key that is known by how it begins.
-struct Shape {
-    prefix: &'static str,
-    /// Fewest characters of the key behind the prefix.
-    min_rest: usize,
-    /// How many dots must stand in it.
-    dots: usize,
+/// Whether a word before a space is an authentication scheme and not a part of a secret.
+fn is_scheme(word: &str) -> bool {
+    word.len() <= 12 && word.bytes().all(|b| b.is_ascii_alphabetic() || b == b'-')
 }
 
-const fn shape(prefix: &'static str, min_rest: usize) -> Shape {
-    Shape {
-        prefix,
-        min_rest,
-        dots: 0,
-    }
-}
+/// Fewest bytes of a secret that are taken for a part of it at a cut.
+const MIN_PART: usize = 4;
 
-const SHAPES: &[Shape] = &[
-    shape("sk-", 16),
-    shape("sess-", 24),
-    shape("ghp_", 20),
-    shape("gho_", 20),
-    shape("ghs_", 20),
-    shape("ghu_", 20),
-    shape("github_pat_", 20),
-    shape("glpat-", 16),
-    shape("xoxb-", 16),
-    shape("xoxp-", 16),
-    shape("AKIA", 16),
-    shape("AIza", 30),
-    // A JSON Web Token: three parts, of which the signature may be empty.
-    Shape {
-        prefix: "eyJ",
-        min_rest: 20,
-        dots: 2,
-    },
-];
-
-impl Shape {
-    fn find(&self, text: &str, found: &mut Vec<std::ops::Range<usize>>) {
-        let bytes = text.as_bytes();
-        for start in memmem::find_iter(bytes, self.prefix.as_bytes()) {
-            if !is_boundary(&bytes[..start]) {
-                continue;
+/// Replaces what is left of a secret before or behind a `…`.
+fn without_parts(text: String, secret: &str, placeholder: &str) -> String {
+    let part_lengths = || (MIN_PART..secret.len()).rev();
+    let mut pieces: Vec<String> = text.split('…').map(str::to_owned).collect();
+    let last = pieces.len() - 1;
+    for (index, piece) in pieces.iter_mut().enumerate() {
+        if index < last {
+            let part = part_lengths()
+                .filter_map(|length| secret.get(..length))
+                .find(|part| piece.ends_with(part));
+            if let Some(part) = part {
+                piece.truncate(piece.len() - part.len());
+                piece.push_str(placeholder);
             }
-            let rest = &bytes[start + self.prefix.len()..];
-            let is_part = |b: &u8| is_key_byte(*b) || (self.dots > 0 && *b == b'.');
-            let length = rest.iter().take_while(|b| is_part(b)).count();
-            let key = &rest[..length];
-            let dots = key.iter().filter(|b| **b == b'.').count();
-            // Keys hold digits; words joined by hyphens do not.
-            if length >= self.min_rest && dots == self.dots && key.iter().any(u8::is_ascii_digit) {
-                found.push(start..start + self.prefix.len() + length);
+        }
+        if index > 0 {
+            let part = part_lengths()
+                .filter_map(|length| secret.get(secret.len() - length..))
+                .find(|part| piece.starts_with(part));
+            if let Some(part) = part {
+                piece.replace_range(..part.len(), placeholder);
             }
         }
     }
-}
-
-/// Whether a key can begin behind these bytes: not inside a word, but behind an escape such as `\n`.
-fn is_boundary(before: &[u8]) -> bool {
-    match before {
-        [.., b'\\', b'n' | b'r' | b't'] => true,
-        [.., last] => !is_key_byte(*last) && !matches!(last, b'+' | b'/' | b'.'),
-        [] => true,
-    }
-}
-
-fn is_key_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')
+    pieces.join("…")
 }
 
 #[cfg(test)]

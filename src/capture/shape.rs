@@ -39,6 +39,9 @@ pub(super) const HEAD_BYTES: usize = 1 << 16;
 /// The latest version of our format that this program reads.
 pub(super) const CAPTURE_VERSION: u64 = 1;
 
+/// How a response ended whose recording broke off, in our format.
+pub(super) const LOST_END: &str = "lost";
+
 /// Types of our records; one is known by its type even when the header record is lost.
 const RECORD_TYPES: [&str; 9] = [
     "request", "head", "event", "raw", "tail", "frame", "body", "digest", "end",

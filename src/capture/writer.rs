@@ -9,7 +9,7 @@ use crate::json::{Node, Value};
 
 use super::object::ObjectText;
 use super::redact::Redactor;
-use super::shape::CAPTURE_VERSION;
+use super::shape::{CAPTURE_VERSION, LOST_END};
 use super::{
     Body, Capture, CaptureProblem, Content, Direction, End, Event, EventStream, Exchange, Frame,
     FrameKind, Headers, JsonBody, Recorded, Request,
@@ -142,7 +142,7 @@ impl<W: Write> CaptureWriter<W> {
         match head.status {
             Recorded::Yes(Some(status)) => record.raw("status", &status.to_string()),
             Recorded::Yes(None) => record.raw("status", "null"),
-            Recorded::NotRecorded => {}
+            Recorded::NotRecorded | Recorded::Lost => {}
         }
         record.headers(head.headers.as_option().copied(), self.redactor.as_mut());
         if let Some(name) = head.content.name() {
@@ -246,8 +246,10 @@ impl<W: Write> CaptureWriter<W> {
     ) -> io::Result<()> {
         let mut record = Record::of("end", id);
         record.time(at_ms);
-        if let Recorded::Yes(end) = end {
-            record.text("how", end.name());
+        match end {
+            Recorded::Yes(end) => record.text("how", end.name()),
+            Recorded::Lost => record.text("how", LOST_END),
+            Recorded::NotRecorded => {}
         }
         if let Some(extra) = extra {
             record.json("extra", extra);

@@ -9,6 +9,7 @@ use crate::responses::{RequestKind, message_text};
 use super::change::Level;
 use super::compare::{Comparer, Row};
 use super::input::{ItemLists, compare_items, find_instructions, report_one_sided, values_of};
+use super::limits::is_transport_member;
 use super::names::LocalChange;
 use super::recorder::{Pair, Place, Text};
 use super::value::ValueDiff;
@@ -161,6 +162,7 @@ fn compare_member(
     pointer: &Pointer,
     is_exact: bool,
 ) {
+    let has_trace_bundle = cx.limits.0.is_trace_bundle || cx.limits.1.is_trace_bundle;
     let text = |value: &Option<Value>| value.clone().map_or(Text::Plain(String::new()), Text::Json);
     let pair = Pair::keyed("member", key, text(&a), text(&b));
     let (key, level) = (key.to_owned(), row.level);
@@ -178,6 +180,11 @@ fn compare_member(
                 (Some(a), None) => diff.member("key-missing", &key, Some(a.node()), None),
                 (None, Some(b)) => diff.member("key-added", &key, None, Some(b.node())),
                 (None, None) => {}
+            }
+            if has_trace_bundle {
+                diff.out
+                    .changes
+                    .retain(|change| !is_transport_member(change.pointer.as_str()));
             }
             diff.out
         },
@@ -387,6 +394,9 @@ fn compare_continuation(cx: &mut Comparer<'_>, row: &Row, pointer: &Pointer) {
             cx.recorder.once(place, out);
         }
         (None, None) => {}
+        // A trace bundle may hold the full request that a message stands for.
+        (None, Some(_)) if cx.limits.0.is_trace_bundle => {}
+        (Some(_), None) if cx.limits.1.is_trace_bundle => {}
         (a, b) => {
             let both_websocket = cx.baseline.transport(row.baseline) == Transport::WebSocket
                 && cx.candidate.transport(row.candidate) == Transport::WebSocket;

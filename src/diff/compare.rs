@@ -13,6 +13,7 @@ use super::change::{AlignedExchange, Comparison, ExchangePair, Level};
 use super::gather::gather;
 use super::headers::{HeaderPair, compare_headers};
 use super::input::{describe, values_of};
+use super::limits::Limits;
 use super::names::{LocalChange, Names};
 use super::recorder::{Place, Recorder};
 use super::response::{became, compare_responses};
@@ -33,6 +34,8 @@ pub(super) struct Comparer<'c> {
     pub(super) candidate: Side<'c>,
     pub(super) names: Names,
     pub(super) recorder: Recorder,
+    /// What the recordings of baseline and candidate can't tell.
+    pub(super) limits: (Limits, Limits),
 }
 
 /// A row of the alignment in which both sides have an exchange.
@@ -53,8 +56,10 @@ pub fn compare(baseline: &Capture, candidate: &Capture, options: &Options) -> Co
         candidate: Side::new(candidate, Rc::clone(&b_scanner), compares_ends),
         names: Names::new(a_scanner, b_scanner),
         recorder: Recorder::default(),
+        limits: (Limits::of(baseline), Limits::of(candidate)),
     };
     let rows = align_exchanges(&cx.baseline.features, &cx.candidate.features);
+    let last_matched = LastMatched::of(&rows);
     for (index, row) in rows.iter().enumerate() {
         match (row.baseline, row.candidate) {
             (Some(baseline), Some(candidate)) => {
@@ -66,8 +71,14 @@ pub fn compare(baseline: &Capture, candidate: &Capture, options: &Options) -> Co
                     level,
                 });
             }
-            (Some(baseline), None) => cx.one_sided(index, baseline, true),
-            (None, Some(candidate)) => cx.one_sided(index, candidate, false),
+            (Some(baseline), None) => {
+                let is_behind = last_matched.baseline.is_none_or(|last| baseline > last);
+                cx.one_sided(index, baseline, true, is_behind);
+            }
+            (None, Some(candidate)) => {
+                let is_behind = last_matched.candidate.is_none_or(|last| candidate > last);
+                cx.one_sided(index, candidate, false, is_behind);
+            }
             (None, None) => {}
         }
     }
@@ -79,6 +90,25 @@ pub fn compare(baseline: &Capture, candidate: &Capture, options: &Options) -> Co
     };
     gather(&mut cx, options, &mut comparison);
     comparison
+}
+
+/// The last exchange of each side that has a partner.
+struct LastMatched {
+    baseline: Option<usize>,
+    candidate: Option<usize>,
+}
+
+impl LastMatched {
+    fn of(rows: &[ExchangeMatch]) -> Self {
+        let matched = || {
+            rows.iter()
+                .filter_map(|row| row.baseline.zip(row.candidate))
+        };
+        Self {
+            baseline: matched().map(|pair| pair.0).max(),
+            candidate: matched().map(|pair| pair.1).max(),
+        }
+    }
 }
 
 /// Scanners that know the directories in which the two sides differ; those that both name need no renaming.
@@ -171,7 +201,14 @@ impl Comparer<'_> {
         }
     }
 
-    fn one_sided(&mut self, row: usize, index: usize, is_baseline: bool) {
+    /// Tells of an exchange that one side lacks, unless its recording would not have it anyway; `is_behind` all that
+    /// both have.
+    fn one_sided(&mut self, row: usize, index: usize, is_baseline: bool, is_behind: bool) {
+        let lacking = if is_baseline {
+            self.limits.1
+        } else {
+            self.limits.0
+        };
         let side = if is_baseline {
             &self.baseline
         } else {
@@ -183,6 +220,9 @@ impl Comparer<'_> {
             &self.names.candidate
         };
         let facts = &side.features[index].facts;
+        if lacking.leaves_out(&side.flat[index], facts) {
+            return;
+        }
         let request = &side.flat[index].exchange.request;
         let last = side.inputs[index].as_ref().and_then(|input| input.last());
         let what = last.map_or(String::new(), |item| {
@@ -207,7 +247,7 @@ impl Comparer<'_> {
         } else {
             (None, shown)
         };
-        let change = LocalChange {
+        let mut change = LocalChange {
             rule,
             level: level_of(side, index),
             baseline,
@@ -216,6 +256,17 @@ impl Comparer<'_> {
             values: values_of(&[kind, &facts.endpoint]),
             ..LocalChange::default()
         };
+        let who = if is_baseline { "candidate" } else { "baseline" };
+        if lacking.is_cut_short && is_behind {
+            change.level = Level::Note;
+            change.message = format!(
+                "{call} and what follows can't be compared: the recording of the {who} ends before"
+            );
+            change.values = values_of(&["behind the end"]);
+        } else if lacking.is_damaged {
+            change.level = change.level.max(Level::Warning);
+            change.message = format!("{call} is not in what could be read of the {who}");
+        }
         self.recorder
             .change(Place::new(row, Pointer::root()), change);
     }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::align::common_subsequence;
-use crate::capture::{Body, Event, EventStream, is_terminal};
+use crate::capture::{Body, End, Event, EventStream, is_terminal};
 use crate::json::Pointer;
 use crate::normalize::{Scanner, TextPlace, fingerprint, text_fingerprint};
 
@@ -28,6 +28,8 @@ struct Streams<'s> {
     level: Level,
     /// The agent hung up on both: how far the server got by then is chance.
     was_cut_by_agent: bool,
+    /// Whether the recording of the baseline's and of the candidate's stream breaks off.
+    is_cut: (bool, bool),
 }
 
 /// Compares two event streams.
@@ -37,7 +39,6 @@ pub(super) fn compare_events(
     (a, b): (&EventStream, &EventStream),
     pointer: &Pointer,
     level: Level,
-    was_cut_by_agent: bool,
 ) {
     if have_same_text(&a.events, &b.events) && a.partial_tail == b.partial_tail {
         for (j, event) in a.events.iter().enumerate() {
@@ -63,7 +64,12 @@ pub(super) fn compare_events(
         pointer,
         row: row.index,
         level,
-        was_cut_by_agent,
+        was_cut_by_agent: cx.baseline.end(row.baseline) == Some(End::PeerClosed)
+            && cx.candidate.end(row.candidate) == Some(End::PeerClosed),
+        is_cut: (
+            cx.baseline.is_cut(row.baseline),
+            cx.candidate.is_cut(row.candidate),
+        ),
     };
     let (a_groups, b_groups) = (delta_groups(streams.a), delta_groups(streams.b));
     let group_keys = |events: &[Event], groups: &[Range<usize>], keys: &[u64]| -> Vec<u64> {
@@ -290,6 +296,12 @@ fn compare_shifted(
 
 fn report_left(cx: &mut Comparer<'_>, streams: &Streams<'_>, left: (Vec<usize>, Vec<usize>)) {
     let (mut missing, mut added) = left;
+    if streams.is_cut.1 {
+        report_behind_cut(cx, streams, &mut missing, true);
+    }
+    if streams.is_cut.0 {
+        report_behind_cut(cx, streams, &mut added, false);
+    }
     report_other_end(cx, streams, &mut missing, &mut added);
     missing.retain(|&i| {
         let Some(at) = added
@@ -318,6 +330,45 @@ fn report_left(cx: &mut Comparer<'_>, streams: &Streams<'_>, left: (Vec<usize>, 
     for j in added {
         one_sided(cx, streams, j, false);
     }
+}
+
+/// What one side has behind the last event of a recording that breaks off is one note. `left` has the positions of that
+/// side's events without a partner, in order.
+fn report_behind_cut(
+    cx: &mut Comparer<'_>,
+    streams: &Streams<'_>,
+    left: &mut Vec<usize>,
+    is_baseline: bool,
+) {
+    let events = if is_baseline { streams.a } else { streams.b };
+    let behind = (0..left.len())
+        .rev()
+        .zip((0..events.len()).rev())
+        .take_while(|&(at, index)| left[at] == index)
+        .count();
+    let Some(&first) = left.get(left.len() - behind) else {
+        return;
+    };
+    left.truncate(left.len() - behind);
+    let (rule, who) = if is_baseline {
+        ("event-missing", "candidate")
+    } else {
+        ("event-added", "baseline")
+    };
+    let kind = events[first].kind();
+    let message = format!(
+        "{behind} events from `{kind}` on can't be compared: the recording of the {who} ends before"
+    );
+    cx.recorder.change(
+        Place::new(streams.row, streams.pointer.index(first)),
+        LocalChange {
+            rule,
+            level: Level::Note,
+            message,
+            values: hash("behind the end"),
+            ..LocalChange::default()
+        },
+    );
 }
 
 /// A response that ends with another event: one change, not two.
@@ -400,6 +451,9 @@ fn one_sided(cx: &mut Comparer<'_>, streams: &Streams<'_>, index: usize, is_base
 
 /// Bytes of an event that was never finished.
 fn compare_tails(cx: &mut Comparer<'_>, streams: &Streams<'_>, a: &EventStream, b: &EventStream) {
+    if streams.is_cut.0 || streams.is_cut.1 {
+        return;
+    }
     let tail = |stream: &EventStream| stream.partial_tail.clone().map_or(Body::Empty, Body::Text);
     let level = if streams.was_cut_by_agent {
         Level::Note

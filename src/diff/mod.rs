@@ -11,6 +11,7 @@ mod events;
 mod gather;
 mod headers;
 mod input;
+mod limits;
 mod names;
 mod recorder;
 mod response;

@@ -209,6 +209,11 @@ impl<'c> Side<'c> {
         )
     }
 
+    /// Whether the recording of a response breaks off before its end.
+    pub(super) fn is_cut(&self, index: usize) -> bool {
+        self.flat[index].exchange.response.end == Recorded::Lost
+    }
+
     /// The exchanges of a thread whose `input` holds an item that came from another thread.
     pub(super) fn arrivals(&self, index: usize, content: u64) -> &[usize] {
         let thread = self.features[index]

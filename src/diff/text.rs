@@ -6,6 +6,7 @@ use similar::{Algorithm, DiffOp, capture_diff_slices};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::align::common_subsequence;
+use crate::capture::find_secrets;
 use crate::json::Pointer;
 use crate::normalize::{Class, Scanner, TextPlace, Token, text_fingerprint};
 
@@ -298,7 +299,38 @@ pub(super) fn window(text: &str, range: Range<usize>) -> String {
     let end = end_of(shown_end, CONTEXT);
     let before = if start > 0 { "…" } else { "" };
     let after = if end < text.len() { "…" } else { "" };
-    format!("{before}{}{after}", text[start..end].replace('\n', "⏎"))
+    let shown = without_secrets(text, start..end);
+    format!("{before}{}{after}", shown.replace('\n', "⏎"))
+}
+
+/// Farthest that the words at both ends of an excerpt are followed.
+const WIDEST: usize = 8192;
+
+/// A part of a text without the secrets in it; one that reaches beyond the part is known by its whole.
+fn without_secrets(text: &str, part: Range<usize>) -> String {
+    let bytes = text.as_bytes();
+    let is_end = |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, b'"' | b'\'');
+    let run = |bytes: &mut dyn Iterator<Item = &u8>| {
+        bytes.take(WIDEST).take_while(|b| !is_end(b)).count()
+    };
+    let from = part.start - run(&mut bytes[..part.start].iter().rev());
+    let to = part.end + run(&mut bytes[part.end..].iter());
+    // What tells that the word is a secret (`Bearer `, `"api_key": "`) stands before it.
+    let from = text.floor_char_boundary(from.saturating_sub(64));
+    let to = text.ceil_char_boundary(to);
+    let mut shown = String::with_capacity(part.len());
+    let mut done = part.start;
+    for secret in find_secrets(&text[from..to]) {
+        let (start, end) = (from + secret.start, from + secret.end);
+        if end <= done || start >= part.end {
+            continue;
+        }
+        shown.push_str(&text[done..start.max(done)]);
+        shown.push_str(Class::Secret.placeholder());
+        done = end;
+    }
+    shown.push_str(&text[done.min(part.end)..part.end]);
+    shown
 }
 
 #[cfg(test)]

@@ -131,6 +131,9 @@ impl<'n> ValueDiff<'n> {
     pub(super) fn texts(&mut self, key: &str, a: &str, b: &str, place: TextPlace) {
         match (place::of_key(key, a), place::of_key(key, b)) {
             (Place::Id, Place::Id) => return self.ids(a, b),
+            (Place::Whole(Class::Secret), Place::Whole(Class::Secret)) => {
+                return self.secrets(a, b);
+            }
             (Place::Whole(x), Place::Whole(y)) if x == y => return,
             _ => {}
         }
@@ -172,6 +175,13 @@ impl<'n> ValueDiff<'n> {
             values: change.values,
             texts: Some(Box::new((a.to_owned(), b.to_owned()))),
         });
+    }
+
+    /// Two secrets are compared as something that is the same everywhere or not, and never shown.
+    pub(super) fn secrets(&mut self, a: &str, b: &str) {
+        if !place::is_redacted(a) && !place::is_redacted(b) {
+            self.out.tie(self.names, a, b, &self.pointer, true);
+        }
     }
 
     /// Two identifiers in the same place are tied; that they are of another make is a note.

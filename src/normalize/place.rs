@@ -1,5 +1,7 @@
 //! Recognises dynamic values by where they stand: the key of a JSON member, the name of a header.
 
+use crate::capture::{SecretHeader, is_secret_key, secret_header};
+
 use super::shapes::{UUID_LENGTH, is_id_prefix, is_uuid_at};
 use super::token::Class;
 
@@ -57,6 +59,7 @@ pub fn of_key(key: &str, value: &str) -> Place {
             Place::Whole(Class::Time)
         }
         _ if key.starts_with("time_to_") && key.ends_with("_ms") => Place::Whole(Class::Duration),
+        _ if is_secret_key(key) => Place::Whole(Class::Secret),
         _ if is_id_key(key) && is_random_looking(value) => Place::Id,
         _ => Place::Plain,
     }
@@ -108,15 +111,12 @@ fn is_random_looking(value: &str) -> bool {
 /// Agents' names as seen in Codex 0.115–0.169 and pycodex 0.1–0.5 captures.
 pub fn of_header(name: &str) -> Place {
     let name = name.to_ascii_lowercase();
+    match secret_header(&name) {
+        Some(SecretHeader::Credential) => return Place::Authorization,
+        Some(_) => return Place::Whole(Class::Secret),
+        None => {}
+    }
     match name.as_str() {
-        "authorization" | "proxy-authorization" => Place::Authorization,
-        "cookie"
-        | "set-cookie"
-        | "x-api-key"
-        | "api-key"
-        | "chatgpt-account-id"
-        | "openai-organization"
-        | "openai-project" => Place::Whole(Class::Secret),
         "content-length" => Place::Length,
         "host" | ":authority" => Place::Host,
         "user-agent" | "version" | "server" => Place::Versioned,

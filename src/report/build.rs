@@ -4,6 +4,7 @@ use crate::capture::{Capture, flatten};
 use crate::diff::{Comparison, ExchangePair};
 use crate::json::Pointer;
 
+use super::mask::Mask;
 use super::{AlignmentEntry, Finding, Input, Level, Report, Role, Source, finding_id};
 
 /// The report of a comparison of two captures.
@@ -44,6 +45,10 @@ pub fn comparison_report(
         recurs: change.recurs.clone(),
         detail: change.detail.clone(),
     }));
+    let mut mask = Mask::new(&[baseline, candidate]);
+    findings
+        .iter_mut()
+        .for_each(|finding| mask.finding(finding));
     Report::new(inputs, alignment, findings)
 }
 

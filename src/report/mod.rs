@@ -4,6 +4,7 @@ mod accept;
 mod build;
 mod explain;
 mod json;
+mod mask;
 mod model;
 mod outline;
 mod text;

@@ -6,6 +6,7 @@ use crate::capture::{Capture, Content, Event, FlatExchange, Transport, flatten, 
 use crate::responses::{RequestFacts, RequestKind, call_id, is_output, item_type, message_text};
 
 use super::build::{input, reader_findings};
+use super::mask::Mask;
 use super::text::visible;
 use super::{AlignmentEntry, Report, Role};
 
@@ -18,30 +19,32 @@ pub fn outline_report(capture: &Capture) -> Report {
         changes: 0,
     };
     let alignment = flatten(capture).iter().enumerate().map(entry).collect();
-    Report::new(
-        vec![input(Role::Trace, capture)],
-        alignment,
-        reader_findings(capture),
-    )
+    let mut findings = reader_findings(capture);
+    let mut mask = Mask::new(&[capture]);
+    findings
+        .iter_mut()
+        .for_each(|finding| mask.finding(finding));
+    Report::new(vec![input(Role::Trace, capture)], alignment, findings)
 }
 
 /// Writes the outline as text, a line for each request: number, what for, what was called, what it answers to, how it
 /// ended.
 pub fn render_outline(capture: &Capture) -> String {
     let flat = flatten(capture);
+    let mut mask = Mask::new(&[capture]);
     let mut out = String::new();
     for (index, exchange) in flat.iter().enumerate() {
         let handshake = exchange.handshake.map(|at| &flat[at]);
         let facts = facts(exchange, handshake);
         let request = &exchange.exchange.request;
         let kind = kind_name(facts.kind);
-        let call = format!("{} {}", request.method, request.target);
+        let call = mask.text(&format!("{} {}", request.method, request.target));
         let answer = answer(exchange);
         // Writing to a `String` cannot fail.
         let _ = writeln!(
             out,
             "#{index:<3} {kind:<10} {call:<24} {:<44} {answer}",
-            input_line(exchange)
+            input_line(exchange, &mut mask)
         );
     }
     visible_lines(&out)
@@ -80,7 +83,7 @@ fn kind_name(kind: RequestKind) -> &'static str {
 }
 
 /// Number of items sent, and the last of them.
-fn input_line(exchange: &FlatExchange<'_>) -> String {
+fn input_line(exchange: &FlatExchange<'_>, mask: &mut Mask) -> String {
     let input = exchange
         .exchange
         .request
@@ -103,7 +106,10 @@ fn input_line(exchange: &FlatExchange<'_>) -> String {
         format!("output of {}", call_id(last).unwrap_or_default())
     } else if kind == "message" {
         let role = last.get_string("role").unwrap_or_default().into_owned();
-        let text: String = message_text(last).chars().take(24).collect();
+        // A secret is known by its whole, so it goes before the text is cut.
+        let head: String = message_text(last).chars().take(4096).collect();
+        let text = mask.text(&head);
+        let text: String = text.chars().take(24).collect();
         format!("{role} \"{}\"", text.replace('\n', " "))
     } else {
         kind

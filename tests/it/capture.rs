@@ -28,6 +28,7 @@ fn ending(exchange: &Exchange) -> (String, String, String) {
         Recorded::Yes(Some(status)) => status.to_string(),
         Recorded::Yes(None) => "null".to_owned(),
         Recorded::NotRecorded => "not recorded".to_owned(),
+        Recorded::Lost => "lost".to_owned(),
     };
     let end = exchange
         .response

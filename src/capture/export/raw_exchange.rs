@@ -140,7 +140,7 @@ fn render_response(
     match response.status {
         Recorded::Yes(Some(status)) => object.raw("status", &status.to_string()),
         Recorded::Yes(None) => object.raw("status", "null"),
-        Recorded::NotRecorded => {}
+        Recorded::NotRecorded | Recorded::Lost => {}
     }
     add_headers(&mut object, response.headers.as_option());
     object.number("headers_ms", response.headers_ms.as_option().copied());

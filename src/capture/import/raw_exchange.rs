@@ -97,7 +97,7 @@ impl Reader<'_> {
         })?;
         let mut exchange = exchange(&salvaged.value, &mut Vec::new())?;
         let response = salvaged.value.node().get("response");
-        exchange.response.end = Recorded::NotRecorded;
+        exchange.response.end = Recorded::Lost;
         match &exchange.response.content {
             Content::Events(stream) if stream.events.is_empty() => {
                 exchange.response.content = Content::NotRecorded;

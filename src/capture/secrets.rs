@@ -1,0 +1,243 @@
+//! Recognises secrets: headers that carry them, and texts that look like them.
+
+use std::ops::Range;
+use std::sync::LazyLock;
+
+use memchr::memmem;
+use regex::Regex;
+
+/// What is secret in a header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SecretHeader {
+    /// What follows the scheme word (`Bearer …`).
+    Credential,
+    /// The values of `name=value` pairs.
+    Cookie,
+    /// The value of the first `name=value` pair.
+    SetCookie,
+    /// The whole value: a key, a token, an account.
+    Whole,
+}
+
+/// Headers whose whole value is a secret or names an account.
+const SECRET_HEADERS: [&str; 4] = [
+    "chatgpt-account-id",
+    "openai-organization",
+    "openai-project",
+    "x-account-id",
+];
+
+/// What is secret in a header of this name, in any letter case.
+pub fn secret_header(name: &str) -> Option<SecretHeader> {
+    let name = name.to_ascii_lowercase();
+    let name = name.as_str();
+    let is_key = [
+        "api-key",
+        "api_key",
+        "apikey",
+        "secret",
+        "password",
+        "access-key",
+    ]
+    .iter()
+    .any(|word| name.contains(word));
+    let is_token = name.ends_with("-token") || name.ends_with("_token") || name == "token";
+    match name {
+        "cookie" => Some(SecretHeader::Cookie),
+        "set-cookie" => Some(SecretHeader::SetCookie),
+        _ if name.ends_with("authorization") => Some(SecretHeader::Credential),
+        _ if is_key || is_token || SECRET_HEADERS.contains(&name) => Some(SecretHeader::Whole),
+        _ => None,
+    }
+}
+
+/// How names of JSON members end whose values are secrets.
+const SECRET_KEYS: [&str; 16] = [
+    "api_key",
+    "api-key",
+    "apikey",
+    "access_token",
+    "access-token",
+    "refresh_token",
+    "refresh-token",
+    "id_token",
+    "auth_token",
+    "auth-token",
+    "bearer_token",
+    "client_secret",
+    "password",
+    "authorization",
+    "account_id",
+    "account-id",
+];
+
+/// Whether what stands under this key of a JSON object is a secret.
+pub fn is_secret_key(key: &str) -> bool {
+    let bytes = key.as_bytes();
+    let ends_with = |end: &&str| {
+        let from = bytes.len().checked_sub(end.len());
+        from.is_some_and(|from| bytes[from..].eq_ignore_ascii_case(end.as_bytes()))
+    };
+    SECRET_KEYS.iter().any(ends_with) || key.eq_ignore_ascii_case("cookie")
+}
+
+/// Where secrets stand in a text, JSON or not, in order of their starts; ranges may overlap.
+///
+/// These are keys of the well-known shapes (`sk-…`, `ghp_…`, `AKIA…`), JSON Web Tokens, what follows `Bearer` or `Basic`,
+/// and values of parameters and JSON members whose name says so (`api_key`, `access_token`, `password`, `account_id`).
+pub fn find_secrets(text: &str) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
+    for shape in SHAPES {
+        shape.find(text, &mut found);
+    }
+    for (pattern, may_be_word) in [(&SCHEME, true), (&PARAMETER, false), (&KEYED, false)] {
+        let values = pattern.captures_iter(text).filter_map(|c| c.get(1));
+        found.extend(values.map(|m| m.range()).filter(|range| {
+            let value = &text[range.clone()];
+            let is_word = value.len() < 16 && value.bytes().all(|b| b.is_ascii_lowercase());
+            !(may_be_word && is_word) && !is_stand_in(value)
+        }));
+    }
+    found.sort_by_key(|range| range.start);
+    found
+}
+
+/// Whether a recorder or this program has put it in a secret's place.
+pub(super) fn is_stand_in(value: &str) -> bool {
+    value.starts_with("<secret") || value == "[REDACTED]"
+}
+
+/// A pattern of this module, whose first group is the secret.
+fn pattern(text: &str) -> Regex {
+    // The patterns are constants, and a test compiles each.
+    Regex::new(text).unwrap_or_else(|error| unreachable!("{error}"))
+}
+
+static SCHEME: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r"(?i-u)\b(?:bearer|basic) +([a-z0-9._~+/=-]{8,})"));
+
+static PARAMETER: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(
+        r#"(?i-u)[?&](?:key|token|sig|signature|secret|password|api[-_]?key|(?:access|refresh|id|auth|client)[-_](?:token|secret|key))=([^&\s"'#<>\\]+)"#,
+    )
+});
+
+static KEYED: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(
+        r#"(?i-u)"(?:[a-z0-9_-]*(?:api[-_]?key|(?:access|refresh|id|auth|bearer)[-_]?token|client[-_]?secret|password|authorization|account[-_]id)|cookie)\\*"\s*:\s*\\*"([^"\\]{4,})"#,
+    )
+});
+
+/// A kind of key that is known by how it begins.
+struct Shape {
+    prefix: &'static str,
+    /// Fewest characters of the key behind the prefix.
+    min_rest: usize,
+    /// How many dots must stand in it.
+    dots: usize,
+}
+
+const fn shape(prefix: &'static str, min_rest: usize) -> Shape {
+    Shape {
+        prefix,
+        min_rest,
+        dots: 0,
+    }
+}
+
+const SHAPES: &[Shape] = &[
+    shape("sk-", 16),
+    shape("sess-", 24),
+    shape("ghp_", 20),
+    shape("gho_", 20),
+    shape("ghs_", 20),
+    shape("ghu_", 20),
+    shape("github_pat_", 20),
+    shape("glpat-", 16),
+    shape("xoxb-", 16),
+    shape("xoxp-", 16),
+    shape("AKIA", 16),
+    shape("AIza", 30),
+    // A JSON Web Token: three parts, of which the signature may be empty.
+    Shape {
+        prefix: "eyJ",
+        min_rest: 20,
+        dots: 2,
+    },
+];
+
+impl Shape {
+    fn find(&self, text: &str, found: &mut Vec<Range<usize>>) {
+        let bytes = text.as_bytes();
+        for start in memmem::find_iter(bytes, self.prefix.as_bytes()) {
+            if !is_boundary(&bytes[..start]) {
+                continue;
+            }
+            let rest = &bytes[start + self.prefix.len()..];
+            let is_part = |b: &u8| is_key_byte(*b) || (self.dots > 0 && *b == b'.');
+            let length = rest.iter().take_while(|b| is_part(b)).count();
+            let key = &rest[..length];
+            let dots = key.iter().filter(|b| **b == b'.').count();
+            // Keys hold digits; words joined by hyphens do not.
+            if length >= self.min_rest && dots == self.dots && key.iter().any(u8::is_ascii_digit) {
+                found.push(start..start + self.prefix.len() + length);
+            }
+        }
+    }
+}
+
+/// Whether a key can begin behind these bytes: not inside a word, but behind an escape such as `\n`.
+fn is_boundary(before: &[u8]) -> bool {
+    match before {
+        [.., b'\\', b'n' | b'r' | b't'] => true,
+        [.., last] => !is_key_byte(*last) && !matches!(last, b'+' | b'/' | b'.'),
+        [] => true,
+    }
+}
+
+fn is_key_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_known_by_what_stands_before_them() {
+        let check = |text: &str, expect: &[&str]| {
+            let found: Vec<&str> = find_secrets(text).into_iter().map(|r| &text[r]).collect();
+            assert_eq!(found, expect, "{text}");
+        };
+        check(
+            "curl -H 'X: Bearer opaque.credential-1'",
+            &["opaque.credential-1"],
+        );
+        check("bearer authentication is basic knowledge", &[]);
+        check("Bearer <secret 1>, Bearer [REDACTED]", &[]);
+        check("/v1/x?api_key=abc123&b=1&token=t", &["abc123", "t"]);
+        check(r#"{"access_token":"opaque","n":1}"#, &["opaque"]);
+        check(r#""{\"openai-api-key\": \"opaque\"}""#, &["opaque"]);
+        check(r#"{"chatgpt_account_id":"acct-9"}"#, &["acct-9"]);
+        check(r#"{"token_count":"12345","max_tokens":"99999"}"#, &[]);
+    }
+
+    #[test]
+    fn headers_and_keys_are_known_by_their_names() {
+        use SecretHeader::{Cookie, Credential, SetCookie, Whole};
+        for (name, expect) in [
+            ("X-Authorization", Some(Credential)),
+            ("Cookie", Some(Cookie)),
+            ("set-cookie", Some(SetCookie)),
+            ("x-api-key", Some(Whole)),
+            ("x-auth-token", Some(Whole)),
+            ("ChatGPT-Account-ID", Some(Whole)),
+            ("x-codex-turn-state", None),
+            ("x-ratelimit-remaining-tokens", None),
+        ] {
+            assert_eq!(secret_header(name), expect, "{name}");
+        }
+        assert!(is_secret_key("api_key") && is_secret_key("refresh_token"));
+        assert!(!is_secret_key("prompt_cache_key") && !is_secret_key("key"));
+    }
+}

@@ -1,0 +1,45 @@
+//! Secrets never reach a report.
+
+use crate::capture::{Capture, Headers, Redactor};
+
+use super::Finding;
+
+/// Replaces secrets in what a report says by `<secret 1>`, `<secret 2>`, ….
+pub(super) struct Mask {
+    redactor: Redactor,
+}
+
+impl Mask {
+    /// Learns the secrets that stand in the headers of captures, to know them elsewhere.
+    pub(super) fn new(captures: &[&Capture]) -> Self {
+        let mut redactor = Redactor::new();
+        let mut learn = |headers: Option<&Headers>| {
+            for header in headers.iter().flat_map(|headers| headers.list.iter()) {
+                redactor.header(&header.name, &header.value);
+            }
+        };
+        for exchange in captures.iter().flat_map(|capture| &capture.exchanges) {
+            learn(exchange.request.headers.as_option());
+            learn(exchange.response.headers.as_option());
+        }
+        Self { redactor }
+    }
+
+    /// A text without its secrets.
+    pub(super) fn text(&mut self, text: &str) -> String {
+        self.redactor.excerpt(text)
+    }
+
+    /// Takes the secrets out of all that a finding says.
+    pub(super) fn finding(&mut self, finding: &mut Finding) {
+        let texts = [
+            Some(&mut finding.message),
+            finding.subject.as_mut(),
+            finding.baseline.as_mut(),
+            finding.candidate.as_mut(),
+        ];
+        for text in texts.into_iter().flatten().chain(&mut finding.detail) {
+            *text = self.redactor.excerpt(text);
+        }
+    }
+}
