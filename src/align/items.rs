@@ -267,7 +267,8 @@ impl Aligner<'_> {
         alike.sort_by(|x, y| y.0.total_cmp(&x.0));
         for (_, i, j) in alike {
             let free = |found: ItemMatch| self.matches.iter().position(|other| *other == found);
-            if let (Some(from), Some(to)) = (free(ItemMatch::Missing(i)), free(ItemMatch::Added(j))) {
+            if let (Some(from), Some(to)) = (free(ItemMatch::Missing(i)), free(ItemMatch::Added(j)))
+            {
                 self.matches[to] = ItemMatch::Moved(i, j);
                 self.matches.remove(from);
             }

@@ -157,8 +157,12 @@ impl Gathered {
             let subject = joint.or(change.subject);
             Some(Change { subject, ..change })
         };
-        let mut changes: Vec<Option<Change>> =
-            self.changes.into_iter().zip(subjects).map(with_subject).collect();
+        let mut changes: Vec<Option<Change>> = self
+            .changes
+            .into_iter()
+            .zip(subjects)
+            .map(with_subject)
+            .collect();
         order
             .into_iter()
             .filter_map(|i| changes[i].take())
@@ -172,10 +176,17 @@ impl Gathered {
     }
 }
 
-/// What a change in several items is about: their kinds. `None` where there is one.
+/// What a change in several items or tools is about: their kinds or names. `None` where there is one.
 fn joint_subject(subjects: BTreeSet<String>) -> Option<String> {
     if subjects.len() < 2 {
         return None;
+    }
+    let tools: Vec<&str> = subjects
+        .iter()
+        .filter_map(|s| s.strip_prefix("tool "))
+        .collect();
+    if tools.len() == subjects.len() {
+        return Some(format!("tools {}", tools.join(", ")));
     }
     let kind = |subject: &String| {
         let end = subject.find(['"', '(']).unwrap_or(subject.len());
@@ -188,7 +199,7 @@ fn joint_subject(subjects: BTreeSet<String>) -> Option<String> {
     };
     let kinds: BTreeSet<String> = subjects.iter().map(kind).collect();
     let kinds: Vec<String> = kinds.into_iter().collect();
-    Some(format!("several items: {}", kinds.join(", ")))
+    Some(format!("several items ({})", kinds.join(", ")))
 }
 
 fn new_change(pair: ExchangePair, pointer: Pointer, change: &LocalChange, cause: u64) -> Change {

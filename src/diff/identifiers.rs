@@ -127,7 +127,11 @@ impl Conflicts<'_, '_> {
         let candidate = |number: IdNumber| text(self.cx.names.candidate_ids.text(number));
         let mut detail = Vec::new();
         if let Some((was, other)) = was.zip(conflict.renamed_to) {
-            detail.push(format!("{was}: {} became {}", baseline(a), candidate(other)));
+            detail.push(format!(
+                "{was}: {} became {}",
+                baseline(a),
+                candidate(other)
+            ));
         }
         if let Some((is, other)) = is.zip(conflict.taken_by) {
             detail.push(format!("{is}: {} became {}", baseline(other), candidate(b)));
@@ -147,7 +151,9 @@ impl Conflicts<'_, '_> {
 
     fn places(&self, pair: Pair) -> Places {
         let found = self.by_pair.get(&pair);
-        found.map(|found| places(self.cx, found)).unwrap_or_default()
+        found
+            .map(|found| places(self.cx, found))
+            .unwrap_or_default()
     }
 
     /// A telling place of another pair: in the same exchange if there is one, else the first.

@@ -250,7 +250,11 @@ fn paired_lines(old: &[&String], new: &[&String]) -> Vec<(usize, usize)> {
     let (a, b) = (hashes(old), hashes(new));
     best_pairs(a.len(), b.len(), |i, j| {
         let likeness = word_similarity(&a[i], &b[j]);
-        if likeness < LEAST_LIKENESS { 0.0 } else { likeness }
+        if likeness < LEAST_LIKENESS {
+            0.0
+        } else {
+            likeness
+        }
     })
 }
 

@@ -111,9 +111,16 @@ mod tests {
 
     #[test]
     fn context_is_named_by_its_tag() {
-        let check = |text: &str, expect: Option<&str>| assert_eq!(context_tag(text), expect, "{text}");
-        check("<skills_instructions>\n## Skills", Some("<skills_instructions>"));
-        check("<permissions instructions>\nx", Some("<permissions instructions>"));
+        let check =
+            |text: &str, expect: Option<&str>| assert_eq!(context_tag(text), expect, "{text}");
+        check(
+            "<skills_instructions>\n## Skills",
+            Some("<skills_instructions>"),
+        );
+        check(
+            "<permissions instructions>\nx",
+            Some("<permissions instructions>"),
+        );
         check("<collaboration_mode># Plan", Some("<collaboration_mode>"));
         check("# AGENTS.md instructions for /w", Some("AGENTS.md"));
         check("1 < 2 and 3 > 2", None);
