@@ -18,6 +18,7 @@ mod import_foreign;
 mod json;
 mod mutations;
 mod report;
+mod report_text;
 mod rules;
 mod rules_options;
 mod rust_text;
