@@ -201,7 +201,10 @@ fn joint_subject(subjects: BTreeSet<String>) -> Option<String> {
     };
     let kinds: BTreeSet<String> = subjects.iter().map(kind).collect();
     let kinds: Vec<String> = kinds.into_iter().collect();
-    Some(format!("several items ({})", kinds.join(", ")))
+    Some(match kinds.as_slice() {
+        [kind] => format!("several {kind}s"),
+        kinds => format!("several items ({})", kinds.join(", ")),
+    })
 }
 
 fn new_change(pair: ExchangePair, pointer: Pointer, change: &LocalChange, cause: u64) -> Change {

@@ -58,6 +58,7 @@ pub fn of_key(key: &str, value: &str) -> Place {
         {
             Place::Whole(Class::Time)
         }
+        _ if key.ends_with("_at_ms") && is_time(value) => Place::Whole(Class::Time),
         _ if key.starts_with("time_to_") && key.ends_with("_ms") => Place::Whole(Class::Duration),
         _ if is_secret_key(key) => Place::Whole(Class::Secret),
         _ if is_id_key(key) && is_random_looking(value) => Place::Id,
@@ -171,6 +172,10 @@ mod tests {
         assert_eq!(of_key("yield_time_ms", "1000"), Place::Plain);
         assert_eq!(
             of_key("turn_started_at_unix_ms", "1795226637782"),
+            Place::Whole(Class::Time)
+        );
+        assert_eq!(
+            of_key("completed_at_ms", "1795226637782"),
             Place::Whole(Class::Time)
         );
         assert_eq!(of_key("created_at", "soon"), Place::Plain);

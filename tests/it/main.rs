@@ -22,6 +22,7 @@ mod json;
 mod late_arrival;
 mod mutations;
 mod report;
+mod report_text;
 mod rules;
 mod rules_options;
 mod rust_text;

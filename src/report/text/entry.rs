@@ -74,12 +74,12 @@ impl Entry {
         let label = visible(&section.label(finding)).into_owned();
         let mut exchanges = vec![finding.exchange];
         exchanges.extend(&finding.recurs);
-        let is_own_heading = matches!(
-            finding.rule.as_str(),
-            "tool-missing" | "tool-added" | "item-missing" | "item-added" | "item-moved"
-        );
-        let subject = finding.subject.as_deref();
-        let subject = subject.filter(|_| !is_own_heading && section != Section::Reading);
+        let subject = match finding.rule.as_str() {
+            "item-missing" | "item-added" | "item-moved" => None,
+            _ if section == Section::Reading => None,
+            "tool-missing" | "tool-added" => tool_of(finding).0,
+            _ => finding.subject.as_deref(),
+        };
         let subject = subject.map(|subject| visible(subject).into_owned());
         Self {
             sign: Sign::of(&finding.rule),
@@ -102,7 +102,10 @@ impl Entry {
 fn shared(finding: &Finding, label: &str, subject: Option<&str>) -> Option<Shared> {
     let (before, after, name) = match finding.rule.as_str() {
         "key-missing" | "key-added" => member(label),
-        "tool-missing" | "tool-added" => (String::new(), String::new(), tool_name(finding)),
+        "tool-missing" | "tool-added" => {
+            let name = tool_of(finding).1.to_owned();
+            (String::new(), String::new(), name)
+        }
         "element-missing" | "element-added" => {
             let before = match label {
                 "" => String::new(),
@@ -111,13 +114,7 @@ fn shared(finding: &Finding, label: &str, subject: Option<&str>) -> Option<Share
             (before, String::new(), element_name(finding))
         }
         "event-missing" | "event-added" => {
-            let name = finding.message.split('`').nth(1).unwrap_or_default();
-            let end = if finding.message.contains("ends the response") {
-                " (which ends the response)"
-            } else {
-                ""
-            };
-            ("events ".to_owned(), String::new(), format!("{name}{end}"))
+            ("events ".to_owned(), String::new(), event_name(finding))
         }
         "item-moved" => {
             let (name, place) = moved(&finding.message)?;
@@ -150,12 +147,14 @@ fn member(label: &str) -> (String, String, String) {
     (before, String::new(), name.to_owned())
 }
 
-fn tool_name(finding: &Finding) -> String {
+/// What a tool stands in, and its name: `additional_tools item` and `exec` for ``additional_tools item › `exec` ``.
+fn tool_of(finding: &Finding) -> (Option<&str>, &str) {
     let subject = finding.subject.as_deref().unwrap_or_default();
-    subject
-        .trim_start_matches("tool ")
-        .trim_matches('`')
-        .to_owned()
+    let (outer, tool) = match subject.rsplit_once(" › ") {
+        Some((outer, tool)) => (Some(outer), tool),
+        None => (None, subject.trim_start_matches("tool ")),
+    };
+    (outer, tool.trim_matches('`'))
 }
 
 /// An element that one side lacks: a context part by its tag, else its text.
@@ -163,6 +162,16 @@ fn element_name(finding: &Finding) -> String {
     let value = finding.baseline.as_deref().or(finding.candidate.as_deref());
     let value = value.unwrap_or_default();
     context_tag(value).map_or_else(|| shortened(value, 60), str::to_owned)
+}
+
+fn event_name(finding: &Finding) -> String {
+    let name = finding.message.split('`').nth(1).unwrap_or_default();
+    let end = if finding.message.contains("ends the response") {
+        " (which ends the response)"
+    } else {
+        ""
+    };
+    format!("{name}{end}")
 }
 
 /// An item that moved, and where to.
@@ -184,7 +193,7 @@ fn text(section: Section, finding: &Finding, label: &str) -> String {
             value(&finding.baseline),
             value(&finding.candidate)
         ),
-        "tool-missing" | "tool-added" => tool_name(finding),
+        "tool-missing" | "tool-added" => tool_of(finding).1.to_owned(),
         "item-missing" => without(" is not sent by the candidate"),
         "item-added" => without(" is sent by the candidate only"),
         "item-moved" => match moved(message) {
@@ -194,6 +203,7 @@ fn text(section: Section, finding: &Finding, label: &str) -> String {
         "exchange-missing" => without(" is not made by the candidate"),
         "exchange-added" => without(" is made by the candidate only"),
         "element-missing" | "element-added" => labelled(label, &element_name(finding)),
+        "event-missing" | "event-added" => format!("event {}", event_name(finding)),
         "value-changed" | "header-changed" | "status-changed" | "stream-end-changed"
         | "method-changed" | "path-changed" | "endpoint-changed" | "event-changed"
             if finding.detail.is_empty() && finding.baseline.is_some() =>
@@ -224,7 +234,7 @@ fn labelled(label: &str, text: &str) -> String {
 fn text_changed(finding: &Finding, label: &str) -> String {
     let counts = finding.message.trim_start_matches("text changed: ");
     match (label, counts) {
-        ("", "1 line differs") => "text".to_owned(),
+        ("", "1 line differs") => "text changed".to_owned(),
         (label, "1 line differs") => label.to_owned(),
         ("", _) => finding.message.clone(),
         (label, counts) => format!("{label}: {counts}"),

@@ -5,11 +5,17 @@ use std::collections::HashMap;
 use crate::report::Finding;
 
 use super::entry::{Entry, Shared, Sign};
+use super::marks::Marks;
 use super::section::{PARAMETER, Section};
 
 /// Makes the entries of a section. With `is_verbose` each finding has its own wherever it has something of its own to
 /// say.
-pub(super) fn entries(section: Section, findings: &[&Finding], is_verbose: bool) -> Vec<Entry> {
+pub(super) fn entries(
+    section: Section,
+    findings: &[&Finding],
+    marks: &Marks,
+    is_verbose: bool,
+) -> Vec<Entry> {
     let mut entries: Vec<Entry> = findings
         .iter()
         .map(|finding| Entry::new(section, finding))
@@ -22,9 +28,9 @@ pub(super) fn entries(section: Section, findings: &[&Finding], is_verbose: bool)
         }
         _ => {}
     }
-    let mut entries = share_lines(entries, is_verbose);
+    let mut entries = share_lines(entries, marks, is_verbose);
     if section == Section::Tools {
-        entries = share_subjects(entries);
+        entries = share_subjects(entries, marks);
     }
     if matches!(section, Section::Tools | Section::Input) {
         // What comes or goes as a whole, then what is in many items, then item by item in order of first appearance.
@@ -68,7 +74,7 @@ fn drop_required(entries: &mut Vec<Entry>) {
 }
 
 /// Joins what may share a line at the same place and in the same exchanges.
-fn share_lines(entries: Vec<Entry>, is_verbose: bool) -> Vec<Entry> {
+fn share_lines(entries: Vec<Entry>, marks: &Marks, is_verbose: bool) -> Vec<Entry> {
     let mut joined: Vec<Entry> = Vec::with_capacity(entries.len());
     let mut known: HashMap<String, Vec<usize>> = HashMap::new();
     for entry in entries {
@@ -83,7 +89,7 @@ fn share_lines(entries: Vec<Entry>, is_verbose: bool) -> Vec<Entry> {
         let group = known.entry(shared.key.clone()).or_default();
         let fits = |&&at: &&usize| {
             let other = &joined[at];
-            other.exchanges == entry.exchanges && other.is_warning == entry.is_warning
+            marks.are_alike(other, &entry) && other.is_warning == entry.is_warning
         };
         match group.iter().find(fits) {
             Some(&at) => join(&mut joined[at], shared),
@@ -118,7 +124,7 @@ fn join(entry: &mut Entry, with: &Shared) {
 }
 
 /// Joins entries of several tools that say the same.
-fn share_subjects(entries: Vec<Entry>) -> Vec<Entry> {
+fn share_subjects(entries: Vec<Entry>, marks: &Marks) -> Vec<Entry> {
     let mut joined: Vec<Entry> = Vec::with_capacity(entries.len());
     for entry in entries {
         let same = joined.iter_mut().find(|other| {
@@ -127,7 +133,7 @@ fn share_subjects(entries: Vec<Entry>) -> Vec<Entry> {
                 && other.sign == entry.sign
                 && other.text == entry.text
                 && other.detail == entry.detail
-                && other.exchanges == entry.exchanges
+                && marks.are_alike(other, &entry)
         });
         let Some(other) = same else {
             joined.push(entry);
@@ -173,12 +179,17 @@ fn fold_streams(entries: &mut Vec<Entry>) {
         let place = entry.label.split_once(' ').map(|(_, place)| place);
         place.is_some_and(|place| place.starts_with("item/"))
     };
+    let is_piece = |entry: &Entry| {
+        let names = entry.shared.as_ref().map(|shared| &shared.names);
+        entry.text.starts_with("event ")
+            && names.is_some_and(|names| names.iter().all(|name| name.ends_with(".delta")))
+    };
     let with_items: Vec<_> = entries
         .iter()
         .filter(|entry| is_item(entry))
-        .map(|entry| (entry.sign, entry.exchanges.clone()))
+        .map(|entry| entry.exchanges.clone())
         .collect();
     entries.retain(|entry| {
-        !is_repeated(entry) || !with_items.contains(&(entry.sign, entry.exchanges.clone()))
+        !(is_repeated(entry) || is_piece(entry)) || !with_items.contains(&entry.exchanges)
     });
 }

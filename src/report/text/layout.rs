@@ -11,7 +11,7 @@ use super::escape::visible;
 use super::join::entries;
 use super::marks::{self, Marks};
 use super::section::Section;
-use super::wrap::{shortened, wrapped};
+use super::wrap::{shortened, visible_width, wrapped};
 
 /// How the text is laid out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,7 +50,8 @@ pub fn render_text(report: &Report, options: &TextOptions, out: &mut impl Write)
     let (notes, serious): (Vec<&Finding>, Vec<&Finding>) =
         open.partition(|finding| finding.level == Level::Note);
     for (section, findings) in by_section(&serious) {
-        page.section(section, &entries(section, &findings, options.is_verbose))?;
+        let entries = entries(section, &findings, &page.marks, options.is_verbose);
+        page.section(section, &entries)?;
     }
     page.notes(&notes)?;
     page.rules(report)?;
@@ -105,10 +106,17 @@ impl<W: Write> Page<'_, W> {
     }
 
     fn head(&mut self, report: &Report) -> io::Result<()> {
+        const INDENT: &str = "           ";
         for input in &report.inputs {
-            let about = input_line(input);
+            let (path, about) = (visible(&input.path), about(input));
             let role = self.styled(Style::Bold, &format!("{:<9}", input.role.name()));
-            writeln!(self.out, "{role}  {about}")?;
+            // A path may be long; what is said of it stays together.
+            let needed = INDENT.len() + visible_width(&path) + 1 + visible_width(&about);
+            if needed <= self.options.width {
+                writeln!(self.out, "{role}  {path} {about}")?;
+            } else {
+                writeln!(self.out, "{role}  {path}\n{INDENT}{about}")?;
+            }
         }
         if report.inputs.len() == 1 {
             return Ok(());
@@ -123,7 +131,6 @@ impl<W: Write> Page<'_, W> {
                 line.push_str(&format!(", {count} in the {side} only"));
             }
         }
-        const INDENT: &str = "           ";
         writeln!(self.out, "{INDENT}{}", self.styled(Style::Dim, &line))?;
         if self.options.is_verbose {
             for line in alignment::table(report) {
@@ -192,7 +199,7 @@ impl<W: Write> Page<'_, W> {
 
     /// Lines below an entry: a few, each on one row, unless all are asked for.
     fn detail(&mut self, lines: &[String], indent: usize) -> io::Result<()> {
-        const SHOWN: usize = 6;
+        const SHOWN: usize = 4;
         let is_verbose = self.options.is_verbose;
         let shown = match lines.len() {
             n if is_verbose || n <= SHOWN + 1 => n,
@@ -230,7 +237,7 @@ impl<W: Write> Page<'_, W> {
         writeln!(self.out, "\n{heading}")?;
         for (section, findings) in by_section(notes) {
             let mut lines: Vec<(String, Vec<ExchangePair>)> = Vec::new();
-            for entry in entries(section, &findings, false) {
+            for entry in entries(section, &findings, &self.marks, false) {
                 let sign = match entry.sign {
                     Sign::Changed => String::new(),
                     sign => format!("{} ", sign.text()),
@@ -242,10 +249,22 @@ impl<W: Write> Page<'_, W> {
                     None => lines.push((line, entry.exchanges)),
                 }
             }
+            // Of the notes of a section a few are enough; most are about what background calls report.
+            const SHOWN: usize = 4;
+            let shown = match lines.len() {
+                n if self.options.is_verbose || n <= SHOWN + 1 => n,
+                _ => SHOWN,
+            };
+            let left = lines.split_off(shown).len();
             for (line, exchanges) in lines {
                 let mark = self.marks.of(&exchanges);
                 let mark = mark.map_or(String::new(), |mark| format!(" [{mark}]"));
                 let text = format!("{}: {line}{mark}", section.title());
+                self.wrapped("  · ", &text, "    ")?;
+            }
+            if left > 0 {
+                let more = plural(left, "more note");
+                let text = format!("{}: {more} (--verbose shows them)", section.title());
                 self.wrapped("  · ", &text, "    ")?;
             }
         }
@@ -321,20 +340,13 @@ impl<W: Write> Page<'_, W> {
     }
 }
 
-fn input_line(input: &Input) -> String {
-    let mut line = format!(
-        "{}  ({}, {})",
-        input.path,
-        input.kind,
-        plural(input.exchanges, "exchange")
-    );
+fn about(input: &Input) -> String {
+    let mut line = format!("({}, {})", input.kind, plural(input.exchanges, "exchange"));
     if input.problems > 0 {
-        line.push_str(&format!(
-            ", {} in reading",
-            plural(input.problems, "problem")
-        ));
+        let problems = plural(input.problems, "problem");
+        line.push_str(&format!(", {problems} in reading"));
     }
-    visible(&line).into_owned()
+    line
 }
 
 fn plural(count: usize, word: &str) -> String {

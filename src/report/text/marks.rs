@@ -2,6 +2,8 @@
 
 use crate::report::{ExchangePair, Report};
 
+use super::entry::Entry;
+
 /// Knows which exchanges there are, so that only what is not obvious is said.
 pub(super) struct Marks {
     /// Matched requests to the model: what is in all of them needs no list.
@@ -43,13 +45,18 @@ impl Marks {
             return None;
         }
         let only_others = exchanges.iter().all(|pair| self.others.contains(pair));
-        let word = if only_others { "other call " } else { "" };
+        let word = if only_others { "call " } else { "" };
         Some(format!("{word}{}", numbers(exchanges)))
+    }
+
+    /// Whether two entries are said to be in the same exchanges.
+    pub(super) fn are_alike(&self, a: &Entry, b: &Entry) -> bool {
+        a.exchanges == b.exchanges || self.of(&a.exchanges) == self.of(&b.exchanges)
     }
 }
 
 /// Whether an exchange of this kind asks the model.
-pub(super) fn is_model(kind: &str) -> bool {
+fn is_model(kind: &str) -> bool {
     matches!(kind, "turn" | "retry" | "compaction" | "prewarm")
 }
 
@@ -89,7 +96,11 @@ fn run((first, last): &(ExchangePair, ExchangePair)) -> String {
     match (first.baseline, first.candidate) {
         (Some(a), Some(b)) if a != b => {
             let length = last.baseline.unwrap_or(a) - a;
-            format!("{}→{}", range(a, a + length), range(b, b + length))
+            let range = |from: usize| match length {
+                0 => format!("#{from}"),
+                _ => format!("#{from}–#{}", from + length),
+            };
+            format!("{}→{}", range(a), range(b))
         }
         (Some(n), _) => range(n, last.baseline.unwrap_or(n)),
         (None, Some(n)) => range(n, last.candidate.unwrap_or(n)),
@@ -135,6 +146,7 @@ mod tests {
         );
         check(&[both(0, 0), both(2, 2)], "#0, #2");
         check(&[both(0, 0), both(1, 1)], "#0, #1");
+        check(&[both(2, 1), both(3, 2)], "#2–#3→#1–#2");
         check(
             &[(Some(1), None), (Some(2), None), (Some(3), None)],
             "#1–#3",

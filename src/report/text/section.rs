@@ -185,6 +185,6 @@ mod tests {
             "parameter questions[].options/description",
         );
         check("parameters/required/0", "required/0");
-        check("parameters/properties", "parameters/properties");
+        check("parameters/required", "required");
     }
 }
