@@ -114,17 +114,17 @@ fn pattern(text: &str) -> Regex {
 }
 
 static SCHEME: LazyLock<Regex> =
-    LazyLock::new(|| pattern(r"(?i-u)\b(?:bearer|basic) +([a-z0-9._~+/=-]{8,})"));
+    LazyLock::new(|| pattern(r"(?i-u:\b(?:bearer|basic) +)([A-Za-z0-9._~+/=-]{8,})"));
 
 static PARAMETER: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
-        r#"(?i-u)[?&](?:key|token|sig|signature|secret|password|api[-_]?key|(?:access|refresh|id|auth|client)[-_](?:token|secret|key))=([^&\s"'#<>\\]+)"#,
+        r#"(?i-u:[?&](?:key|token|sig|signature|secret|password|api[-_]?key|(?:access|refresh|id|auth|client)[-_](?:token|secret|key))=)([^&\s"'#<>\\]+)"#,
     )
 });
 
 static KEYED: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
-        r#"(?i-u)"(?:[a-z0-9_-]*(?:api[-_]?key|(?:access|refresh|id|auth|bearer)[-_]?token|client[-_]?secret|password|authorization|account[-_]id)|cookie)\\*"\s*:\s*\\*"([^"\\]{4,})"#,
+        r#"(?i-u:"(?:[a-z0-9_-]*(?:api[-_]?key|(?:access|refresh|id|auth|bearer)[-_]?token|client[-_]?secret|password|authorization|account[-_]id)|cookie))\\*"\s*:\s*\\*"([^"\\]{4,})"#,
     )
 });
 
