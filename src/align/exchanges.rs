@@ -114,19 +114,24 @@ struct Thread<'f> {
     first_tail: u64,
 }
 
+/// The threads in order of their first requests to the model; behind them those that only made other calls there, such
+/// as a handshake.
 fn threads(list: &[ExchangeFeatures]) -> Vec<Thread<'_>> {
     let mut threads: Vec<Thread<'_>> = Vec::new();
     let mut known = std::collections::HashSet::new();
-    for features in list {
-        let is_model_request = matches!(
+    let is_model_request = |features: &&ExchangeFeatures| {
+        matches!(
             features.facts.kind,
             RequestKind::Turn | RequestKind::Compaction
-        );
+        )
+    };
+    let others = list.iter().filter(|features| !is_model_request(features));
+    for features in list.iter().filter(is_model_request).chain(others) {
         if let Some(id) = features
             .facts
             .thread
             .as_deref()
-            .filter(|id| is_model_request && known.insert(*id))
+            .filter(|id| known.insert(*id))
         {
             let subagent = features.facts.subagent.as_deref();
             threads.push(Thread {

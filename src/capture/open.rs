@@ -232,9 +232,12 @@ pub(super) fn decompress(
         open_compressed(Cursor::new(bytes)).and_then(|mut reader| reader.read_to_end(&mut content));
     match outcome {
         Ok(_) => Ok((content, None)),
-        Err(source) if content.is_empty() => Err(OpenError::Read {
+        Err(_) if content.is_empty() => Err(OpenError::NotACapture {
             path: name.to_owned(),
-            source,
+            offset: 0,
+            found: "compressed data that is damaged or breaks off before any text comes out of it"
+                .to_owned(),
+            advice: Some("is the file complete? gzip -t or zstd -t tells"),
         }),
         Err(error) => {
             let at = content.len() as u64;
@@ -291,6 +294,10 @@ fn describe(bytes: &[u8]) -> (u64, String) {
             };
             (span.start, what)
         }
+        Some(Part::Damage(damage)) if damage.is_too_deep() => (
+            damage.span.start,
+            "JSON that is nested deeper than any capture".to_owned(),
+        ),
         Some(Part::Damage(damage)) if damage.text.trim_start().starts_with(['{', '[']) => {
             let at = damage.span.start;
             (

@@ -14,3 +14,9 @@ pub struct CaptureProblem {
     /// One sentence for a person: what is wrong and what it means for the rest.
     pub message: String,
 }
+
+/// A number with what it counts: `1 event`, `2 events`.
+pub(super) fn counted(count: usize, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{plural}")
+}

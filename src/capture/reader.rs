@@ -10,6 +10,7 @@ use crate::http::HeaderList;
 use crate::json::{Kind, Node, Value};
 
 use super::import::Leftovers;
+use super::problem::counted;
 use super::records::{Part, parts};
 use super::shape::{CAPTURE_VERSION, LOST_END};
 use super::{
@@ -199,8 +200,8 @@ impl Reader<'_> {
         let exchange = &mut self.exchanges[open.position];
         exchange.response.end = Recorded::Lost;
         let what = match &exchange.response.content {
-            Content::Events(stream) => format!("{} events", stream.events.len()),
-            Content::Frames(frames) => format!("{} frames", frames.len()),
+            Content::Events(stream) => counted(stream.events.len(), "event"),
+            Content::Frames(frames) => counted(frames.len(), "frame"),
             Content::Body(_) => "a body".to_owned(),
             _ => "no content".to_owned(),
         };

@@ -24,7 +24,14 @@ pub(super) struct Damage<'a> {
     what: String,
 }
 
+const TOO_DEEP: &str = "too-deep";
+
 impl Damage<'_> {
+    /// Whether this is a record after all, with too many levels of nesting.
+    pub(super) fn is_too_deep(&self) -> bool {
+        self.kind == TOO_DEEP
+    }
+
     /// The problem to report, with what it means for the rest.
     pub(super) fn problem(&self, path: &str, meaning: &str) -> CaptureProblem {
         CaptureProblem {
@@ -66,7 +73,7 @@ fn parsed<'a>(record: &json::Record<'a>) -> Part<'a> {
             span: record.span.clone(),
             text: record.text,
             kind: match error.kind {
-                ErrorKind::TooDeep => "too-deep",
+                ErrorKind::TooDeep => TOO_DEEP,
                 _ => "too-long",
             },
             what: format!(

@@ -53,10 +53,11 @@ fn accept(finding: &Finding, rules: &Rules, today: Date, uses: &mut [Use]) -> Op
 
 fn covers(rule: &AcceptRule, finding: &Finding) -> bool {
     let is_rule = rule.rule.as_ref().is_none_or(|name| *name == finding.rule);
+    let places = || std::iter::once(&finding.pointer).chain(&finding.also);
     let is_place = || {
         rule.pointer
             .as_ref()
-            .is_none_or(|place| place.matches(&finding.pointer))
+            .is_none_or(|place| places().any(|pointer| place.matches(pointer)))
     };
     let has_text = || {
         rule.pattern.as_ref().is_none_or(|pattern| {

@@ -1,7 +1,5 @@
 //! One capture at a glance: a line for each request.
 
-use std::fmt::Write;
-
 use crate::capture::{Capture, Content, Event, FlatExchange, Transport, flatten, is_terminal};
 use crate::json::Node;
 use crate::responses::{
@@ -43,20 +41,14 @@ pub fn render_outline(capture: &Capture) -> String {
         let kind = kind_name(facts.kind);
         let call = mask.text(&format!("{} {}", request.method, request.target));
         let answer = answer(exchange);
-        // Writing to a `String` cannot fail.
-        let _ = writeln!(
-            out,
+        let row = format!(
             "#{index:<3} {kind:<10} {call:<24} {:<54} {answer}",
             input_line(exchange, &facts, &mut mask)
         );
+        out.push_str(visible(&row).trim_end());
+        out.push('\n');
     }
-    visible_lines(&out)
-}
-
-fn visible_lines(text: &str) -> String {
-    text.lines()
-        .map(|line| visible(line).trim_end().to_owned() + "\n")
-        .collect()
+    out
 }
 
 fn facts(exchange: &FlatExchange<'_>, handshake: Option<&FlatExchange<'_>>) -> RequestFacts {

@@ -3,6 +3,8 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use trace_diff::report::visible;
+
 /// What a command that did its job has to say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Status {
@@ -54,8 +56,13 @@ impl Failure {
         if let Some(hint) = &self.hint {
             text.push_str(&format!("hint: {hint}\n"));
         }
+        // Paths and what was found in files are shown to a terminal, too; some messages have several lines.
+        let lines: String = text
+            .lines()
+            .map(|line| format!("{}\n", visible(line)))
+            .collect();
         // There is nowhere left to say that standard error is closed.
-        let _ = out.write_all(text.as_bytes());
+        let _ = out.write_all(lines.as_bytes());
     }
 }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use trace_diff::capture::Capture;
+use trace_diff::report::visible;
 
 use crate::exit::{Failure, Outcome, Status};
 
@@ -76,7 +77,8 @@ pub(crate) fn say_problems(capture: &Capture) -> Status {
     let mut out = io::stderr().lock();
     for problem in &capture.problems {
         // There is nowhere left to say that standard error is closed.
-        let _ = writeln!(out, "warning: {}: {}", problem.path, problem.message);
+        let text = format!("warning: {}: {}", problem.path, problem.message);
+        let _ = writeln!(out, "{}", visible(&text));
     }
     if capture.problems.is_empty() {
         Status::Clean

@@ -8,6 +8,7 @@ use base64::prelude::BASE64_STANDARD;
 use crate::http::HeaderList;
 use crate::json::{Kind, Node, Value};
 
+use super::super::problem::counted;
 use super::super::records::{Damage, Part, parts};
 use super::super::salvage::salvage;
 use super::super::{
@@ -118,11 +119,6 @@ fn describe(content: &Content) -> String {
         Content::Body(_) => "the response body".to_owned(),
         _ => "nothing of the response".to_owned(),
     }
-}
-
-fn counted(count: usize, what: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{count} {what}{plural}")
 }
 
 /// What is odd about a record: kind and message.
