@@ -112,7 +112,7 @@ def fresh_ids(text, rng, thread):
         return known.setdefault(found.group(), fresh[:14] + "7" + fresh[15:])
 
     text = UUID.sub(rename, text)
-    return re.sub(r"\b(resp|call|msg|fc)_(\d+)\b", rf"\1_{thread:04}\2", text)
+    return re.sub(r"\b(resp|call|msg|fc)_(\d+)\b(?!-)", rf"\1_{thread:04}\2", text)
 
 
 def make_captures(capture, baseline, candidate, exchanges):

@@ -1,4 +1,73 @@
-//! trace-diff: replay and alignment tests for Codex-style coding agents.
+//! Compares recorded traffic of Codex-style coding agents: the requests they send to the Responses API and the
+//! responses they get.
+//!
+//! Two runs of one agent have no difference here, however many ids, times and paths changed. A changed header, tool,
+//! instruction or history item is one change, however many requests it recurs in. Everything works on files and bytes:
+//! nothing in this library opens a socket, reads the environment, asks for the time, or prints.
+//!
+//! # Example
+//!
+//! ```
+//! use trace_diff::{Options, compare, read_capture_bytes};
+//!
+//! let old = br#"{"model":"m","store":false,"tools":[],"input":[{"role":"user","content":"hi"}]}"#;
+//! let new = br#"{"model":"m","store":true,"tools":[],"input":[{"role":"user","content":"hi"}]}"#;
+//! let baseline = read_capture_bytes("old.json", old.to_vec())?;
+//! let candidate = read_capture_bytes("new.json", new.to_vec())?;
+//! let comparison = compare(&baseline, &candidate, &Options::default());
+//! for change in &comparison.changes {
+//!     println!("{} {} {}", change.level.name(), change.pointer, change.message);
+//! }
+//! assert_eq!(comparison.changes[0].message, "false became true");
+//! # assert_eq!(comparison.changes[0].pointer.as_str(), "/request/body/store");
+//! # Ok::<(), trace_diff::capture::OpenError>(())
+//! ```
+//!
+//! [`read_capture`] reads files and directories; [`comparison_report`] makes the [`Report`] that [`render_text`] and
+//! [`render_json`] write; [`Rules`] and [`apply_accept`](report::apply_accept) say which findings are known.
+//!
+//! # Concepts
+//!
+//! * A **record** is one JSON value of a file, with its exact bytes. What is damaged between records is a **problem**
+//!   with a position; it never makes reading fail as a whole.
+//! * An **exchange** is a request with its response. A [`Capture`] is a list of them. [`capture::flatten`] takes
+//!   WebSocket connections apart, so that each request is one exchange, numbered from 0: alignments and findings use
+//!   these numbers. What a format did not record is [`capture::Recorded::NotRecorded`] and never a difference.
+//! * The **baseline** is what a capture is compared with, the **candidate** what is judged. An **alignment** says
+//!   which exchange goes with which, by what they are for and not by their number.
+//! * The **renaming** maps the identifiers of the baseline to those of the candidate, one to one over the whole
+//!   capture. An identifier that does not fit it is a change: what was tied is not, or the other way round.
+//! * A **change** is one difference with its place (a [`Pointer`] from the exchange), told once with all places where
+//!   it recurs. Changes and problems become **findings** of a [`Report`]; errors and warnings that no rule accepts
+//!   decide its verdict.
+//!
+//! `docs/comparison.md` in the package says in detail what counts as a difference and what is dynamic.
+//!
+//! # Modules
+//!
+//! Each module names only those above it.
+//!
+//! | module | what is in it |
+//! | --- | --- |
+//! | [`json`] | text without any domain: records of concatenated JSON, trees that keep exact text, pointers |
+//! | [`http`] | header lists, content codings, server-sent events |
+//! | [`responses`] | the words of the Responses API: what a request is for, items, calls |
+//! | [`capture`] | recorded traffic: the model, our own format, importers and exporters |
+//! | [`normalize`] | what is dynamic, by shape and by place; the renaming; the rules file |
+//! | [`align`] | which exchange goes with which, which item goes with which |
+//! | [`diff`] | how two aligned things differ |
+//! | [`report`] | one model of findings, its renderers, and what each rule means |
+//!
+//! # Features
+//!
+//! * `cli` (default): the program `trace-diff` and what only it needs. A library user turns it off with
+//!   `default-features = false`.
+//!
+//! # Stability
+//!
+//! Before 1.0 a minor version may change this API. Formats that are written (the capture, the report, the rules file)
+//! carry a version of their own; every older one stays readable. Names of rules and ids of findings are kept within a
+//! version of the report.
 
 pub mod align;
 pub mod capture;
@@ -8,3 +77,9 @@ pub mod json;
 pub mod normalize;
 pub mod report;
 pub mod responses;
+
+pub use capture::{Capture, Exchange, read_capture, read_capture_bytes};
+pub use diff::{Change, Comparison, Level, Options, compare};
+pub use json::Pointer;
+pub use normalize::Rules;
+pub use report::{Finding, Report, comparison_report, render_json, render_text};

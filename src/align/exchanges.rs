@@ -17,13 +17,13 @@ pub struct ExchangeFeatures {
     pub facts: RequestFacts,
     /// `POST`, `GET`, `WS`.
     pub method: String,
-    /// Fingerprint of the last item of `input`: what the request answers to.
+    /// Fingerprint of the last item of `input` that is the thread's own: what the request answers to.
     pub tail: u64,
     /// Hash of the type of that item.
     pub tail_kind: u64,
     /// The items of `input`.
     pub input: Vec<Rc<ItemPrint>>,
-    /// Number of items with role `user`.
+    /// Number of items with role `user` that are the thread's own.
     pub user_messages: usize,
     /// Hash of status, terminal event and end of the response.
     pub outcome: u64,
@@ -49,8 +49,10 @@ pub struct ExchangeMatch {
     pub candidate: Option<usize>,
 }
 
-/// Aligns two captures. Every exchange stands in one row; rows are ordered by the baseline, those that only the
-/// candidate has come behind the row of the exchange before them.
+/// Aligns two captures.
+///
+/// Every exchange stands in one row; rows are ordered by the baseline, those that only the candidate has come behind the
+/// row of the exchange before them.
 pub fn align_exchanges(a: &[ExchangeFeatures], b: &[ExchangeFeatures]) -> Vec<ExchangeMatch> {
     let threads = match_threads(a, b);
     let lanes_a = lanes(a, |thread| thread.to_owned());
@@ -224,8 +226,7 @@ fn align_gap(
 /// the same items.
 fn likeness(a: &ExchangeFeatures, b: &ExchangeFeatures) -> f64 {
     if a.facts.kind != b.facts.kind {
-        let is_same_input =
-            !a.input.is_empty() && word_similarity(&a.contents(), &b.contents()) >= 0.75;
+        let is_same_input = word_similarity(&a.contents(), &b.contents()) >= 0.75;
         return if is_same_input { 0.41 } else { 0.0 };
     }
     let mut sum = 0.45;
@@ -327,8 +328,8 @@ fn rows(partner_of_a: &[Option<usize>], is_taken: &[bool]) -> Vec<ExchangeMatch>
     rows
 }
 
-/// Which exchanges are another attempt at what the one before them in their thread failed to get: the same kind of
-/// request without a new message of the user.
+/// Tells of each exchange whether it is another attempt at what the one before it in its thread failed to get: the same
+/// kind of request without a new message of the user.
 pub fn retries(list: &[ExchangeFeatures]) -> Vec<bool> {
     let mut before: BTreeMap<(Option<&str>, RequestKind), &ExchangeFeatures> = BTreeMap::new();
     let mut is_retry = Vec::with_capacity(list.len());

@@ -75,7 +75,7 @@ impl ItemPrint {
     }
 }
 
-/// How much two sorted lists of hashes share (Dice coefficient), 0 to 1.
+/// Says how much two sorted lists of hashes share, from 0 to 1 (Dice coefficient).
 pub fn word_similarity(a: &[u64], b: &[u64]) -> f64 {
     if a.is_empty() && b.is_empty() {
         return 1.0;
@@ -94,7 +94,7 @@ pub fn word_similarity(a: &[u64], b: &[u64]) -> f64 {
     2.0 * both as f64 / (a.len() + b.len()) as f64
 }
 
-/// Sorted hashes of the lines of a text, or of its words where it has few lines.
+/// Makes sorted hashes of the lines of a text, or of its words (the first 2000) where it has few lines.
 pub fn text_words(text: &str, scanner: &Scanner) -> Vec<u64> {
     let mut words = Vec::new();
     push_words(text, "", scanner, &mut words);
@@ -102,7 +102,7 @@ pub fn text_words(text: &str, scanner: &Scanner) -> Vec<u64> {
     words
 }
 
-/// Sorted hashes of the words of all texts in a value that stands under `key`.
+/// Makes sorted hashes of the lines or words of all texts in a value that stands under `key`.
 pub fn node_words(node: Node<'_>, key: &str, scanner: &Scanner) -> Vec<u64> {
     let mut words = Vec::new();
     collect_words(node, key, scanner, &mut words);
@@ -157,6 +157,12 @@ pub enum ItemMatch {
 /// Items less alike than this are two items, not one that changed.
 const LEAST_SIMILARITY: f64 = 0.4;
 
+/// Messages that share less than this are not one that moved and changed.
+const LEAST_MOVED: f64 = 0.35;
+
+/// Left-over items up to this product of counts are looked through for such.
+const MOVED_CELLS: usize = 1 << 10;
+
 /// Gaps up to this product of lengths are matched by similarity; larger ones in order.
 const SIMILARITY_CELLS: usize = 1 << 14;
 
@@ -184,6 +190,7 @@ pub fn align_items(
         Aligner::by_content_and_call,
     );
     join_moved(&mut aligner);
+    aligner.join_moved_and_changed();
     aligner.matches
 }
 
@@ -259,6 +266,61 @@ impl Aligner<'_> {
         same_type + same_call + overlap * (0.7 - f64::max(same_call, 0.0))
     }
 
+    /// Joins a missing and an added item that are alike, or the only ones of their type on both sides: one item that
+    /// moved and changed, such as the context messages behind a compaction (codex 0.137.0 to 0.169.0).
+    fn join_moved_and_changed(&mut self) {
+        let missing = |found: &ItemMatch| match found {
+            ItemMatch::Missing(i) => Some(*i),
+            _ => None,
+        };
+        let added = |found: &ItemMatch| match found {
+            ItemMatch::Added(j) => Some(*j),
+            _ => None,
+        };
+        let left_a: Vec<usize> = self.matches.iter().filter_map(missing).collect();
+        let left_b: Vec<usize> = self.matches.iter().filter_map(added).collect();
+        if left_a.len() * left_b.len() > MOVED_CELLS {
+            return;
+        }
+        let mut alike: Vec<(f64, usize, usize)> = Vec::new();
+        for &i in &left_a {
+            for &j in &left_b {
+                if let Some(score) = self.moved_score(i, j) {
+                    alike.push((score, i, j));
+                }
+            }
+        }
+        alike.sort_by(|x, y| y.0.total_cmp(&x.0));
+        for (_, i, j) in alike {
+            let free = |found: ItemMatch| self.matches.iter().position(|other| *other == found);
+            if let (Some(from), Some(to)) = (free(ItemMatch::Missing(i)), free(ItemMatch::Added(j)))
+            {
+                self.matches[to] = ItemMatch::Moved(i, j);
+                self.matches.remove(from);
+            }
+        }
+    }
+
+    /// How sure it is that a missing and an added item are the same one.
+    fn moved_score(&self, i: usize, j: usize) -> Option<f64> {
+        let (a, b) = (&self.a[i], &self.b[j]);
+        let kind = a.kind();
+        if kind != b.kind() || a.call().is_some() || b.call().is_some() {
+            return None;
+        }
+        let is_only =
+            |list: &[Rc<ItemPrint>]| list.iter().filter(|p| p.kind() == kind).count() == 1;
+        if is_only(self.a) && is_only(self.b) {
+            return Some(1.0);
+        }
+        let role = |print: &ItemPrint| {
+            let role = print.item.node().get_string("role");
+            role.map(|role| role.into_owned())
+        };
+        let overlap = word_similarity(a.words(), b.words());
+        (overlap >= LEAST_MOVED && role(a) == role(b)).then_some(overlap)
+    }
+
     fn by_similarity(&mut self, a: Range<usize>, b: Range<usize>) {
         let mut pairs = if a.len() * b.len() <= SIMILARITY_CELLS {
             best_pairs(a.len(), b.len(), |i, j| {
@@ -292,7 +354,9 @@ fn key(content: u64, call: Option<&str>) -> u64 {
     })
 }
 
-/// The pairs, increasing in both lists, with the greatest sum of similarities.
+/// Finds the pairs of positions, increasing in both lists of `n` and `m` elements, with the greatest sum of similarities.
+///
+/// Similarities are from 0 to 1; elements less alike than 0.4 make no pair. Takes time and memory in proportion to `n * m`.
 pub fn best_pairs(
     n: usize,
     m: usize,

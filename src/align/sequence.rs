@@ -5,7 +5,7 @@ use std::collections::HashMap;
 /// Lists up to this product of lengths are matched exactly; above it anchors and order decide.
 const EXACT_CELLS: usize = 1 << 20;
 
-/// Pairs of positions with equal keys, increasing in both lists.
+/// Finds pairs of positions with equal keys, increasing in both lists.
 ///
 /// Keys that stand once in each list anchor the match (patience diff); what lies between anchors is matched exactly
 /// where it is small, else in order of appearance.

@@ -144,16 +144,6 @@ impl Headers {
             has_repeats: true,
         }
     }
-
-    /// Header fields of a format that stores them as a map.
-    pub fn from_map(list: HeaderList) -> Self {
-        Self {
-            list,
-            has_order: false,
-            has_case: false,
-            has_repeats: false,
-        }
-    }
 }
 
 /// A body of a request, of a response that is not a stream, or the content of a frame.

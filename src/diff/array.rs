@@ -7,8 +7,10 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::align::{best_pairs, common_subsequence, node_words, word_similarity};
 use crate::json::{Kind, Node};
 use crate::normalize::fingerprint;
+use crate::responses::context_tag;
 
 use super::change::Level;
+use super::text::window;
 use super::value::{ValueDiff, excerpt};
 
 /// Compares two arrays that stand under `key`.
@@ -172,8 +174,26 @@ fn one_sided(
     let outer = diff.subject.clone();
     diff.subject = subject(word, outer.as_deref(), name);
     diff.push(rule, diff.level, a, b, message);
+    show_by_tag(diff, a.or(b));
     diff.subject = outer;
     diff.pointer.pop();
+}
+
+/// Shows a context part by the beginning of its text instead of by its JSON.
+fn show_by_tag(diff: &mut ValueDiff<'_>, part: Option<Node<'_>>) {
+    let Some((part, change)) = part.zip(diff.out.changes.last_mut()) else {
+        return;
+    };
+    if tag(part).is_none() {
+        return;
+    }
+    let text = part.get_string("text").unwrap_or_default();
+    let shown = window(&text, 0..text.len().min(80));
+    for side in [&mut change.baseline, &mut change.candidate] {
+        if side.is_some() {
+            *side = Some(shown.clone());
+        }
+    }
 }
 
 /// The elements of two arrays that are compared by content, and which go together so far.
@@ -213,9 +233,14 @@ fn by_content(diff: &mut ValueDiff<'_>, key: &str, rules: &Rules, a: &[Node<'_>]
     let mut is_taken = (vec![false; a.len()], vec![false; b.len()]);
     for &(i, j) in &pairs {
         (is_taken.0[i], is_taken.1[j]) = (true, true);
+        let outer = diff.subject.clone();
+        if let Some(tag) = tag(b[j]) {
+            diff.subject = part_subject(outer.as_deref(), &tag);
+        }
         diff.pointer.push_index(j);
         diff.value(key, a[i], b[j]);
         diff.pointer.pop();
+        diff.subject = outer;
     }
     if !pairs.is_sorted_by_key(|pair| pair.1) {
         let message = format!("the same {}s in another order", rules.word);
@@ -228,7 +253,7 @@ fn by_content(diff: &mut ValueDiff<'_>, key: &str, rules: &Rules, a: &[Node<'_>]
             rules.word,
             i,
             (Some(a[i]), None),
-            &excerpt(a[i]),
+            &element_name(a[i]),
         );
     }
     for j in (0..b.len()).filter(|&j| !is_taken.1[j]) {
@@ -238,9 +263,26 @@ fn by_content(diff: &mut ValueDiff<'_>, key: &str, rules: &Rules, a: &[Node<'_>]
             rules.word,
             j,
             (None, Some(b[j])),
-            &excerpt(b[j]),
+            &element_name(b[j]),
         );
     }
+}
+
+/// The context tag of a part of a message.
+fn tag(part: Node<'_>) -> Option<String> {
+    let text = part.get_string("text")?;
+    context_tag(&text).map(str::to_owned)
+}
+
+/// A part of a message by its tag: `developer message › <skills_instructions>`.
+fn part_subject(item: Option<&str>, tag: &str) -> Option<String> {
+    let item = item?.split(['(', '"']).next()?.trim_end();
+    Some(format!("{item} › {tag}"))
+}
+
+/// What an element is called: by its tag, else by its text.
+fn element_name(element: Node<'_>) -> String {
+    tag(element).unwrap_or_else(|| excerpt(element))
 }
 
 /// Equal elements that stand elsewhere go together.
@@ -317,7 +359,7 @@ impl Contents<'_, '_> {
     fn likeness(&self, (n, i): (usize, usize), (m, j): (usize, usize)) -> f64 {
         let (x, y) = (self.a[i], self.b[j]);
         let is_container = matches!(x.kind(), Kind::Object | Kind::Array);
-        if x.kind() == y.kind() && is_container {
+        if x.kind() == y.kind() && is_container && may_correspond(x, y) {
             word_similarity(&self.a_words[n], &self.b_words[m])
         } else {
             0.0
@@ -336,11 +378,20 @@ impl Contents<'_, '_> {
                 after.is_none_or(|b| *j < b)
                     && self.a[i].kind() == Kind::Object
                     && keys(self.a[i]) == keys(self.b[*j])
+                    && may_correspond(self.a[i], self.b[*j])
             };
             if let Some(j) = free.next_if(fits) {
                 self.pairs.push((i, j));
             }
         }
+    }
+}
+
+/// Context parts of different tags are different parts, whatever they share.
+fn may_correspond(a: Node<'_>, b: Node<'_>) -> bool {
+    match (tag(a), tag(b)) {
+        (Some(a), Some(b)) => a == b,
+        _ => true,
     }
 }
 

@@ -113,14 +113,17 @@ fn compare_model_request(
     let moved = compare_input(cx, row, a, b, pointer, is_exact);
     let same_transport =
         cx.baseline.transport(row.baseline) == cx.candidate.transport(row.candidate);
-    let is_skipped = |key: &str| {
-        let is_frame_type = key == "type" && !same_transport;
-        let is_continuation = key == "previous_response_id";
-        (key == "instructions" && moved) || is_frame_type || is_continuation || key == "input"
+    let has_inputs = both_lists(a.value.node(), b.value.node());
+    let is_skipped = |key: &str| match key {
+        "instructions" => moved,
+        "type" => !same_transport,
+        "previous_response_id" => true,
+        "input" => has_inputs,
+        _ => false,
     };
     for (key, x) in a.value.node().members() {
         let key = key.string().unwrap_or_default();
-        if is_skipped(&key) && !(key == "input" && !both_lists(a.value.node(), b.value.node())) {
+        if is_skipped(&key) {
             continue;
         }
         let members = (Some(a.value.part(x)), b.value.get(&key));

@@ -16,7 +16,7 @@ use super::input::{describe, values_of};
 use super::limits::Limits;
 use super::names::{LocalChange, Names};
 use super::recorder::{Place, Recorder};
-use super::response::{became, compare_responses};
+use super::response::{became, compare_responses, end_name};
 use super::side::{Side, locations, records_ends};
 
 /// What to compare.
@@ -36,6 +36,8 @@ pub(super) struct Comparer<'c> {
     pub(super) recorder: Recorder,
     /// What the recordings of baseline and candidate can't tell.
     pub(super) limits: (Limits, Limits),
+    /// Which exchanges of the baseline and of the candidate are retries.
+    retries: (Vec<bool>, Vec<bool>),
 }
 
 /// A row of the alignment in which both sides have an exchange.
@@ -51,12 +53,18 @@ pub(super) struct Row {
 pub fn compare(baseline: &Capture, candidate: &Capture, options: &Options) -> Comparison {
     let (a_scanner, b_scanner) = scanners(baseline, candidate);
     let compares_ends = records_ends(baseline) && records_ends(candidate);
+    let limits = (Limits::of(baseline), Limits::of(candidate));
+    let (baseline, candidate) = (
+        Side::new(baseline, Rc::clone(&a_scanner), compares_ends),
+        Side::new(candidate, Rc::clone(&b_scanner), compares_ends),
+    );
     let mut cx = Comparer {
-        baseline: Side::new(baseline, Rc::clone(&a_scanner), compares_ends),
-        candidate: Side::new(candidate, Rc::clone(&b_scanner), compares_ends),
+        retries: (retries(&baseline.features), retries(&candidate.features)),
+        baseline,
+        candidate,
         names: Names::new(a_scanner, b_scanner),
         recorder: Recorder::default(),
-        limits: (Limits::of(baseline), Limits::of(candidate)),
+        limits,
     };
     let rows = align_exchanges(&cx.baseline.features, &cx.candidate.features);
     let last_matched = LastMatched::of(&rows);
@@ -228,19 +236,27 @@ impl Comparer<'_> {
         let what = last.map_or(String::new(), |item| {
             format!(" after {}", describe(item.item.node(), scanner))
         });
-        let kind = kind_name(facts.kind, false);
-        let call = format!("{} {} ({kind}{what})", request.method, request.target);
-        let (rule, message) = if is_baseline {
-            (
-                "exchange-missing",
-                format!("{call} is not made by the candidate"),
-            )
+        let retries = if is_baseline {
+            &self.retries.0
         } else {
-            (
-                "exchange-added",
-                format!("{call} is made by the candidate only"),
-            )
+            &self.retries.1
         };
+        let kind = kind_name(facts.kind, retries[index]);
+        let of_thread = facts.subagent.as_ref();
+        let of_thread = of_thread.map_or(String::new(), |name| format!(" of a sub-agent ({name})"));
+        let end = end_name(&side.flat[index].exchange.response);
+        let call = format!("{} {}", request.method, request.target);
+        let about = match kind {
+            "other" | "models" => end,
+            _ => format!("{kind}{of_thread}{what}: {end}"),
+        };
+        let (rule, who) = if is_baseline {
+            ("exchange-missing", "is not made by the candidate")
+        } else {
+            ("exchange-added", "is made by the candidate only")
+        };
+        let message = format!("{call} {who} ({about})");
+        let last_content = last.map_or(String::new(), |item| item.content().to_string());
         let shown = Some(format!("{} {}", request.method, request.target));
         let (baseline, candidate) = if is_baseline {
             (shown, None)
@@ -253,7 +269,7 @@ impl Comparer<'_> {
             baseline,
             candidate,
             message,
-            values: values_of(&[kind, &facts.endpoint]),
+            values: values_of(&[kind, &facts.endpoint, &last_content]),
             ..LocalChange::default()
         };
         let who = if is_baseline { "candidate" } else { "baseline" };
@@ -291,10 +307,7 @@ impl Comparer<'_> {
     }
 
     fn alignment(&self, rows: &[ExchangeMatch]) -> Vec<AlignedExchange> {
-        let (a_retries, b_retries) = (
-            retries(&self.baseline.features),
-            retries(&self.candidate.features),
-        );
+        let (a_retries, b_retries) = &self.retries;
         let kind = |row: &ExchangeMatch| match (row.baseline, row.candidate) {
             (Some(i), _) => kind_name(self.baseline.features[i].facts.kind, a_retries[i]),
             (None, Some(j)) => kind_name(self.candidate.features[j].facts.kind, b_retries[j]),

@@ -40,6 +40,19 @@ pub(super) fn compare_events(
     pointer: &Pointer,
     level: Level,
 ) {
+    if have_same_text(&a.events, &b.events) && a.partial_tail == b.partial_tail {
+        for (j, event) in a.events.iter().enumerate() {
+            let pointer = pointer.index(j).key("data");
+            compare_bodies(
+                cx,
+                row.index,
+                (&event.data, &b.events[j].data),
+                pointer,
+                level,
+            );
+        }
+        return;
+    }
     let keys = |events: &[Event], scanner: &Scanner| {
         events.iter().map(|e| event_key(e, scanner)).collect()
     };
@@ -93,6 +106,19 @@ pub(super) fn compare_events(
     }
     report_left(cx, &streams, left);
     compare_tails(cx, &streams, a, b);
+}
+
+/// Whether two streams are equal to the letter, as far as events go; their identifiers are tied all the same.
+fn have_same_text(a: &[Event], b: &[Event]) -> bool {
+    let is_same = |(x, y): (&Event, &Event)| {
+        let is_same_data = match (&x.data, &y.data) {
+            (Body::Json(x), Body::Json(y)) => x.value.text() == y.value.text(),
+            (Body::Text(x), Body::Text(y)) => x == y,
+            (x, y) => matches!((x, y), (Body::Empty, Body::Empty)),
+        };
+        x.name == y.name && is_same_data
+    };
+    a.len() == b.len() && a.iter().zip(b).all(is_same)
 }
 
 fn event_key(event: &Event, scanner: &Scanner) -> u64 {

@@ -5,10 +5,12 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::json::Pointer;
-use crate::normalize::{Conflict, IdNumber, Pair, TextPlace, conflicts};
+use crate::normalize::TextPlace;
+use crate::responses::is_call;
 
 use super::change::{Change, Comparison, ExchangePair, Level};
 use super::compare::{Comparer, Options};
+use super::identifiers::identifier_changes;
 use super::names::{LocalChange, Names, Outcome};
 use super::text::compare_text;
 
@@ -33,7 +35,7 @@ pub(super) fn gather(cx: &mut Comparer<'_>, options: &Options, comparison: &mut 
             }
         }
     }
-    for (places, change) in identifier_changes(cx) {
+    for (places, change) in identifier_changes(cx, &pairs) {
         let general = places
             .first()
             .map_or(String::new(), |(_, pointer)| generalise(pointer));
@@ -100,6 +102,8 @@ struct Gathered {
     first_rows: Vec<usize>,
     seen_rows: Vec<HashSet<usize>>,
     seen_pointers: Vec<BTreeSet<String>>,
+    /// What each change is about, everywhere it was seen.
+    subjects: Vec<BTreeSet<String>>,
     by_cause: HashMap<(&'static str, Level, String, u64), usize>,
 }
 
@@ -127,8 +131,10 @@ impl Gathered {
             self.seen_rows.push(HashSet::from([row]));
             self.seen_pointers
                 .push(BTreeSet::from([plain_indices(&pointer)]));
+            self.subjects.push(BTreeSet::new());
             self.changes.len() - 1
         });
+        self.subjects[index].extend(change.subject.clone());
         let known = &mut self.changes[index];
         if self.seen_rows[index].insert(row) {
             known.recurs.push(pair);
@@ -148,7 +154,17 @@ impl Gathered {
     fn finish(self) -> Vec<Change> {
         let mut order: Vec<usize> = (0..self.changes.len()).collect();
         order.sort_by_key(|&i| (self.changes[i].level, self.first_rows[i], i));
-        let mut changes: Vec<Option<Change>> = self.changes.into_iter().map(Some).collect();
+        let subjects = self.subjects.into_iter().map(joint_subject);
+        let with_subject = |(change, joint): (Change, Option<String>)| {
+            let subject = joint.or(change.subject);
+            Some(Change { subject, ..change })
+        };
+        let mut changes: Vec<Option<Change>> = self
+            .changes
+            .into_iter()
+            .zip(subjects)
+            .map(with_subject)
+            .collect();
         order
             .into_iter()
             .filter_map(|i| changes[i].take())
@@ -160,6 +176,35 @@ impl Gathered {
             })
             .collect()
     }
+}
+
+/// What a change in several items or tools is about: their kinds or names. `None` where there is one.
+fn joint_subject(subjects: BTreeSet<String>) -> Option<String> {
+    if subjects.len() < 2 {
+        return None;
+    }
+    let tools: Vec<&str> = subjects
+        .iter()
+        .filter_map(|s| s.strip_prefix("tool "))
+        .collect();
+    if tools.len() == subjects.len() {
+        return Some(format!("tools {}", tools.join(", ")));
+    }
+    let kind = |subject: &String| {
+        let end = subject.find(['"', '(']).unwrap_or(subject.len());
+        let words = subject[..end].trim_end();
+        // A call is followed by the name of its tool.
+        match words.split_once(' ') {
+            Some((kind, _)) if is_call(kind) => kind.to_owned(),
+            _ => words.to_owned(),
+        }
+    };
+    let kinds: BTreeSet<String> = subjects.iter().map(kind).collect();
+    let kinds: Vec<String> = kinds.into_iter().collect();
+    Some(match kinds.as_slice() {
+        [kind] => format!("several {kind}s"),
+        kinds => format!("several items ({})", kinds.join(", ")),
+    })
 }
 
 fn new_change(pair: ExchangePair, pointer: Pointer, change: &LocalChange, cause: u64) -> Change {
@@ -225,159 +270,5 @@ fn count_changes(comparison: &mut Comparison) {
                 comparison.alignment[row].changes += 1;
             }
         }
-    }
-}
-
-/// Where a pair of identifiers stood: row and pointer.
-type Places = Vec<(usize, Pointer)>;
-
-struct PairPlaces {
-    pair: Pair,
-    count: u64,
-    /// The places, in order; all of them only for pairs in conflict.
-    units: Vec<(usize, usize)>,
-    is_secret: bool,
-}
-
-/// Every pair of identifiers with the units and ties it comes from, in order of first appearance.
-fn all_pairs(cx: &Comparer<'_>) -> Vec<PairPlaces> {
-    let mut index: HashMap<Pair, usize> = HashMap::new();
-    let mut pairs: Vec<PairPlaces> = Vec::new();
-    for (u, unit) in cx.recorder.units.iter().enumerate() {
-        for (t, tie) in unit.outcome.ties.iter().enumerate() {
-            let i = *index.entry(tie.pair).or_insert_with(|| {
-                pairs.push(PairPlaces {
-                    pair: tie.pair,
-                    count: 0,
-                    units: Vec::new(),
-                    is_secret: false,
-                });
-                pairs.len() - 1
-            });
-            pairs[i].count += unit.places.len() as u64;
-            pairs[i].units.push((u, t));
-            pairs[i].is_secret |= tie.is_secret;
-        }
-    }
-    pairs
-}
-
-fn places(cx: &Comparer<'_>, pair: &PairPlaces) -> Places {
-    let mut places = Places::new();
-    for &(u, t) in &pair.units {
-        let unit = &cx.recorder.units[u];
-        let below = &unit.outcome.ties[t].pointer;
-        places.extend(
-            unit.places
-                .iter()
-                .map(|place| (place.row, place.pointer().join(below))),
-        );
-    }
-    places.sort_by_key(|(row, _)| *row);
-    places
-}
-
-fn identifier_changes(cx: &Comparer<'_>) -> Vec<(Places, LocalChange)> {
-    let pairs = all_pairs(cx);
-    let counts: Vec<(Pair, u64)> = pairs.iter().map(|p| (p.pair, p.count)).collect();
-    let by_pair: HashMap<Pair, &PairPlaces> = pairs.iter().map(|p| (p.pair, p)).collect();
-    let found = conflicts(&counts);
-    found
-        .into_iter()
-        .map(|conflict| {
-            let here = by_pair[&conflict.pair];
-            let places = places(cx, here);
-            let change = identifier_change(cx, &conflict, here, &places, &by_pair);
-            (places, change)
-        })
-        .collect()
-}
-
-fn identifier_change(
-    cx: &Comparer<'_>,
-    conflict: &Conflict,
-    here: &PairPlaces,
-    places: &Places,
-    by_pair: &HashMap<Pair, &PairPlaces>,
-) -> LocalChange {
-    let (a, b) = conflict.pair;
-    let at = places
-        .first()
-        .map_or(String::new(), |(_, pointer)| pointer.to_string());
-    let shown = |text: &str| {
-        if here.is_secret {
-            "<secret>".to_owned()
-        } else {
-            text.to_owned()
-        }
-    };
-    let baseline = |number: IdNumber| shown(cx.names.baseline_ids.text(number));
-    let candidate = |number: IdNumber| shown(cx.names.candidate_ids.text(number));
-    let elsewhere = |pair: Pair| {
-        let found = by_pair
-            .get(&pair)
-            .map(|p| self::places(cx, p))
-            .unwrap_or_default();
-        let other = found.iter().map(|(_, p)| p.to_string()).find(|p| *p != at);
-        other
-            .or_else(|| found.first().map(|(_, p)| p.to_string()))
-            .unwrap_or_default()
-    };
-    let mut detail = Vec::new();
-    if let Some(other) = conflict.renamed_to {
-        let place = elsewhere((a, other));
-        detail.push(format!("baseline: {} here and at {place}", baseline(a)));
-        detail.push(format!(
-            "candidate: {} here, {} at {place}",
-            candidate(b),
-            candidate(other)
-        ));
-    }
-    if let Some(other) = conflict.taken_by {
-        let place = elsewhere((other, b));
-        detail.push(format!(
-            "baseline: {} here, {} at {place}",
-            baseline(a),
-            baseline(other)
-        ));
-        detail.push(format!("candidate: {} here and at {place}", candidate(b)));
-    }
-    let (rule, message) = match (conflict.renamed_to, conflict.taken_by) {
-        (Some(other), None) => (
-            "identifier-split",
-            format!(
-                "no longer the identifier that stands at {}",
-                elsewhere((a, other))
-            ),
-        ),
-        (None, Some(other)) => (
-            "identifier-merged",
-            format!(
-                "the same identifier as at {}, not one of its own",
-                elsewhere((other, b))
-            ),
-        ),
-        (Some(split), Some(merged)) => (
-            "identifier-split",
-            format!(
-                "the identifier that stands at {}, not the one at {}",
-                elsewhere((merged, b)),
-                elsewhere((a, split))
-            ),
-        ),
-        (None, None) => (
-            "identifier-split",
-            "contradicts the renaming of identifiers".to_owned(),
-        ),
-    };
-    LocalChange {
-        rule,
-        level: Level::Error,
-        baseline: Some(baseline(a)),
-        candidate: Some(candidate(b)),
-        message,
-        detail,
-        values: u64::from(a) + 1,
-        ..LocalChange::default()
     }
 }

@@ -8,13 +8,15 @@ use crate::align::{ItemMatch, ItemPrint, align_items, text_words, word_similarit
 use crate::json::{Node, Pointer};
 use crate::normalize::Scanner;
 use crate::responses::{
-    is_call, is_from_other_thread, is_output, item_type, message_text, output_text,
+    context_tag, context_tags, is_call, is_from_other_thread, is_output, item_type, message_text,
+    output_text,
 };
 
 use super::change::Level;
 use super::compare::Comparer;
 use super::names::LocalChange;
 use super::recorder::{Pair, Place, Text};
+use super::text::shortened;
 use super::value::{ValueDiff, shown_text};
 
 /// Two lists of items and where they stand.
@@ -29,6 +31,9 @@ pub(super) struct ItemLists {
     pub(super) is_exact: bool,
 }
 
+/// Positions of items that go together: baseline, candidate.
+type Pairs = Vec<(usize, usize)>;
+
 /// Aligns two lists of items and compares what goes together. Returns what is left, for the caller to report with
 /// [`report_one_sided`] or to explain otherwise.
 pub(super) fn compare_items(cx: &mut Comparer<'_>, lists: &ItemLists) -> Vec<ItemMatch> {
@@ -37,12 +42,19 @@ pub(super) fn compare_items(cx: &mut Comparer<'_>, lists: &ItemLists) -> Vec<Ite
         names.renamed(call)
     });
     let pointer = Rc::new(lists.pointer.clone());
+    let pairs: Pairs = matches
+        .iter()
+        .filter_map(|found| match found {
+            ItemMatch::Pair(i, j) => Some((*i, *j)),
+            _ => None,
+        })
+        .collect();
     let mut left = Vec::new();
     for found in matches {
         match found {
             ItemMatch::Pair(i, j) => compare_pair(cx, lists, &pointer, i, j),
             ItemMatch::Moved(i, j) => {
-                report_moved(cx, lists, i, j);
+                report_moved(cx, lists, i, j, &pairs);
                 compare_pair(cx, lists, &pointer, i, j);
             }
             one_sided => left.push(one_sided),
@@ -154,13 +166,24 @@ fn one_sided(cx: &mut Comparer<'_>, lists: &ItemLists, index: usize, is_baseline
     );
 }
 
-fn report_moved(cx: &mut Comparer<'_>, lists: &ItemLists, i: usize, j: usize) {
+fn report_moved(cx: &mut Comparer<'_>, lists: &ItemLists, i: usize, j: usize, pairs: &Pairs) {
     let print = &lists.candidate[j];
     let what = describe(print.item.node(), &cx.names.candidate);
     let (rule, level) = if is_from_other_thread(print.item.node()) {
         ("late-arrival", Level::Note)
     } else {
         ("item-moved", lists.level)
+    };
+    // The nearest item that stands on its other side now says where it went; without one it only changed.
+    let crossed = pairs.iter().filter(|(x, y)| (*x < i) != (*y < j));
+    let Some(&(x, y)) = crossed.min_by_key(|(_, y)| y.abs_diff(j)) else {
+        return;
+    };
+    let other = describe(lists.candidate[y].item.node(), &cx.names.candidate);
+    let (now, before) = if x < i {
+        ("before", "after")
+    } else {
+        ("after", "before")
     };
     let shown = |index: usize| Some(format!("at {index}"));
     cx.recorder.change(
@@ -170,7 +193,7 @@ fn report_moved(cx: &mut Comparer<'_>, lists: &ItemLists, i: usize, j: usize) {
             level,
             baseline: shown(i),
             candidate: shown(j),
-            message: format!("{what} stands at {j} instead of {i}"),
+            message: format!("{what} comes {now} {other}, not {before} it"),
             values: print.content(),
             ..LocalChange::default()
         },
@@ -182,19 +205,23 @@ pub(super) fn describe(item: Node<'_>, scanner: &Scanner) -> String {
     let kind = item_type(item).into_owned();
     let text = |text: String| {
         let shown = shown_text(&text, scanner);
-        let short: String = shown.chars().take(60).collect();
-        if short.len() < shown.len() {
-            format!("\"{short}…\"")
-        } else {
-            format!("\"{short}\"")
-        }
+        format!("\"{}\"", shortened(&shown, 60))
     };
     match kind.as_str() {
         "message" => {
             let role = item.get_string("role").unwrap_or_default();
-            format!("{role} message {}", text(message_text(item)))
+            match context_tags(item) {
+                Some(tags) => format!("{role} message ({})", tags.join(", ")),
+                None => format!("{role} message {}", text(message_text(item))),
+            }
         }
-        kind if is_output(kind) => format!("{kind} {}", text(output_text(item))),
+        kind if is_output(kind) => {
+            let output = output_text(item);
+            if output.is_empty() {
+                return kind.to_owned();
+            }
+            format!("{kind} {}", text(output))
+        }
         kind if is_call(kind) => {
             let name = item.get_string("name").unwrap_or_default();
             format!("{kind} {name}").trim_end().to_owned()
@@ -204,7 +231,8 @@ pub(super) fn describe(item: Node<'_>, scanner: &Scanner) -> String {
     }
 }
 
-/// Finds the developer message among unmatched items that says (mostly) what `instructions` say on the other side.
+/// Finds the developer message among unmatched items that stands for `instructions` on the other side: one that says
+/// mostly the same, else the first item if it is no marked context.
 ///
 /// codex up to 0.153.4 sends base instructions as `instructions`, codex 0.169.0 as the first developer message.
 pub(super) fn find_instructions(
@@ -215,15 +243,18 @@ pub(super) fn find_instructions(
     left: &[usize],
 ) -> Option<usize> {
     let words = text_words(instructions, scanner);
-    let is_alike = |index: &usize| {
-        let item = list[*index].item.node();
-        let is_developer = item
-            .get_string("role")
-            .is_some_and(|role| role == "developer" || role == "system");
-        is_developer
-            && word_similarity(&words, &text_words(&message_text(item), other_scanner)) >= 0.3
+    let is_developer = |index: &usize| {
+        let role = list[*index].item.node().get_string("role");
+        role.is_some_and(|role| role == "developer" || role == "system")
     };
-    left.iter().copied().find(is_alike)
+    let text = |index: usize| message_text(list[index].item.node());
+    let is_alike =
+        |index: &usize| word_similarity(&words, &text_words(&text(*index), other_scanner)) >= 0.3;
+    let is_first = |index: &usize| *index == 0 && context_tag(&text(0)).is_none();
+    let candidates = || left.iter().copied().filter(is_developer);
+    candidates()
+        .find(is_alike)
+        .or_else(|| candidates().find(is_first))
 }
 
 /// Hash of a few words, as the values of a change.

@@ -10,6 +10,7 @@ mod compare;
 mod events;
 mod gather;
 mod headers;
+mod identifiers;
 mod input;
 mod limits;
 mod names;

@@ -2,7 +2,10 @@
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::capture::{Body, Content, Direction, Event, EventStream, Frame, FrameKind, Transport};
+use crate::capture::{
+    Body, Content, Direction, Event, EventStream, Frame, FrameKind, Response, Transport,
+    is_terminal,
+};
 use crate::json::Pointer;
 
 use super::body::compare_bodies;
@@ -66,6 +69,21 @@ pub(super) fn compare_responses(cx: &mut Comparer<'_>, row: &Row) {
             y.name().to_owned(),
         );
         cx.recorder.change(place, change);
+    }
+}
+
+/// How a response ended, in a few words: `answered 401`, `response.failed`, `stream without an end event`.
+pub(super) fn end_name(response: &Response) -> String {
+    let status = response.status.as_option();
+    match (status, &response.content) {
+        (Some(None), _) => "no answer".to_owned(),
+        (_, Content::Events(stream)) if !stream.events.is_empty() => {
+            let end = stream.events.iter().map(Event::kind);
+            let end = end.filter(|kind| is_terminal(kind)).last();
+            end.unwrap_or_else(|| "stream without an end event".to_owned())
+        }
+        (Some(Some(status)), _) => format!("answered {status}"),
+        (None, _) => "answer not recorded".to_owned(),
     }
 }
 

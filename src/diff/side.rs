@@ -138,7 +138,8 @@ impl<'c> Side<'c> {
         let body = exchange.request.body.json();
         let headers = self.headers(index);
         let facts = RequestFacts::new(&exchange.request.target, headers, body.map(|b| b.node()));
-        let (tail, tail_kind) = match input.and_then(|list| list.last()) {
+        let own = |print: &&Rc<ItemPrint>| !is_from_other_thread(print.item.node());
+        let (tail, tail_kind) = match input.and_then(|list| list.iter().rfind(own)) {
             Some(last) => (last.content(), last.kind()),
             None => (
                 body.map_or(0, |b| fingerprint(b.node(), "", &self.scanner, &[])),
@@ -146,11 +147,8 @@ impl<'c> Side<'c> {
             ),
         };
         let is_user = |print: &&Rc<ItemPrint>| {
-            print
-                .item
-                .node()
-                .get_string("role")
-                .is_some_and(|r| r == "user")
+            let role = print.item.node().get_string("role");
+            role.is_some_and(|role| role == "user") && own(print)
         };
         let (status, terminal, end) = self.ending(index);
         let shown_end = if compares_ends {

@@ -5,7 +5,7 @@ use std::ops::Range;
 use similar::{Algorithm, DiffOp, capture_diff_slices};
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::align::common_subsequence;
+use crate::align::{best_pairs, common_subsequence, word_similarity};
 use crate::capture::find_secrets;
 use crate::json::Pointer;
 use crate::normalize::{Class, Scanner, TextPlace, Token, text_fingerprint};
@@ -197,34 +197,66 @@ fn first_excerpt(old: &[String], new: &[String]) -> (String, String) {
     (window(&old, a), window(&new, b))
 }
 
+/// Hunks up to this product of lines have their lines paired by likeness.
+const LINE_CELLS: usize = 400;
+/// Lines less alike than this are other lines.
+const LEAST_LIKENESS: f64 = 0.5;
+
 fn render_hunk(old: &[String], new: &[String], detail: &mut Vec<String>) {
+    let is_text = |line: &&String| !line.trim().is_empty();
+    let (old, new): (Vec<&String>, Vec<&String>) = (
+        old.iter().filter(is_text).collect(),
+        new.iter().filter(is_text).collect(),
+    );
+    let pairs = paired_lines(&old, &new);
+    for &(i, j) in pairs.iter().take(SHOWN_LINES) {
+        let (a, b) = difference(old[i], new[j]);
+        detail.push(format!("- {}", window(old[i], a)));
+        detail.push(format!("+ {}", window(new[j], b)));
+    }
+    let mut more = pairs.len().saturating_sub(SHOWN_LINES);
+    for (sign, lines, taken) in [
+        ('-', &old, pairs.iter().map(|p| p.0).collect::<Vec<_>>()),
+        ('+', &new, pairs.iter().map(|p| p.1).collect()),
+    ] {
+        let free = (0..lines.len()).filter(|n| !taken.contains(n));
+        let free: Vec<&&String> = free.map(|n| &lines[n]).collect();
+        let shown = free.iter().take(SHOWN_LINES);
+        detail.extend(shown.map(|line| format!("{sign} {}", window(line, 0..line.len()))));
+        more += free.len().saturating_sub(SHOWN_LINES);
+    }
+    if more > 0 {
+        let s = if more == 1 { "" } else { "s" };
+        detail.push(format!("… {more} more line{s}"));
+    }
+}
+
+/// Which lines of a hunk are the same line changed.
+fn paired_lines(old: &[&String], new: &[&String]) -> Vec<(usize, usize)> {
     if old.len() == new.len() && old.len() <= SHOWN_LINES {
-        for (x, y) in old.iter().zip(new) {
-            let (a, b) = difference(x, y);
-            detail.push(format!("- {}", window(x, a)));
-            detail.push(format!("+ {}", window(y, b)));
-        }
-        return;
+        return (0..old.len()).map(|n| (n, n)).collect();
     }
-    for (sign, lines) in [('-', old), ('+', new)] {
-        let lines: Vec<&String> = lines
-            .iter()
-            .filter(|line| !line.trim().is_empty())
-            .collect();
-        detail.extend(
-            lines
-                .iter()
-                .take(SHOWN_LINES)
-                .map(|line| format!("{sign} {}", window(line, 0..line.len()))),
-        );
-        if lines.len() > SHOWN_LINES {
-            let more = lines.len() - SHOWN_LINES;
-            detail.push(format!(
-                "{sign} … {more} more line{}",
-                if more == 1 { "" } else { "s" }
-            ));
-        }
+    if old.len() * new.len() > LINE_CELLS {
+        return Vec::new();
     }
+    let hashes = |lines: &[&String]| -> Vec<Vec<u64>> {
+        let words = |line: &&String| {
+            let words = line.split_whitespace();
+            let mut hashes: Vec<u64> = words.map(|word| xxh3_64(word.as_bytes())).collect();
+            hashes.sort_unstable();
+            hashes
+        };
+        lines.iter().map(words).collect()
+    };
+    let (a, b) = (hashes(old), hashes(new));
+    best_pairs(a.len(), b.len(), |i, j| {
+        let likeness = word_similarity(&a[i], &b[j]);
+        if likeness < LEAST_LIKENESS {
+            0.0
+        } else {
+            likeness
+        }
+    })
 }
 
 /// Words above this are not compared one by one; then only what stands before and behind the difference is found.
@@ -281,13 +313,14 @@ const CONTEXT: usize = 36;
 /// Characters shown of the difference itself.
 const SHOWN: usize = 100;
 
-/// The part of a text around a difference, on one line.
+/// The part of a text around a difference, on one line; it begins and ends at words where any are near.
 pub(super) fn window(text: &str, range: Range<usize>) -> String {
     let start = text[..range.start]
         .char_indices()
         .rev()
         .nth(CONTEXT - 1)
         .map_or(0, |(i, _)| i);
+    let start = start + word_begin(&text[start..range.start], start > 0);
     let end_of = |from: usize, n: usize| {
         text[from..]
             .char_indices()
@@ -299,6 +332,10 @@ pub(super) fn window(text: &str, range: Range<usize>) -> String {
     let end = end_of(shown_end, CONTEXT);
     let before = if start > 0 { "…" } else { "" };
     let after = if end < text.len() { "…" } else { "" };
+    let end = match after {
+        "" => end,
+        _ => start + at_word_end(&text[start..end], &text[end..]).len(),
+    };
     let shown = without_secrets(text, start..end);
     format!("{before}{}{after}", shown.replace('\n', "⏎"))
 }
@@ -331,6 +368,37 @@ fn without_secrets(text: &str, part: Range<usize>) -> String {
     }
     shown.push_str(&text[done.min(part.end)..part.end]);
     shown
+}
+
+/// Where the first whole word of a context begins that was cut in front.
+fn word_begin(context: &str, is_cut: bool) -> usize {
+    if !is_cut {
+        return 0;
+    }
+    let space = context.char_indices().find(|(_, c)| c.is_whitespace());
+    space.map_or(0, |(at, c)| at + c.len_utf8())
+}
+
+/// The longest word that is given up so that a text ends at a word, in bytes.
+const WORD: usize = 24;
+
+/// A text without the word that was cut at its end.
+fn at_word_end<'t>(text: &'t str, rest: &str) -> &'t str {
+    if rest.starts_with(char::is_whitespace) {
+        return text.trim_end();
+    }
+    match text.rfind(char::is_whitespace) {
+        Some(at) if at > 0 && text.len() - at <= WORD => text[..at].trim_end(),
+        _ => text,
+    }
+}
+
+/// The beginning of a text, up to `most` characters, cut at a word and marked with `…` where it was cut.
+pub(super) fn shortened(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        Some((at, _)) => format!("{}…", at_word_end(&text[..at], &text[at..])),
+        None => text.to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -385,8 +453,8 @@ mod tests {
             text,
             &text.replace("seven", "SEVEN"),
             Some(&[
-                "- one two three four five six seven eight nine ten eleven twelve thirte…",
-                "+ one two three four five six SEVEN eight nine ten eleven twelve thirte…",
+                "- one two three four five six seven eight nine ten eleven twelve…",
+                "+ one two three four five six SEVEN eight nine ten eleven twelve…",
             ]),
         );
         check("a\nb\nc\nd", "a\nd", Some(&["- b", "- c"]));

@@ -174,7 +174,6 @@ impl<'n> ValueDiff<'n> {
             detail: if is_long { change.detail } else { Vec::new() },
             values: change.values,
             texts: Some(Box::new((a.to_owned(), b.to_owned()))),
-            ..LocalChange::default()
         });
     }
 
@@ -194,7 +193,7 @@ impl<'n> ValueDiff<'n> {
                 rule: "identifier-shape",
                 level: Level::Note,
                 pointer: self.pointer.clone(),
-            subject: self.subject.clone(),
+                subject: self.subject.clone(),
                 baseline: Some(a.to_owned()),
                 candidate: Some(b.to_owned()),
                 message: format!("identifiers look like {a_shape} in the baseline and like {b_shape} in the candidate"),

@@ -7,6 +7,7 @@ mod reader;
 mod record;
 mod resync;
 mod scanner;
+mod string_bytes;
 mod syntax;
 mod tree;
 mod window;

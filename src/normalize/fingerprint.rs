@@ -7,7 +7,7 @@ use crate::json::{Kind, Node, Value};
 use super::place::{self, Place};
 use super::token::{Class, Scanner, TextPlace};
 
-/// Hash of a text in which dynamic parts count by their class only.
+/// Hashes a text in which dynamic parts count by their class only.
 pub fn text_fingerprint(text: &str, scanner: &Scanner, place: TextPlace) -> u64 {
     let tokens = scanner.scan(text, place);
     if tokens.is_empty() {
@@ -24,7 +24,7 @@ pub fn text_fingerprint(text: &str, scanner: &Scanner, place: TextPlace) -> u64 
     hash.digest()
 }
 
-/// Hash of a JSON value: dynamic parts count by class, key order and the form of numbers do not count, JSON inside
+/// Hashes a JSON value: dynamic parts count by class, key order and the form of numbers do not count, JSON inside
 /// strings counts as JSON.
 ///
 /// `key` is the object key under which the value stands, and `skip` tells which members of this (outermost) object
@@ -86,7 +86,7 @@ fn string_fingerprint(text: &str, key: &str, scanner: &Scanner) -> u64 {
     text_fingerprint(text, scanner, text_place(key))
 }
 
-/// Which extra shapes count in a text under this key.
+/// Says which extra shapes count in a text under this key.
 pub fn text_place(key: &str) -> TextPlace {
     TextPlace {
         is_tool_output: key == "output",
@@ -94,7 +94,7 @@ pub fn text_place(key: &str) -> TextPlace {
     }
 }
 
-/// A text that is a JSON object or array, parsed.
+/// Parses a text that is a JSON object or array; other texts, numbers in strings too, are none.
 pub fn embedded_json(text: &str) -> Option<Value> {
     let trimmed = text.trim();
     let is_object = trimmed.starts_with('{') && trimmed.ends_with('}');

@@ -47,7 +47,7 @@ impl LocationFinder {
         }
     }
 
-    /// What was found.
+    /// Gives the directories that were found, each once, as they are written.
     pub fn finish(self) -> Vec<String> {
         self.found
     }

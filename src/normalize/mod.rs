@@ -7,6 +7,7 @@ pub mod place;
 mod renaming;
 mod rules;
 mod rules_error;
+mod shapes;
 mod token;
 
 pub use fingerprint::{embedded_json, fingerprint, text_fingerprint, text_place};

@@ -2,7 +2,8 @@
 
 use crate::capture::{SecretHeader, is_secret_key, secret_header};
 
-use super::token::{Class, UUID_LENGTH, is_id_prefix, is_uuid_at};
+use super::shapes::{UUID_LENGTH, is_id_prefix, is_uuid_at};
+use super::token::Class;
 
 /// How the value of a JSON member or of a header is to be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,7 +24,7 @@ pub enum Place {
     Host,
 }
 
-/// The place of a JSON member by its key and the text of its (scalar) value.
+/// Finds the place of a JSON member by its key and the text of its (scalar) value.
 ///
 /// Keys as seen in Codex 0.115–0.169 and pycodex 0.1–0.5 captures.
 pub fn of_key(key: &str, value: &str) -> Place {
@@ -57,6 +58,7 @@ pub fn of_key(key: &str, value: &str) -> Place {
         {
             Place::Whole(Class::Time)
         }
+        _ if key.ends_with("_at_ms") && is_time(value) => Place::Whole(Class::Time),
         _ if key.starts_with("time_to_") && key.ends_with("_ms") => Place::Whole(Class::Duration),
         _ if is_secret_key(key) => Place::Whole(Class::Secret),
         _ if is_id_key(key) && is_random_looking(value) => Place::Id,
@@ -105,7 +107,9 @@ fn is_random_looking(value: &str) -> bool {
     (bytes.len() == UUID_LENGTH && is_uuid_at(bytes, 0)) || has_prefix() || is_number() || is_long()
 }
 
-/// The place of a header by its name, in any letter case.
+/// Finds the place of a header by its name, in any letter case.
+///
+/// Agents' names as seen in Codex 0.115–0.169 and pycodex 0.1–0.5 captures.
 pub fn of_header(name: &str) -> Place {
     let name = name.to_ascii_lowercase();
     match secret_header(&name) {
@@ -168,6 +172,10 @@ mod tests {
         assert_eq!(of_key("yield_time_ms", "1000"), Place::Plain);
         assert_eq!(
             of_key("turn_started_at_unix_ms", "1795226637782"),
+            Place::Whole(Class::Time)
+        );
+        assert_eq!(
+            of_key("completed_at_ms", "1795226637782"),
             Place::Whole(Class::Time)
         );
         assert_eq!(of_key("created_at", "soon"), Place::Plain);

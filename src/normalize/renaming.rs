@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::token::{UUID_LENGTH, is_uuid_at};
+use super::shapes::{UUID_LENGTH, is_uuid_at};
 
 /// An identifier of one side, as a number.
 pub type IdNumber = u32;
@@ -15,7 +15,7 @@ pub struct IdTable {
 }
 
 impl IdTable {
-    /// The number of an identifier, given when it is seen for the first time.
+    /// Gives the number of an identifier, a new one when it is seen for the first time.
     pub fn number(&mut self, text: &str) -> IdNumber {
         if let Some(&number) = self.numbers.get(text) {
             return number;
@@ -26,19 +26,23 @@ impl IdTable {
         number
     }
 
-    /// The number of an identifier that was seen before.
+    /// Finds the number of an identifier that was seen before.
     pub fn find(&self, text: &str) -> Option<IdNumber> {
         self.numbers.get(text).copied()
     }
 
-    /// The identifier with this number.
+    /// Gives the identifier with this number.
+    ///
+    /// # Panics
+    ///
+    /// When the number was not given by this table.
     pub fn text(&self, number: IdNumber) -> &str {
         &self.texts[number as usize]
     }
 }
 
-/// The UUID of an identifier such as `msg_<uuid>`, else the identifier: what is the same UUID behind another prefix is
-/// the same identifier.
+/// Takes the UUID out of an identifier such as `msg_<uuid>`, else gives the identifier: what is the same UUID behind
+/// another prefix is the same identifier.
 pub fn identifier_core(id: &str) -> &str {
     match id.rsplit_once('_') {
         Some((_, uuid)) if uuid.len() == UUID_LENGTH && is_uuid_at(uuid.as_bytes(), 0) => uuid,

@@ -285,7 +285,7 @@ pub enum RuleState {
     Expired,
 }
 
-/// The id of a finding: 16 hexadecimal digits, the same in every run that hands in the same parts.
+/// Makes the id of a finding: 16 hexadecimal digits, the same in every run that hands in the same parts.
 ///
 /// The caller gives the rule, the pointer without volatile parts, and the baseline's and candidate's texts with
 /// placeholders for dynamic values. `["ab", "c"]` and `["a", "bc"]` have different ids.

@@ -1,14 +1,17 @@
 //! One capture at a glance: a line for each request.
 
 use crate::capture::{Capture, Content, Event, FlatExchange, Transport, flatten, is_terminal};
-use crate::responses::{RequestFacts, RequestKind, call_id, is_output, item_type, message_text};
+use crate::json::Node;
+use crate::responses::{
+    RequestFacts, RequestKind, call_id, context_tags, is_call, is_output, item_type, message_text,
+};
 
 use super::build::{input, reader_findings};
 use super::mask::Mask;
 use super::text::visible;
 use super::{AlignmentEntry, Report, Role};
 
-/// The report of one capture that is compared with nothing: what was read, and what could not be read.
+/// Makes the report of one capture that is compared with nothing: what was read, and what could not be read.
 pub fn outline_report(capture: &Capture) -> Report {
     let entry = |(index, exchange): (usize, &FlatExchange<'_>)| AlignmentEntry {
         baseline: None,
@@ -25,7 +28,8 @@ pub fn outline_report(capture: &Capture) -> Report {
     Report::new(vec![input(Role::Trace, capture)], alignment, findings)
 }
 
-/// The outline as text: number, what was called, what for, what it answers to, how it ended.
+/// Writes the outline as text, a line for each request: number, what for, what was called, what it answers to, how it
+/// ended.
 pub fn render_outline(capture: &Capture) -> String {
     let flat = flatten(capture);
     let mut mask = Mask::new(&[capture]);
@@ -38,8 +42,8 @@ pub fn render_outline(capture: &Capture) -> String {
         let call = mask.text(&format!("{} {}", request.method, request.target));
         let answer = answer(exchange);
         let row = format!(
-            "#{index:<3} {kind:<10} {call:<24} {:<44} {answer}",
-            input_line(exchange, &mut mask)
+            "#{index:<3} {kind:<10} {call:<24} {:<54} {answer}",
+            input_line(exchange, &facts, &mut mask)
         );
         out.push_str(visible(&row).trim_end());
         out.push('\n');
@@ -74,7 +78,7 @@ fn kind_name(kind: RequestKind) -> &'static str {
 }
 
 /// Number of items sent, and the last of them.
-fn input_line(exchange: &FlatExchange<'_>, mask: &mut Mask) -> String {
+fn input_line(exchange: &FlatExchange<'_>, facts: &RequestFacts, mask: &mut Mask) -> String {
     let input = exchange
         .exchange
         .request
@@ -88,24 +92,46 @@ fn input_line(exchange: &FlatExchange<'_>, mask: &mut Mask) -> String {
             String::new()
         };
     };
-    let count = input.node().len();
-    let Some(last) = input.node().items().last() else {
-        return "no items".to_owned();
+    let count = match input.node().len() {
+        1 => "1 item".to_owned(),
+        n => format!("{n} items"),
     };
-    let kind = item_type(last).into_owned();
-    let what = if is_output(&kind) {
-        format!("output of {}", call_id(last).unwrap_or_default())
-    } else if kind == "message" {
-        let role = last.get_string("role").unwrap_or_default().into_owned();
-        // A secret is known by its whole, so it goes before the text is cut.
-        let head: String = message_text(last).chars().take(4096).collect();
-        let text = mask.text(&head);
-        let text: String = text.chars().take(24).collect();
-        format!("{role} \"{}\"", text.replace('\n', " "))
-    } else {
-        kind
-    };
-    format!("{count} items, last: {what}")
+    let last = input.node().items().last();
+    let what = last.map_or(String::new(), |last| {
+        format!(", last: {}", last_item(last, input.node(), mask))
+    });
+    let thread = facts.subagent.as_ref();
+    let thread = thread.map_or(String::new(), |name| format!("{name}: "));
+    format!("{thread}{count}{what}")
+}
+
+/// An item in a few words: an output by the tool it is from, a message by its first words or its context tags.
+fn last_item(item: Node<'_>, input: Node<'_>, mask: &mut Mask) -> String {
+    const SHOWN: usize = 24;
+    let kind = item_type(item).into_owned();
+    if is_output(&kind) {
+        let id = call_id(item);
+        let is_its_call = |other: &Node<'_>| is_call(&item_type(*other)) && call_id(*other) == id;
+        let call = input.items().find(is_its_call);
+        let name = call.and_then(|call| call.get_string("name").map(|name| name.into_owned()));
+        let name = name.unwrap_or_else(|| id.unwrap_or_default().into_owned());
+        return format!("output of {name}");
+    }
+    if kind != "message" {
+        return kind;
+    }
+    let role = item.get_string("role").unwrap_or_default().into_owned();
+    if let Some(tags) = context_tags(item) {
+        return format!("{role} {}", tags.join(" "));
+    }
+    // A secret is known by its whole, so it goes before the text is cut.
+    let head: String = message_text(item).chars().take(4096).collect();
+    let text = mask.text(&head);
+    let mut shown: String = text.chars().take(SHOWN).collect();
+    if shown.len() < text.len() {
+        shown.push('…');
+    }
+    format!("{role} \"{}\"", shown.replace('\n', " "))
 }
 
 /// Status, number of events and how they ended.

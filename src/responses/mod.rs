@@ -4,7 +4,7 @@ mod item;
 mod request;
 
 pub use item::{
-    call_id, is_call, is_from_other_thread, is_model_item, is_output, item_type, message_text,
-    output_text,
+    call_id, context_tag, context_tags, is_call, is_from_other_thread, is_output, item_type,
+    message_text, output_text,
 };
 pub use request::{RequestFacts, RequestKind, endpoint};

@@ -33,7 +33,7 @@ pub struct RequestFacts {
     pub subagent: Option<String>,
 }
 
-/// The part of a request target that says what is called: prefix of the provider and query removed.
+/// Takes out of a request target what says what is called: prefix of the provider and query are left out.
 pub fn endpoint(target: &str) -> &str {
     let path = target.split(['?', '#']).next().unwrap_or(target);
     let path = path.strip_suffix('/').unwrap_or(path);
@@ -51,7 +51,9 @@ pub fn endpoint(target: &str) -> &str {
 }
 
 impl RequestFacts {
-    /// Reads the facts of a request. `headers` of a WebSocket message are those of its handshake.
+    /// Reads the facts of a request.
+    ///
+    /// `target` is the path with its query; `headers` of a WebSocket message are those of its handshake.
     pub fn new(target: &str, headers: Option<&HeaderList>, body: Option<Node<'_>>) -> Self {
         let source = Source {
             headers,

@@ -17,15 +17,15 @@ const RANKS: &[(&str, u8)] = &[
     ("rollout", 2),
     ("capture", 3),
     ("normalize", 4),
-    ("align", 4),
     ("script", 4),
-    ("diff", 5),
-    ("check", 5),
-    ("server", 5),
-    ("replay", 6),
-    ("agent", 6),
-    ("report", 6),
-    ("testing", 7),
+    ("align", 5),
+    ("diff", 6),
+    ("check", 6),
+    ("server", 6),
+    ("replay", 7),
+    ("agent", 7),
+    ("report", 7),
+    ("testing", 8),
 ];
 
 /// What only the program may do, as paths and macros.
@@ -136,6 +136,28 @@ fn no_text_names_a_machine() {
 fn the_lock_file_names_only_the_public_registry() {
     let lock = fs::read_to_string(root().join("Cargo.lock")).expect("the lock file is committed");
     assert_tidy(lock_complaints(&lock));
+}
+
+#[test]
+fn guides_name_files_that_exist() {
+    let mut complaints = Vec::new();
+    for guide in ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"] {
+        let text = fs::read_to_string(root().join(guide)).expect("the guide exists");
+        complaints.extend(prefixed(
+            Path::new(guide),
+            dead_paths(&text, |path| {
+                root().join(path).exists() || is_left_out(path)
+            }),
+        ));
+    }
+    assert_tidy(complaints);
+}
+
+/// Whether a path lies in a directory that the published package does not have.
+fn is_left_out(path: &str) -> bool {
+    ["fuzz", ".ci"]
+        .iter()
+        .any(|top| Path::new(path).starts_with(top) && !root().join(top).exists())
 }
 
 fn assert_tidy(complaints: Vec<String>) {
@@ -341,6 +363,27 @@ fn is_machine_path(path: &str) -> bool {
     }
 }
 
+/// The paths into the package that a guide names and that are not there; patterns such as `src/<name>.rs` are left out.
+fn dead_paths(text: &str, exists: impl Fn(&str) -> bool) -> Vec<String> {
+    const TOPS: &[&str] = &[
+        "src/",
+        "tests/",
+        "benches/",
+        "schemas/",
+        "fixtures/",
+        "docs/",
+        "snapshots/",
+        "fuzz/",
+        ".ci/",
+    ];
+    text.split(|c: char| c.is_whitespace() || "`,;()".contains(c))
+        .map(|word| word.trim_end_matches(['.', ':']))
+        .filter(|word| TOPS.iter().any(|top| word.starts_with(top)))
+        .filter(|word| !word.contains('<') && !exists(word))
+        .map(|word| format!("names `{word}`, which is not there"))
+        .collect()
+}
+
 fn lock_complaints(lock: &str) -> Vec<String> {
     let public = "registry+https://github.com/rust-lang/crates.io-index";
     lock.lines()
@@ -440,4 +483,12 @@ fn a_foreign_registry_is_seen() {
     let public = "source = \"registry+https://github.com/rust-lang/crates.io-index\"";
     assert_eq!(lock_complaints(public).len(), 0);
     assert_eq!(lock_complaints("source = \"git+https://host/x\"").len(), 1);
+}
+
+#[test]
+fn a_dead_path_is_seen() {
+    let check = |text: &str| dead_paths(text, |path| path == "src/here.rs").len();
+    assert_eq!(check("see `src/here.rs`, or src/here.rs."), 0);
+    assert_eq!(check("see `src/gone.rs` and `src/<name>.rs`"), 1);
+    assert_eq!(check("cargo run -- fixtures/gone.jsonl"), 1);
 }

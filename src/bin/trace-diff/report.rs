@@ -11,25 +11,26 @@ use trace_diff::report::{Report, TextOptions, render_json, render_text};
 use crate::exit::Failure;
 
 #[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Output")]
 pub(crate) struct ReportArgs {
-    /// How to print the report
+    /// Form of the printed report
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
-    /// Writes a report to a file too, such as json=report.json; may be repeated
+    /// Writes the report to a file too, such as json=report.json; may be repeated
     #[arg(long, value_name = "FORMAT=PATH")]
     report: Vec<ReportFile>,
-    /// File to print the report to instead of standard output
+    /// Prints the report to a file instead of standard output
     #[arg(short, long, value_name = "PATH")]
     output: Option<PathBuf>,
-    /// When to use colours
-    #[arg(long, value_enum, default_value_t = Color::Auto)]
-    color: Color,
+    /// Shows long differences whole, and what rules accept
+    #[arg(long)]
+    verbose: bool,
     /// Prints nothing; the exit status tells
     #[arg(short, long)]
     quiet: bool,
-    /// Shows all of long differences, and what rules accept
-    #[arg(long)]
-    verbose: bool,
+    /// When to use colours
+    #[arg(long, value_enum, default_value_t = Color::Auto)]
+    color: Color,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]

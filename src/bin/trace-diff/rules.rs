@@ -16,16 +16,17 @@ use crate::exit::Failure;
 const FILE_NAME: &str = "trace-diff.toml";
 
 #[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Comparison")]
 pub(crate) struct RuleArgs {
-    /// Rules file; without it trace-diff.toml in the current directory or above
-    #[arg(long, value_name = "FILE")]
-    rules: Option<PathBuf>,
-    /// Tell only what is found at this place or below it; may be repeated
+    /// Tells only what is found at this place or below it, such as /request/body/tools; may be repeated
     #[arg(long, value_name = "POINTER")]
     only: Vec<PointerPattern>,
-    /// Leave out this place and all below it; may be repeated
+    /// Leaves out this place and all below it; * is any one step, ** any number; may be repeated
     #[arg(long, value_name = "POINTER")]
     ignore: Vec<PointerPattern>,
+    /// Rules file, which says what is known; without it trace-diff.toml here or in a directory above
+    #[arg(long, value_name = "FILE")]
+    rules: Option<PathBuf>,
 }
 
 impl RuleArgs {

@@ -130,7 +130,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         name: "status-changed",
-        level: Level::Warning,
+        level: Level::Error,
         example: "/response/status",
         means: "Matched exchanges got different response statuses.",
         matters: "The agents were not told the same, so what they do next need not be the same either: \
@@ -182,23 +182,14 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         name: "stream-end-changed",
-        level: Level::Warning,
-        example: "/response",
+        level: Level::Error,
+        example: "/response/end",
         means: "The streams ended differently: complete, closed or reset by the server, stalled, or \
              closed by the agent.",
         matters: "A stream without a terminal event is retried; how it broke decides after how long and by \
              which rule.",
         expectation: "The baseline. Codex and python-codex begin the next request when they see \
              `response.completed`, so that the agent closes first is not by itself a difference.",
-    },
-    Rule {
-        name: "frame-changed",
-        level: Level::Warning,
-        example: "/response/frames/2",
-        means: "Matched WebSocket messages differ in direction, kind or content.",
-        matters: "One side said something else. Requests inside frames are compared as requests and have \
-             findings of their own.",
-        expectation: "The baseline.",
     },
     Rule {
         name: "continuation-changed",

@@ -34,7 +34,7 @@ pub struct UnknownRule {
     pub nearest: Option<&'static str>,
 }
 
-/// All rules, grouped by what they are about.
+/// Lists all rules, grouped by what they are about.
 pub fn rules() -> impl Iterator<Item = &'static Rule> {
     let groups = [
         exchange_rules::RULES,
@@ -44,7 +44,7 @@ pub fn rules() -> impl Iterator<Item = &'static Rule> {
     groups.into_iter().flatten()
 }
 
-/// The names of all rules, in the order of [`rules`].
+/// Lists the names of all rules, in the order of [`rules`].
 pub fn rule_names() -> Vec<&'static str> {
     rules().map(|rule| rule.name).collect()
 }
@@ -66,7 +66,7 @@ pub fn explain(name: &str) -> Result<&'static Rule, UnknownRule> {
 }
 
 impl Rule {
-    /// The table of a rules file that accepts findings of this rule.
+    /// Writes the table of a rules file that accepts findings of this rule.
     pub fn accept_table(&self) -> String {
         let pointer = match self.example {
             "" => String::new(),

@@ -1,9 +1,11 @@
-//! One finding, or several of a kind, in as few lines as will do.
+//! One finding in as few lines as will do.
 
-use crate::report::{ExchangePair, Finding};
+use crate::report::{ExchangePair, Finding, Level};
+use crate::responses::context_tag;
 
 use super::escape::visible;
-use super::section::Section;
+use super::section::{PARAMETER, Section};
+use super::wrap::shortened;
 
 /// What a line begins with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,7 +39,7 @@ impl Sign {
 }
 
 /// One or more findings shown together.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Entry {
     pub(super) sign: Sign,
     /// Heading under which it stands: a tool, an item.
@@ -49,138 +51,200 @@ pub(super) struct Entry {
     /// Which exchanges.
     pub(super) exchanges: Vec<ExchangePair>,
     pub(super) is_warning: bool,
-    /// What must be equal for two entries to share a line.
-    key: Option<String>,
-    /// What it adds to a shared line.
-    name: String,
+    /// How it shares a line with others, if it may.
+    pub(super) shared: Option<Shared>,
+    /// The place below the section.
+    pub(super) label: String,
 }
 
-/// Makes the entries of a section, joining members that one side lacks at the same place.
-pub(super) fn entries(section: Section, findings: &[&Finding]) -> Vec<Entry> {
-    let mut entries: Vec<Entry> = Vec::new();
-    for finding in findings {
-        let entry = Entry::new(section, finding);
-        let same = entries.iter_mut().find(|other| {
-            entry.key.is_some() && other.key == entry.key && other.exchanges == entry.exchanges
-        });
-        match same {
-            Some(other) => {
-                if !other.text.starts_with(&format!("{}, ", other.name)) {
-                    other.text = other.name.clone();
-                }
-                other.text.push_str(", ");
-                other.text.push_str(&entry.name);
-            }
-            None => entries.push(entry),
-        }
-    }
-    if matches!(section, Section::Tools | Section::Input) {
-        // Entries of one tool or item stand together, in order of first appearance.
-        let order: Vec<Option<String>> = entries.iter().map(|e| e.subject.clone()).collect();
-        entries.sort_by_key(|entry| order.iter().position(|subject| *subject == entry.subject));
-    }
-    entries
+/// A part of a line that several findings share: `parent: name, name`.
+#[derive(Debug, Clone)]
+pub(super) struct Shared {
+    /// What must be equal for two entries to share a line.
+    pub(super) key: String,
+    /// What stands before the names, with its colon or blank.
+    pub(super) before: String,
+    /// What stands behind them.
+    pub(super) after: String,
+    pub(super) names: Vec<String>,
 }
 
 impl Entry {
-    fn new(section: Section, finding: &Finding) -> Self {
-        let sign = Sign::of(&finding.rule);
-        let label = section.label(finding);
+    pub(super) fn new(section: Section, finding: &Finding) -> Self {
+        let label = visible(&section.label(finding)).into_owned();
         let mut exchanges = vec![finding.exchange];
         exchanges.extend(&finding.recurs);
-        let whole = finding.rule.starts_with("tool-") || finding.rule.starts_with("item-");
-        let subject = if whole && sign != Sign::Changed {
-            None
-        } else {
-            finding.subject.clone()
+        let subject = match finding.rule.as_str() {
+            "item-missing" | "item-added" | "item-moved" => None,
+            _ if section == Section::Reading => None,
+            "tool-missing" | "tool-added" => tool_of(finding).0,
+            _ => finding.subject.as_deref(),
         };
-        let name = name(finding, &label);
-        let parent = label.rsplit_once('/').map_or("", |(parent, _)| parent);
-        let is_joinable = matches!(
-            finding.rule.as_str(),
-            "key-missing"
-                | "key-added"
-                | "tool-missing"
-                | "tool-added"
-                | "element-missing"
-                | "element-added"
-        );
-        let key = is_joinable.then(|| format!("{} {subject:?} {parent}", finding.rule));
+        let subject = subject.map(|subject| visible(subject).into_owned());
         Self {
-            sign,
-            text: text(section, finding, &label),
+            sign: Sign::of(&finding.rule),
+            text: visible(&text(section, finding, &label)).into_owned(),
             detail: finding
                 .detail
                 .iter()
                 .map(|line| visible(line).into_owned())
                 .collect(),
             exchanges,
-            is_warning: finding.level == crate::report::Level::Warning,
-            subject: subject.map(|s| visible(&s).into_owned()),
-            key,
-            name,
+            is_warning: finding.level == Level::Warning,
+            shared: shared(finding, &label, subject.as_deref()),
+            subject,
+            label,
         }
     }
 }
 
-/// What a finding is called on a line that it shares.
-fn name(finding: &Finding, label: &str) -> String {
-    let name = match (&finding.subject, finding.rule.as_str()) {
-        (Some(subject), "tool-missing" | "tool-added") => subject
-            .trim_start_matches("tool ")
-            .trim_matches('`')
-            .to_owned(),
-        (_, "element-missing") => shortened(finding.baseline.as_deref().unwrap_or(label), 48),
-        (_, "element-added") => shortened(finding.candidate.as_deref().unwrap_or(label), 48),
-        _ => label.to_owned(),
+/// How a finding shares a line with others of its kind.
+fn shared(finding: &Finding, label: &str, subject: Option<&str>) -> Option<Shared> {
+    let (before, after, name) = match finding.rule.as_str() {
+        "key-missing" | "key-added" => member(label),
+        "tool-missing" | "tool-added" => {
+            let name = tool_of(finding).1.to_owned();
+            (String::new(), String::new(), name)
+        }
+        "element-missing" | "element-added" => {
+            let before = match label {
+                "" => String::new(),
+                label => format!("{label}: "),
+            };
+            (before, String::new(), element_name(finding))
+        }
+        "event-missing" | "event-added" => {
+            ("events ".to_owned(), String::new(), event_name(finding))
+        }
+        "item-moved" => {
+            let (name, place) = moved(&finding.message)?;
+            (String::new(), format!(": {place}"), name)
+        }
+        _ => {
+            let name = label
+                .strip_prefix(PARAMETER)?
+                .strip_suffix("/description")?;
+            let before = "descriptions of parameters ".to_owned();
+            (before, String::new(), name.to_owned())
+        }
     };
-    visible(&name).into_owned()
+    let key = format!("{:?} {subject:?} {before} {after}", Sign::of(&finding.rule));
+    Some(Shared {
+        key,
+        before,
+        after: visible(&after).into_owned(),
+        names: vec![visible(&name).into_owned()],
+    })
+}
+
+/// A member by its parent and its name.
+fn member(label: &str) -> (String, String, String) {
+    let (before, name) = match (label.rsplit_once('/'), label.strip_prefix(PARAMETER)) {
+        (Some((parent, name)), _) => (format!("{parent}: "), name),
+        (None, Some(name)) => ("parameters ".to_owned(), name),
+        (None, None) => (String::new(), label),
+    };
+    (before, String::new(), name.to_owned())
+}
+
+/// What a tool stands in, and its name: `additional_tools item` and `exec` for ``additional_tools item › `exec` ``.
+fn tool_of(finding: &Finding) -> (Option<&str>, &str) {
+    let subject = finding.subject.as_deref().unwrap_or_default();
+    let (outer, tool) = match subject.rsplit_once(" › ") {
+        Some((outer, tool)) => (Some(outer), tool),
+        None => (None, subject.trim_start_matches("tool ")),
+    };
+    (outer, tool.trim_matches('`'))
+}
+
+/// An element that one side lacks: a context part by its tag, else its text.
+fn element_name(finding: &Finding) -> String {
+    let value = finding.baseline.as_deref().or(finding.candidate.as_deref());
+    let value = value.unwrap_or_default();
+    context_tag(value).map_or_else(|| shortened(value, 60), str::to_owned)
+}
+
+fn event_name(finding: &Finding) -> String {
+    let name = finding.message.split('`').nth(1).unwrap_or_default();
+    let end = if finding.message.contains("ends the response") {
+        " (which ends the response)"
+    } else {
+        ""
+    };
+    format!("{name}{end}")
+}
+
+/// An item that moved, and where to.
+fn moved(message: &str) -> Option<(String, String)> {
+    let (name, rest) = message.split_once(" comes ")?;
+    let rest = rest.strip_suffix(" it").unwrap_or(rest);
+    Some((name.to_owned(), format!("now {rest}")))
 }
 
 fn text(section: Section, finding: &Finding, label: &str) -> String {
     let value = |side: &Option<String>| shortened(side.as_deref().unwrap_or_default(), 80);
-    let text = match finding.rule.as_str() {
-        "key-missing" | "header-missing" => format!("{label}: {}", value(&finding.baseline)),
-        "key-added" | "header-added" => format!("{label}: {}", value(&finding.candidate)),
-        "tool-missing" | "tool-added" => name(finding, label),
-        "item-missing" => finding.message.replace(" is not sent by the candidate", ""),
-        "item-added" => finding
-            .message
-            .replace(" is sent by the candidate only", ""),
-        "exchange-missing" => finding.message.replace(" is not made by the candidate", ""),
-        "exchange-added" => finding
-            .message
-            .replace(" is made by the candidate only", ""),
-        "element-missing" => format!("{label}: {}", value(&finding.baseline)),
-        "element-added" => format!("{label}: {}", value(&finding.candidate)),
+    let message = finding.message.as_str();
+    let without = |words: &str| message.replacen(words, "", 1);
+    match finding.rule.as_str() {
+        "key-missing" | "header-missing" => labelled(label, &value(&finding.baseline)),
+        "key-added" | "header-added" => labelled(label, &value(&finding.candidate)),
+        "header-renamed" => format!(
+            "{} is called {} by the candidate",
+            value(&finding.baseline),
+            value(&finding.candidate)
+        ),
+        "tool-missing" | "tool-added" => tool_of(finding).1.to_owned(),
+        "item-missing" => without(" is not sent by the candidate"),
+        "item-added" => without(" is sent by the candidate only"),
+        "item-moved" => match moved(message) {
+            Some((name, place)) => format!("{name}: {place}"),
+            None => message.to_owned(),
+        },
+        "exchange-missing" => without(" is not made by the candidate"),
+        "exchange-added" => without(" is made by the candidate only"),
+        "element-missing" | "element-added" => labelled(label, &element_name(finding)),
+        "event-missing" | "event-added" => format!("event {}", event_name(finding)),
         "value-changed" | "header-changed" | "status-changed" | "stream-end-changed"
-        | "method-changed" | "path-changed" | "endpoint-changed"
+        | "method-changed" | "path-changed" | "endpoint-changed" | "event-changed"
             if finding.detail.is_empty() && finding.baseline.is_some() =>
         {
-            format!(
-                "{label}: {} → {}",
-                value(&finding.baseline),
-                value(&finding.candidate)
-            )
+            let (a, b) = (value(&finding.baseline), value(&finding.candidate));
+            labelled(label, &format!("{a} → {b}"))
         }
-        _ if section == Section::Identifiers => format!("{}: {}", finding.pointer, finding.message),
+        "text-changed" | "header-changed" => text_changed(finding, label),
+        _ if section == Section::Identifiers => {
+            format!("{}: {message}", identifier_place(finding))
+        }
         _ if section == Section::Reading => {
-            format!(
-                "{}: {}",
-                finding.subject.as_deref().unwrap_or_default(),
-                finding.message
-            )
+            labelled(finding.subject.as_deref().unwrap_or_default(), message)
         }
-        _ if label.is_empty() => finding.message.clone(),
-        _ => format!("{label}: {}", finding.message),
-    };
-    visible(&text).into_owned()
+        _ => labelled(label, message),
+    }
 }
 
-/// The beginning of a text.
-pub(super) fn shortened(text: &str, most: usize) -> String {
-    match text.char_indices().nth(most) {
-        Some((at, _)) => format!("{}…", text[..at].trim_end_matches('…')),
-        None => text.to_owned(),
+fn labelled(label: &str, text: &str) -> String {
+    match (label, text) {
+        ("", text) => text.to_owned(),
+        (label, "") => label.to_owned(),
+        (label, text) => format!("{label}: {text}"),
     }
+}
+
+/// How many lines differ, unless the lines below say all.
+fn text_changed(finding: &Finding, label: &str) -> String {
+    let counts = finding.message.trim_start_matches("text changed: ");
+    match (label, counts) {
+        ("", "1 line differs") => "text changed".to_owned(),
+        (label, "1 line differs") => label.to_owned(),
+        ("", _) => finding.message.clone(),
+        (label, counts) => format!("{label}: {counts}"),
+    }
+}
+
+/// Where an identifier stands, without what every place begins with.
+fn identifier_place(finding: &Finding) -> &str {
+    let pointer = finding.pointer.as_str();
+    let prefixes = ["/request/headers/", "/request/body/", "/request/", "/"];
+    let plain = prefixes.iter().find_map(|p| pointer.strip_prefix(p));
+    plain.unwrap_or(pointer)
 }

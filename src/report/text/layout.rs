@@ -1,12 +1,17 @@
 //! The page: head, sections, notes, verdict.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use crate::report::{ExchangePair, Finding, Input, Level, Report, Verdict};
 
-use super::entry::{Entry, Sign, entries};
+use super::alignment;
+use super::entry::{Entry, Sign};
 use super::escape::visible;
+use super::join::entries;
+use super::marks::{self, Marks};
 use super::section::Section;
+use super::wrap::{shortened, visible_width, wrapped};
 
 /// How the text is laid out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,52 +43,36 @@ pub fn render_text(report: &Report, options: &TextOptions, out: &mut impl Write)
     let mut page = Page {
         out,
         options: *options,
-        matched: model_exchanges(report),
+        marks: Marks::new(report),
     };
     page.head(report)?;
-    let open = |finding: &&Finding| finding.accepted.is_none();
-    let serious: Vec<&Finding> = report
-        .findings
-        .iter()
-        .filter(open)
-        .filter(|f| f.level != Level::Note)
-        .collect();
-    let notes: Vec<&Finding> = report
-        .findings
-        .iter()
-        .filter(open)
-        .filter(|f| f.level == Level::Note)
-        .collect();
-    let mut sections: Vec<Section> = serious.iter().map(|f| Section::of(f)).collect();
-    sections.sort();
-    sections.dedup();
-    for section in sections {
-        let findings: Vec<&Finding> = serious
-            .iter()
-            .copied()
-            .filter(|f| Section::of(f) == section)
-            .collect();
-        page.section(section, &entries(section, &findings))?;
+    let open = report.findings.iter().filter(|f| f.accepted.is_none());
+    let (notes, serious): (Vec<&Finding>, Vec<&Finding>) =
+        open.partition(|finding| finding.level == Level::Note);
+    for (section, findings) in by_section(&serious) {
+        let entries = entries(section, &findings, &page.marks, options.is_verbose);
+        page.section(section, &entries)?;
     }
     page.notes(&notes)?;
     page.rules(report)?;
     page.verdict(report)
 }
 
-/// How many pairs of requests to the model there are: what is in all of them needs no list of exchanges.
-fn model_exchanges(report: &Report) -> usize {
-    let is_model = |kind: &str| matches!(kind, "turn" | "retry" | "compaction" | "prewarm");
-    let both = report
-        .alignment
-        .iter()
-        .filter(|row| row.baseline.is_some() && row.candidate.is_some());
-    both.filter(|row| is_model(&row.kind)).count()
+fn by_section<'f>(findings: &[&'f Finding]) -> BTreeMap<Section, Vec<&'f Finding>> {
+    let mut sections: BTreeMap<Section, Vec<&Finding>> = BTreeMap::new();
+    for finding in findings {
+        sections
+            .entry(Section::of(finding))
+            .or_default()
+            .push(finding);
+    }
+    sections
 }
 
 struct Page<'o, W: Write> {
     out: &'o mut W,
     options: TextOptions,
-    matched: usize,
+    marks: Marks,
 }
 
 #[derive(Clone, Copy)]
@@ -93,6 +82,12 @@ enum Style {
     Red,
     Green,
     Yellow,
+}
+
+/// What an entry is said to be about, as far as its section's heading does not say it.
+struct EntryMark<'m> {
+    exchanges: Option<&'m str>,
+    is_warning: bool,
 }
 
 impl<W: Write> Page<'_, W> {
@@ -111,10 +106,17 @@ impl<W: Write> Page<'_, W> {
     }
 
     fn head(&mut self, report: &Report) -> io::Result<()> {
+        const INDENT: &str = "           ";
         for input in &report.inputs {
-            let about = input_line(input);
+            let (path, about) = (visible(&input.path), about(input));
             let role = self.styled(Style::Bold, &format!("{:<9}", input.role.name()));
-            writeln!(self.out, "{role}  {about}")?;
+            // A path may be long; what is said of it stays together.
+            let needed = INDENT.len() + visible_width(&path) + 1 + visible_width(&about);
+            if needed <= self.options.width {
+                writeln!(self.out, "{role}  {path} {about}")?;
+            } else {
+                writeln!(self.out, "{role}  {path}\n{INDENT}{about}")?;
+            }
         }
         if report.inputs.len() == 1 {
             return Ok(());
@@ -129,111 +131,142 @@ impl<W: Write> Page<'_, W> {
                 line.push_str(&format!(", {count} in the {side} only"));
             }
         }
-        writeln!(self.out, "           {}", self.styled(Style::Dim, &line))
+        writeln!(self.out, "{INDENT}{}", self.styled(Style::Dim, &line))?;
+        if self.options.is_verbose {
+            for line in alignment::table(report) {
+                writeln!(self.out, "{INDENT}{}", self.styled(Style::Dim, &line))?;
+            }
+        } else if let Some(picture) = alignment::picture(report) {
+            self.wrapped(INDENT, &picture, INDENT)?;
+        }
+        Ok(())
     }
 
     fn section(&mut self, section: Section, entries: &[Entry]) -> io::Result<()> {
-        writeln!(self.out, "\n{}", self.styled(Style::Bold, section.title()))?;
+        let marks: Vec<Option<String>> = entries
+            .iter()
+            .map(|entry| self.marks.of(&entry.exchanges))
+            .collect();
+        let common = marks::common(&marks);
+        let all_warn = entries.len() > 1 && entries.iter().all(|entry| entry.is_warning);
+        let mut heading = self.styled(Style::Bold, section.title());
+        if let Some(mark) = common {
+            heading.push_str(&format!("  [{mark}]"));
+        }
+        if all_warn {
+            heading.push_str("  (warnings)");
+        }
+        writeln!(self.out, "\n{heading}")?;
         let mut subject = None;
-        for entry in entries {
+        for (entry, mark) in entries.iter().zip(&marks) {
             let indent = if entry.subject.is_some() { 4 } else { 2 };
             if entry.subject.is_some() && entry.subject != subject {
                 self.wrapped("  ", entry.subject.as_deref().unwrap_or_default(), "    ")?;
             }
             subject.clone_from(&entry.subject);
-            self.entry(entry, indent)?;
+            let exchanges = match (mark.as_deref(), common) {
+                (mark, Some(common)) if mark == Some(common) => None,
+                (None, Some(_)) => Some("all"),
+                (mark, _) => mark,
+            };
+            let mark = EntryMark {
+                exchanges,
+                is_warning: entry.is_warning && !all_warn,
+            };
+            self.entry(entry, indent, &mark)?;
         }
         Ok(())
     }
 
-    fn entry(&mut self, entry: &Entry, indent: usize) -> io::Result<()> {
+    fn entry(&mut self, entry: &Entry, indent: usize, mark: &EntryMark<'_>) -> io::Result<()> {
         let style = match entry.sign {
             Sign::Missing => Style::Red,
             Sign::Added => Style::Green,
             Sign::Changed => Style::Yellow,
         };
         let mut text = entry.text.clone();
-        if let Some(place) = self.place(&entry.exchanges) {
-            text.push_str(&format!("  [{place}]"));
+        if let Some(exchanges) = mark.exchanges {
+            text.push_str(&format!(" [{exchanges}]"));
         }
-        if entry.is_warning {
-            text.push_str("  (warning)");
+        if mark.is_warning {
+            text.push_str(" (warning)");
         }
         let sign = self.styled(style, entry.sign.text());
-        self.wrapped(
-            &format!("{:indent$}{sign} ", ""),
-            &text,
-            &" ".repeat(indent + 2),
-        )?;
-        const SHOWN: usize = 8;
-        let shown = if self.options.is_verbose {
-            entry.detail.len()
-        } else {
-            SHOWN
+        let rest = " ".repeat(indent + 2);
+        self.wrapped(&format!("{:indent$}{sign} ", ""), &text, &rest)?;
+        self.detail(&entry.detail, indent + 4)
+    }
+
+    /// Lines below an entry: a few, each on one row, unless all are asked for.
+    fn detail(&mut self, lines: &[String], indent: usize) -> io::Result<()> {
+        const SHOWN: usize = 4;
+        let is_verbose = self.options.is_verbose;
+        let shown = match lines.len() {
+            n if is_verbose || n <= SHOWN + 1 => n,
+            _ => SHOWN,
         };
-        for line in entry.detail.iter().take(shown) {
+        let (before, rest) = (" ".repeat(indent), " ".repeat(indent + 2));
+        for line in &lines[..shown] {
             let style = match line.chars().next() {
                 Some('-') => Style::Red,
                 Some('+') => Style::Green,
                 _ => Style::Dim,
             };
-            let line = self.styled(style, line);
-            self.wrapped(&" ".repeat(indent + 4), &line, &" ".repeat(indent + 6))?;
+            if is_verbose {
+                let line = self.styled(style, line);
+                self.wrapped(&before, &line, &rest)?;
+            } else {
+                let room = self.options.width.saturating_sub(indent);
+                let line = self.styled(style, &shortened(line, room));
+                writeln!(self.out, "{before}{line}")?;
+            }
         }
-        if entry.detail.len() > shown {
-            let more = format!(
-                "… {} (--verbose shows them)",
-                plural(entry.detail.len() - shown, "more line")
-            );
-            writeln!(
-                self.out,
-                "{:width$}{}",
-                "",
-                self.styled(Style::Dim, &more),
-                width = indent + 4
-            )?;
+        if shown < lines.len() {
+            let more = plural(lines.len() - shown, "more line");
+            let more = self.styled(Style::Dim, &format!("… {more} (--verbose shows them)"));
+            writeln!(self.out, "{before}{more}")?;
         }
         Ok(())
-    }
-
-    /// Which exchanges, unless it is all of them.
-    fn place(&self, exchanges: &[ExchangePair]) -> Option<String> {
-        if exchanges.len() >= self.matched.max(1) || exchanges[0] == ExchangePair::default() {
-            return None;
-        }
-        let first = number(exchanges[0]);
-        match exchanges {
-            [_] => Some(first),
-            [_, second] => Some(format!("{first} {}", number(*second))),
-            _ => Some(format!(
-                "{} from {first}",
-                plural(exchanges.len(), "exchange")
-            )),
-        }
     }
 
     fn notes(&mut self, notes: &[&Finding]) -> io::Result<()> {
         if notes.is_empty() {
             return Ok(());
         }
-        writeln!(
-            self.out,
-            "\n{}",
-            self.styled(Style::Bold, "Notes (never fail a run)")
-        )?;
-        for note in notes {
-            let mut exchanges = vec![note.exchange];
-            exchanges.extend(&note.recurs);
-            let place = self
-                .place(&exchanges)
-                .map_or(String::new(), |place| format!("  [{place}]"));
-            let at = if note.pointer.is_root() {
-                String::new()
-            } else {
-                format!("{}: ", note.pointer)
+        let heading = self.styled(Style::Bold, "Notes (never fail a run)");
+        writeln!(self.out, "\n{heading}")?;
+        for (section, findings) in by_section(notes) {
+            let mut lines: Vec<(String, Vec<ExchangePair>)> = Vec::new();
+            for entry in entries(section, &findings, &self.marks, false) {
+                let sign = match entry.sign {
+                    Sign::Changed => String::new(),
+                    sign => format!("{} ", sign.text()),
+                };
+                let subject = entry.subject.map_or(String::new(), |s| format!("{s}: "));
+                let line = format!("{subject}{sign}{}", entry.text);
+                match lines.iter_mut().find(|(other, _)| *other == line) {
+                    Some((_, exchanges)) => exchanges.extend(entry.exchanges),
+                    None => lines.push((line, entry.exchanges)),
+                }
+            }
+            // Of the notes of a section a few are enough; most are about what background calls report.
+            const SHOWN: usize = 4;
+            let shown = match lines.len() {
+                n if self.options.is_verbose || n <= SHOWN + 1 => n,
+                _ => SHOWN,
             };
-            let text = format!("{at}{}{place}", note.message);
-            self.wrapped("  · ", &visible(&text), "    ")?;
+            let left = lines.split_off(shown).len();
+            for (line, exchanges) in lines {
+                let mark = self.marks.of(&exchanges);
+                let mark = mark.map_or(String::new(), |mark| format!(" [{mark}]"));
+                let text = format!("{}: {line}{mark}", section.title());
+                self.wrapped("  · ", &text, "    ")?;
+            }
+            if left > 0 {
+                let more = plural(left, "more note");
+                let text = format!("{}: {more} (--verbose shows them)", section.title());
+                self.wrapped("  · ", &text, "    ")?;
+            }
         }
         Ok(())
     }
@@ -302,65 +335,18 @@ impl<W: Write> Page<'_, W> {
 
     /// Writes a text after `first`, its further lines after `rest`.
     fn wrapped(&mut self, first: &str, text: &str, rest: &str) -> io::Result<()> {
-        let mut line = first.to_owned();
-        let mut column = visible_width(first);
-        let mut is_start = true;
-        for word in text.split(' ') {
-            let width = visible_width(word);
-            if !is_start && column + 1 + width > self.options.width {
-                writeln!(self.out, "{}", line.trim_end())?;
-                line = rest.to_owned();
-                column = rest.len();
-            } else if !is_start {
-                line.push(' ');
-                column += 1;
-            }
-            line.push_str(word);
-            column += width;
-            is_start = false;
-        }
-        writeln!(self.out, "{}", line.trim_end())
+        let lines = wrapped(self.options.width, first, text, rest);
+        self.out.write_all(lines.as_bytes())
     }
 }
 
-/// Characters that take room: colour codes do not.
-fn visible_width(text: &str) -> usize {
-    let mut width = 0;
-    let mut is_code = false;
-    for c in text.chars() {
-        match c {
-            '\u{1b}' => is_code = true,
-            'm' if is_code => is_code = false,
-            _ if !is_code => width += 1,
-            _ => {}
-        }
-    }
-    width
-}
-
-fn input_line(input: &Input) -> String {
-    let mut line = format!(
-        "{}  ({}, {})",
-        input.path,
-        input.kind,
-        plural(input.exchanges, "exchange")
-    );
+fn about(input: &Input) -> String {
+    let mut line = format!("({}, {})", input.kind, plural(input.exchanges, "exchange"));
     if input.problems > 0 {
-        line.push_str(&format!(
-            ", {} in reading",
-            plural(input.problems, "problem")
-        ));
+        let problems = plural(input.problems, "problem");
+        line.push_str(&format!(", {problems} in reading"));
     }
-    visible(&line).into_owned()
-}
-
-/// `#3` where both sides have the same number, else `#3→#4`.
-fn number(pair: ExchangePair) -> String {
-    match (pair.baseline, pair.candidate) {
-        (Some(a), Some(b)) if a != b => format!("#{a}→#{b}"),
-        (Some(n), _) | (None, Some(n)) => format!("#{n}"),
-        (None, None) => String::new(),
-    }
+    line
 }
 
 fn plural(count: usize, word: &str) -> String {

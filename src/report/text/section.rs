@@ -65,7 +65,8 @@ impl Section {
         }
     }
 
-    /// A finding's place below its section: `description` for `/request/body/tools/3/description`.
+    /// A finding's place below its section, for a person: `parameter `login` description` for
+    /// `/request/body/tools/3/parameters/properties/login/description`.
     pub(super) fn label(self, finding: &Finding) -> String {
         let pointer = finding.pointer.as_str();
         let below = |prefixes: &[&str]| {
@@ -76,21 +77,114 @@ impl Section {
         };
         let below_item = |prefixes: &[&str]| {
             let rest = below(prefixes);
-            rest.split_once('/')
-                .map_or(String::new(), |(_, label)| label.to_owned())
+            let is_list = rest.starts_with(|c: char| c.is_ascii_digit());
+            match rest.split_once('/') {
+                Some((_, label)) if is_list => label.to_owned(),
+                _ if is_list => String::new(),
+                _ => rest,
+            }
         };
         let label = match self {
             Section::Headers => below(&["/request/headers"]),
             Section::TurnMetadata => pointer
                 .split_once("/x-codex-turn-metadata/")
                 .map_or(String::new(), |(_, label)| label.to_owned()),
-            Section::Tools => below_item(&["/request/body/tools"]),
-            Section::Input => below_item(&["/request/body/input", "/request/effective_input"]),
+            Section::Tools => tool_label(&below_item(&["/request/body/tools"])),
+            Section::Input => item_label(
+                &below_item(&["/request/body/input", "/request/effective_input"]),
+                finding,
+            ),
+            Section::Instructions if finding.rule.starts_with("key-") => "instructions".to_owned(),
             Section::Instructions => below(&["/request/body/instructions"]),
-            Section::Response => below(&["/response"]),
+            Section::Response => below(&["/response"]).replacen("/data/", " ", 1),
             Section::Exchanges => below(&["/request"]),
-            _ => below(&["/request/body", "/request"]),
+            _ => below(&["/request/body", "/request/headers", "/request"]),
+        };
+        let label = if finding.rule.starts_with("element-") {
+            without_index(&label).to_owned()
+        } else {
+            label
         };
         label.replace("~1", "/").replace("~0", "~")
+    }
+}
+
+fn without_index(label: &str) -> &str {
+    match label.rsplit_once('/') {
+        Some((list, index)) if is_index(index) => list,
+        None if is_index(label) => "",
+        _ => label,
+    }
+}
+
+fn is_index(segment: &str) -> bool {
+    !segment.is_empty() && segment.bytes().all(|b| b.is_ascii_digit())
+}
+
+/// What a parameter of a tool is called in labels.
+pub(super) const PARAMETER: &str = "parameter ";
+
+/// A place in a tool: parameters by their names, `questions[].options` for those inside others.
+fn tool_label(path: &str) -> String {
+    let mut segments = path.split('/').peekable();
+    let mut name = String::new();
+    let mut rest = Vec::new();
+    while let Some(segment) = segments.next() {
+        match segment {
+            "parameters" if name.is_empty() && segments.peek() == Some(&"properties") => {}
+            "properties" if rest.is_empty() && segments.peek().is_some() => {
+                if !name.is_empty() {
+                    name.push('.');
+                }
+                name.push_str(segments.next().unwrap_or_default());
+            }
+            "items" if rest.is_empty() && !name.is_empty() && segments.peek().is_some() => {
+                name.push_str("[]");
+            }
+            _ => rest.push(segment),
+        }
+    }
+    let rest = rest.join("/");
+    match (name.is_empty(), rest.is_empty()) {
+        (true, _) => rest.strip_prefix("parameters/").unwrap_or(&rest).to_owned(),
+        (false, true) => format!("{PARAMETER}{name}"),
+        (false, false) => format!("{PARAMETER}{name}/{rest}"),
+    }
+}
+
+/// A place in an item, without the numbers of content parts; nothing for the text of a part that the subject names.
+fn item_label(path: &str, finding: &Finding) -> String {
+    let is_named_part = finding.subject.as_deref().is_some_and(|s| s.contains('›'));
+    let segments: Vec<&str> = path
+        .split('/')
+        .filter(|segment| !is_index(segment))
+        .collect();
+    match segments.as_slice() {
+        ["content", "text"] if is_named_part => String::new(),
+        ["content", "text"] => "text".to_owned(),
+        ["content"] if finding.rule.starts_with("element-") => String::new(),
+        segments => segments.join("/"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_are_named() {
+        let check = |path: &str, expect: &str| assert_eq!(tool_label(path), expect);
+        check("description", "description");
+        check("parameters/properties/login", "parameter login");
+        check(
+            "parameters/properties/login/description",
+            "parameter login/description",
+        );
+        check(
+            "parameters/properties/questions/items/properties/options/description",
+            "parameter questions[].options/description",
+        );
+        check("parameters/required/0", "required/0");
+        check("parameters/required", "required");
     }
 }

@@ -16,14 +16,14 @@ use crate::{input, rules};
 /// Captures to compare.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The capture to compare with; a capture alone is outlined, or compared with --baseline
+    /// The capture to compare with. A capture alone is outlined, or compared with --baseline
     #[arg(value_name = "BASELINE")]
     first: Option<String>,
     /// The capture to judge
     #[arg(value_name = "CANDIDATE")]
     second: Option<String>,
-    /// The capture to compare with when only one is named; without it the rules file's
-    #[arg(long, value_name = "CAPTURE")]
+    /// The capture to compare with when only one is named; without it the one of the rules file
+    #[arg(long, value_name = "CAPTURE", help_heading = "Comparison")]
     baseline: Option<String>,
     #[command(flatten)]
     rules: rules::RuleArgs,

@@ -15,7 +15,7 @@ pub(crate) struct Args {
     /// File or directory to read; - is standard input
     capture: String,
     /// Format to write
-    #[arg(long, value_enum)]
+    #[arg(long, value_enum, value_name = "FORMAT")]
     to: Format,
     #[command(flatten)]
     target: output::Target,
