@@ -15,6 +15,13 @@ pub struct CaptureProblem {
     pub message: String,
 }
 
+impl CaptureProblem {
+    /// Whether the file ends before its time, so that more may have been in it.
+    pub fn is_cut(&self) -> bool {
+        matches!(self.kind.as_str(), "truncated" | "damaged-compression")
+    }
+}
+
 /// A number with what it counts: `1 event`, `2 events`.
 pub(super) fn counted(count: usize, what: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };

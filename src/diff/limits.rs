@@ -1,6 +1,6 @@
 //! What a recording can't tell: what lies behind a cut, and what its format has no place for.
 
-use crate::capture::{Capture, CaptureKind, FlatExchange, Recorded, Transport};
+use crate::capture::{Capture, CaptureKind, CaptureProblem, FlatExchange, Recorded, Transport};
 use crate::responses::{RequestFacts, RequestKind};
 
 /// Keys of `client_metadata` that are added when a request goes out over a WebSocket, behind the place where a
@@ -30,10 +30,7 @@ impl Limits {
             capture.kind,
             CaptureKind::PycodexCapture | CaptureKind::ResponsesApiProxy
         );
-        let ends_early = capture
-            .problems
-            .iter()
-            .any(|problem| matches!(problem.kind.as_str(), "truncated" | "damaged-compression"));
+        let ends_early = capture.problems.iter().any(CaptureProblem::is_cut);
         let last = capture.exchanges.last();
         let is_last_cut = last.is_some_and(|exchange| exchange.response.end == Recorded::Lost);
         Self {

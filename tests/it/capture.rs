@@ -272,7 +272,7 @@ fn a_cut_exchange_is_used_as_far_as_it_goes() {
     let capture = read(&RAW[..cut]).unwrap();
     let response = &capture.exchanges[0].response;
     assert!(matches!(&response.content, Content::Events(stream) if stream.events.len() == 1));
-    assert_eq!(response.end, Recorded::NotRecorded);
+    assert_eq!(response.end, Recorded::Lost);
     assert_eq!(
         capture.problems[0].message,
         "the input ends inside a record that begins at byte 0 (438 bytes); of exchange 0 the request and 1 event can be used"

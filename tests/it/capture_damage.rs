@@ -45,6 +45,9 @@ proptest! {
     ) {
         let mut bytes = samples().swap_remove(sample);
         for (place, how, value) in edits {
+            if bytes.is_empty() {
+                break;
+            }
             let at = place.index(bytes.len());
             match how {
                 0 => bytes[at] = value,
