@@ -95,7 +95,7 @@ pub fn find_secrets(text: &str) -> Vec<Range<usize>> {
         found.extend(values.map(|m| m.range()).filter(|range| {
             let value = &text[range.clone()];
             let is_word = value.len() < 16 && value.bytes().all(|b| b.is_ascii_lowercase());
-            !(may_be_word && is_word) && !is_stand_in(value)
+            !(is_stand_in(value) || may_be_word && is_word)
         }));
     }
     found.sort_by_key(|range| range.start);
