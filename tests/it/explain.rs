@@ -64,7 +64,9 @@ fn rule_like_words(directory: &std::path::Path) -> Vec<String> {
 fn the_source_of_the_comparison_and_the_explanations_name_the_same_rules() {
     let found = rule_like_words(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/diff"));
     assert!(found.len() > 20, "{found:?}");
-    let unknown: Vec<_> = found.iter().filter(|name| explain(name).is_err()).collect();
+    // A kind of problem is a rule of the readers without its prefix.
+    let is_known = |name: &str| explain(name).is_ok() || explain(&format!("reader-{name}")).is_ok();
+    let unknown: Vec<_> = found.iter().filter(|name| !is_known(name)).collect();
     assert!(unknown.is_empty(), "not explained: {unknown:?}");
     let unheard: Vec<_> = DIFF_RULES
         .split_whitespace()
