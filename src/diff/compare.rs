@@ -276,12 +276,12 @@ impl Comparer<'_> {
         if lacking.is_cut_short && is_behind {
             change.level = Level::Note;
             change.message = format!(
-                "{call} and what follows can't be compared: the recording of the {who} ends before"
+                "{call} ({about}) and what follows can't be compared: the recording of the {who} ends before"
             );
             change.values = values_of(&["behind the end"]);
         } else if lacking.is_damaged {
             change.level = change.level.max(Level::Warning);
-            change.message = format!("{call} is not in what could be read of the {who}");
+            change.message = format!("{call} ({about}) is not in what could be read of the {who}");
         } else if self.is_repeated_background_call(index, is_baseline) {
             change.level = Level::Note;
         }

@@ -82,7 +82,11 @@ impl Entry {
         };
         let subject = subject.map(|subject| visible(subject).into_owned());
         Self {
-            sign: Sign::of(&finding.rule),
+            sign: if is_unknown(finding) {
+                Sign::Changed
+            } else {
+                Sign::of(&finding.rule)
+            },
             text: visible(&text(section, finding, &label)).into_owned(),
             detail: finding
                 .detail
@@ -98,9 +102,15 @@ impl Entry {
     }
 }
 
+/// Whether a finding only says that nothing can be said, as a recording ends before.
+fn is_unknown(finding: &Finding) -> bool {
+    finding.message.contains("can't be compared")
+}
+
 /// How a finding shares a line with others of its kind.
 fn shared(finding: &Finding, label: &str, subject: Option<&str>) -> Option<Shared> {
     let (before, after, name) = match finding.rule.as_str() {
+        _ if is_unknown(finding) => return None,
         "key-missing" | "key-added" => member(label),
         "tool-missing" | "tool-added" => {
             let name = tool_of(finding).1.to_owned();
@@ -186,6 +196,7 @@ fn text(section: Section, finding: &Finding, label: &str) -> String {
     let message = finding.message.as_str();
     let without = |words: &str| message.replacen(words, "", 1);
     match finding.rule.as_str() {
+        _ if is_unknown(finding) => labelled(label, message),
         "key-missing" | "header-missing" => labelled(label, &value(&finding.baseline)),
         "key-added" | "header-added" => labelled(label, &value(&finding.candidate)),
         "header-renamed" => format!(
