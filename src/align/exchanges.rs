@@ -17,7 +17,8 @@ pub struct ExchangeFeatures {
     pub facts: RequestFacts,
     /// `POST`, `GET`, `WS`.
     pub method: String,
-    /// Fingerprint of the last item of `input` that is the thread's own: what the request answers to.
+    /// Fingerprint of the last item of `input` that is the thread's own: what the request answers to. For calls without
+    /// items, of query and body.
     pub tail: u64,
     /// Hash of the type of that item.
     pub tail_kind: u64,
@@ -72,7 +73,12 @@ pub fn align_exchanges(a: &[ExchangeFeatures], b: &[ExchangeFeatures]) -> Vec<Ex
         let Some(in_b) = lanes_b.get(lane) else {
             continue;
         };
-        for (x, y) in align_lane(a, in_a, b, in_b) {
+        let align = if is_background(lane) {
+            align_background
+        } else {
+            align_lane
+        };
+        for (x, y) in align(a, in_a, b, in_b) {
             pair(x, y);
         }
     }
@@ -170,6 +176,40 @@ fn match_threads(a: &[ExchangeFeatures], b: &[ExchangeFeatures]) -> BTreeMap<Str
         }
     }
     names
+}
+
+/// Whether the exchanges of a lane come in any order.
+fn is_background((call, _): &Lane) -> bool {
+    call.contains(' ')
+}
+
+/// Pairs background calls wherever they stand: the same call with the same outcome, then the same call, then in order.
+fn align_background(
+    a: &[ExchangeFeatures],
+    in_a: &[usize],
+    b: &[ExchangeFeatures],
+    in_b: &[usize],
+) -> Vec<(usize, usize)> {
+    let (mut left_a, mut left_b) = (in_a.to_vec(), in_b.to_vec());
+    let mut pairs = Vec::new();
+    for key in [exact_key as fn(&ExchangeFeatures) -> u64, |features| {
+        features.tail
+    }] {
+        let mut free: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
+        for &j in left_b.iter().rev() {
+            free.entry(key(&b[j])).or_default().push(j);
+        }
+        left_a.retain(|&i| match free.get_mut(&key(&a[i])).and_then(Vec::pop) {
+            Some(j) => {
+                pairs.push((i, j));
+                left_b.retain(|&other| other != j);
+                false
+            }
+            None => true,
+        });
+    }
+    pairs.extend(left_a.into_iter().zip(left_b));
+    pairs
 }
 
 fn align_lane(
@@ -369,7 +409,7 @@ mod tests {
                     _ => RequestKind::Other,
                 };
                 let endpoint = if kind == RequestKind::Other {
-                    &what[1..]
+                    what[1..].split('?').next().unwrap()
                 } else {
                     "/responses"
                 };
@@ -415,6 +455,7 @@ mod tests {
     fn threads_and_background_calls_race() {
         check("T1 T2 T7@sub T3", "T1@m T7@subm T2@m T3@m", "00 12 21 33");
         check("O/a O/b T1", "O/b T1 O/a", "02 10 21");
+        check("O/a?1 O/a?2 O/a?3", "O/a?3 O/a?1 O/a?4", "01 12 20");
         check("T1 T2 T3", "T1 T2@other T3", "00 11 22");
     }
 

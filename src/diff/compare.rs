@@ -2,11 +2,11 @@
 
 use std::rc::Rc;
 
-use crate::align::{ExchangeMatch, align_exchanges, retries};
+use crate::align::{ExchangeFeatures, ExchangeMatch, align_exchanges, retries};
 use crate::capture::{Capture, Recorded};
 use crate::json::{Pointer, PointerPattern};
 use crate::normalize::{IgnoreRule, Scanner};
-use crate::responses::RequestKind;
+use crate::responses::{RequestKind, without_version};
 
 use super::body::compare_request_bodies;
 use super::change::{AlignedExchange, Comparison, ExchangePair, Level};
@@ -282,9 +282,29 @@ impl Comparer<'_> {
         } else if lacking.is_damaged {
             change.level = change.level.max(Level::Warning);
             change.message = format!("{call} is not in what could be read of the {who}");
+        } else if self.is_repeated_background_call(index, is_baseline) {
+            change.level = Level::Note;
         }
         self.recorder
             .change(Place::new(row, Pointer::root()), change);
+    }
+
+    /// Whether the other side makes the same background call too: how often is chance (with account login, codex
+    /// 0.125.0–0.169.0 repeat some).
+    fn is_repeated_background_call(&self, index: usize, is_baseline: bool) -> bool {
+        let (side, other) = if is_baseline {
+            (&self.baseline, &self.candidate)
+        } else {
+            (&self.candidate, &self.baseline)
+        };
+        let call = &side.features[index];
+        let is_background = matches!(call.facts.kind, RequestKind::Other | RequestKind::Models);
+        let is_same = |same: &ExchangeFeatures| {
+            same.method == call.method
+                && same.facts.endpoint == call.facts.endpoint
+                && same.tail == call.tail
+        };
+        is_background && call.facts.endpoint != "/responses" && other.features.iter().any(is_same)
     }
 
     /// Requests of racing threads and background calls may come in another order: a note.
@@ -348,17 +368,6 @@ impl Comparer<'_> {
             Some(&first) => first > lacks_at,
             None => having.arrivals(has_at, content).len() == 1,
         }
-    }
-}
-
-/// A path without the value of `client_version`.
-fn without_version(target: &str) -> String {
-    match target.split_once("client_version=") {
-        Some((before, rest)) => {
-            let after = rest.find('&').map_or("", |at| &rest[at..]);
-            format!("{before}client_version={after}")
-        }
-        None => target.to_owned(),
     }
 }
 

@@ -171,6 +171,9 @@ fn compare_value(names: &mut Names, name: &str, level: Level, a: &str, b: &str) 
                 has_versions: true,
                 is_tool_output: false,
             };
+            if is_client_suffix(a, b) {
+                diff.level = Level::Note;
+            }
             compare_plain(&mut diff, a, b, place);
         }
         Place::Plain if embedded_json(a).is_some() && embedded_json(b).is_some() => {
@@ -185,6 +188,14 @@ fn compare_value(names: &mut Names, name: &str, level: Level, a: &str, b: &str) 
         }
     }
     out
+}
+
+/// Whether one user agent is the other with `(client; version)` behind it: codex 0.169.0 learns what to put there after
+/// its first requests, so that which of them have it is chance.
+fn is_client_suffix(a: &str, b: &str) -> bool {
+    let (short, long) = if a.len() < b.len() { (a, b) } else { (b, a) };
+    let rest = long.strip_prefix(short).unwrap_or_default();
+    rest.starts_with(" (") && rest.ends_with(')') && rest.contains("; ")
 }
 
 fn compare_plain(diff: &mut ValueDiff<'_>, a: &str, b: &str, place: TextPlace) {

@@ -78,8 +78,8 @@ pub(super) fn end_name(response: &Response) -> String {
     match (status, &response.content) {
         (Some(None), _) => "no answer".to_owned(),
         (_, Content::Events(stream)) if !stream.events.is_empty() => {
-            let end = stream.events.iter().map(Event::kind);
-            let end = end.filter(|kind| is_terminal(kind)).last();
+            let mut kinds = stream.events.iter().rev().map(Event::kind);
+            let end = kinds.find(|kind| is_terminal(kind));
             end.unwrap_or_else(|| "stream without an end event".to_owned())
         }
         (Some(Some(status)), _) => format!("answered {status}"),

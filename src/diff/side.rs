@@ -13,7 +13,7 @@ use crate::capture::{
 use crate::http::HeaderList;
 use crate::json::{Kind, Value};
 use crate::normalize::{LocationFinder, Scanner, fingerprint};
-use crate::responses::{RequestFacts, is_from_other_thread};
+use crate::responses::{RequestFacts, is_from_other_thread, without_version};
 
 /// One side of a comparison.
 pub(super) struct Side<'c> {
@@ -141,10 +141,12 @@ impl<'c> Side<'c> {
         let own = |print: &&Rc<ItemPrint>| !is_from_other_thread(print.item.node());
         let (tail, tail_kind) = match input.and_then(|list| list.iter().rfind(own)) {
             Some(last) => (last.content(), last.kind()),
-            None => (
-                body.map_or(0, |b| fingerprint(b.node(), "", &self.scanner, &[])),
-                0,
-            ),
+            None => {
+                let target = without_version(&exchange.request.target);
+                let query = target.split_once('?').map_or("", |(_, query)| query);
+                let body = body.map_or(0, |b| fingerprint(b.node(), "", &self.scanner, &[]));
+                (body ^ xxh3_64(query.as_bytes()), 0)
+            }
         };
         let is_user = |print: &&Rc<ItemPrint>| {
             let role = print.item.node().get_string("role");

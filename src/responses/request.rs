@@ -1,5 +1,7 @@
 //! What a request is for and whose it is.
 
+use std::borrow::Cow;
+
 use crate::http::HeaderList;
 use crate::json::{Node, Value};
 
@@ -48,6 +50,17 @@ pub fn endpoint(target: &str) -> &str {
         }
     }
     path
+}
+
+/// A request target without the value of `client_version`, which every version of an agent sends otherwise.
+pub fn without_version(target: &str) -> Cow<'_, str> {
+    match target.split_once("client_version=") {
+        Some((before, rest)) => {
+            let after = rest.find('&').map_or("", |at| &rest[at..]);
+            Cow::Owned(format!("{before}client_version={after}"))
+        }
+        None => Cow::Borrowed(target),
+    }
 }
 
 impl RequestFacts {

@@ -234,9 +234,9 @@ fn labelled(label: &str, text: &str) -> String {
 fn text_changed(finding: &Finding, label: &str) -> String {
     let counts = finding.message.trim_start_matches("text changed: ");
     match (label, counts) {
-        ("", "1 line differs") => "text changed".to_owned(),
+        ("" | "text", "1 line differs") => "text changed".to_owned(),
         (label, "1 line differs") => label.to_owned(),
-        ("", _) => finding.message.clone(),
+        ("" | "text", _) => finding.message.clone(),
         (label, counts) => format!("{label}: {counts}"),
     }
 }

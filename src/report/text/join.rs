@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::report::Finding;
+use crate::report::{ExchangePair, Finding};
 
 use super::entry::{Entry, Shared, Sign};
 use super::marks::Marks;
@@ -155,41 +155,162 @@ fn share_subjects(entries: Vec<Entry>, marks: &Marks) -> Vec<Entry> {
     joined
 }
 
-/// Where a streamed answer says again what the finished item says.
-const REPEATED: &[&str] = &[
-    "delta",
-    "text",
-    "part",
-    "arguments",
-    "input",
-    "response/output",
-];
-
 /// A stream tells each text several times: in pieces, whole, in the item, in the response. One of them is enough.
 fn fold_streams(entries: &mut Vec<Entry>) {
-    let is_repeated = |entry: &Entry| {
-        let place = entry.label.split_once(' ').map(|(_, place)| place);
-        place.is_some_and(|place| {
-            REPEATED
-                .iter()
-                .any(|repeated| place == *repeated || place.starts_with(&format!("{repeated}/")))
-        })
-    };
-    let is_item = |entry: &Entry| {
-        let place = entry.label.split_once(' ').map(|(_, place)| place);
-        place.is_some_and(|place| place.starts_with("item/"))
-    };
-    let is_piece = |entry: &Entry| {
-        let names = entry.shared.as_ref().map(|shared| &shared.names);
-        entry.text.starts_with("event ")
-            && names.is_some_and(|names| names.iter().all(|name| name.ends_with(".delta")))
-    };
-    let with_items: Vec<_> = entries
+    let told: Vec<(Vec<ExchangePair>, String)> = entries
         .iter()
-        .filter(|entry| is_item(entry))
-        .map(|entry| entry.exchanges.clone())
+        .filter_map(|entry| {
+            let below_item = in_event(entry)?.strip_prefix("item/")?;
+            Some((entry.exchanges.clone(), below_item.to_owned()))
+        })
         .collect();
     entries.retain(|entry| {
-        !(is_repeated(entry) || is_piece(entry)) || !with_items.contains(&entry.exchanges)
+        let is_told = |fits: &dyn Fn(&str) -> bool| {
+            told.iter()
+                .any(|(exchanges, place)| *exchanges == entry.exchanges && fits(place))
+        };
+        let is_text = |place: &str| {
+            let first = place.split('/').next();
+            matches!(first, Some("content" | "arguments" | "input" | "summary"))
+        };
+        if is_piece(entry) {
+            return !is_told(&is_text);
+        }
+        let in_response = in_event(entry).and_then(|place| place.strip_prefix("response/output/"));
+        let below_item = in_response.and_then(|place| place.split_once('/'));
+        !below_item.is_some_and(|(_, place)| is_told(&|other| other == place))
     });
+}
+
+/// A place below the data of an event.
+fn in_event(entry: &Entry) -> Option<&str> {
+    entry.label.split_once(' ').map(|(_, place)| place)
+}
+
+/// Whether an entry is about a text while it comes, before the item that it makes up is whole.
+fn is_piece(entry: &Entry) -> bool {
+    let first = in_event(entry).and_then(|place| place.split('/').next());
+    if matches!(
+        first,
+        Some("delta" | "text" | "part" | "arguments" | "input")
+    ) {
+        return true;
+    }
+    let names = entry.shared.as_ref().map(|shared| &shared.names);
+    entry.text.starts_with("event ")
+        && names.is_some_and(|names| names.iter().all(|name| name.ends_with(".delta")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::json::Pointer;
+    use crate::report::{Level, Report, Source};
+
+    /// A finding of a rule at a place, about a subject.
+    fn finding(rule: &str, place: &str, subject: Option<&str>) -> Finding {
+        let pointer = place
+            .split('/')
+            .skip(1)
+            .fold(Pointer::root(), |p, key| p.key(key));
+        Finding {
+            id: String::new(),
+            source: Source::Diff,
+            rule: rule.into(),
+            level: Level::Error,
+            exchange: ExchangePair::default(),
+            pointer,
+            also: Vec::new(),
+            subject: subject.map(str::to_owned),
+            baseline: Some("a".into()),
+            candidate: Some("b".into()),
+            message: "text changed: 1 line differs".into(),
+            accepted: None,
+            recurs: Vec::new(),
+            detail: Vec::new(),
+        }
+    }
+
+    fn check(section: Section, findings: &[Finding], expect: &[&str]) {
+        let marks = Marks::new(&Report::new(Vec::new(), Vec::new(), Vec::new()));
+        let findings: Vec<&Finding> = findings.iter().collect();
+        let texts: Vec<String> = entries(section, &findings, &marks, false)
+            .into_iter()
+            .map(|entry| {
+                let subject = entry.subject.map_or(String::new(), |s| format!("{s}: "));
+                format!("{subject}{} {}", entry.sign.text(), entry.text)
+            })
+            .collect();
+        assert_eq!(texts, expect);
+    }
+
+    #[test]
+    fn what_one_side_lacks_shares_a_line() {
+        let at = |key: &str| finding("key-missing", &format!("/request/body/{key}"), None);
+        check(
+            Section::Body,
+            &[
+                at("text"),
+                at("client_metadata/x"),
+                at("store"),
+                at("client_metadata/y"),
+            ],
+            &["- text, store", "- client_metadata: x, y"],
+        );
+    }
+
+    #[test]
+    fn a_parameter_is_told_once() {
+        let at = |rule: &str, place: &str, tool: &str| {
+            finding(
+                rule,
+                &format!("/request/body/tools/0/parameters/{place}"),
+                Some(tool),
+            )
+        };
+        let mut required = at("element-missing", "required/0", "tool `a`");
+        required.baseline = Some("\"id\"".into());
+        let descriptions = ["x", "y"].map(|name| {
+            at(
+                "text-changed",
+                &format!("properties/{name}/description"),
+                "tool `a`",
+            )
+        });
+        check(
+            Section::Tools,
+            &[
+                at("key-missing", "properties/id", "tool `a`"),
+                required,
+                descriptions[0].clone(),
+                descriptions[1].clone(),
+                at("key-missing", "properties/id", "tool `b`"),
+            ],
+            &[
+                "tools `a`, `b`: - parameter id: a",
+                "tool `a`: ~ descriptions of parameters x, y",
+            ],
+        );
+    }
+
+    #[test]
+    fn a_streamed_text_is_told_once() {
+        let at = |place: &str| finding("value-changed", &format!("/response/events/{place}"), None);
+        let all = [
+            at("4/data/delta"),
+            at("6/data/text"),
+            at("8/data/item/content/0/text"),
+            at("9/data/response/output/0/content/0/text"),
+            at("9/data/response/output/0/status"),
+        ];
+        check(
+            Section::Response,
+            &all,
+            &[
+                "~ events/8 item/content/0/text: a → b",
+                "~ events/9 response/output/0/status: a → b",
+            ],
+        );
+        check(Section::Response, &all[..1], &["~ events/4 delta: a → b"]);
+    }
 }

@@ -109,7 +109,7 @@ fn run((first, last): &(ExchangePair, ExchangePair)) -> String {
 }
 
 /// The mark that most of the entries of a section carry: it stands once, in the heading.
-pub(super) fn common<'m>(marks: &'m [Option<String>]) -> Option<&'m str> {
+pub(super) fn common(marks: &[Option<String>]) -> Option<&str> {
     const FEWEST: usize = 3;
     let count = |mark: &str| {
         marks
