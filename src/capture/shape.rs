@@ -130,10 +130,10 @@ fn classify_format(format: &str, record: Node<'_>) -> Option<Shape> {
         version: version.to_owned(),
     };
     if format == "trace-diff/capture" {
-        let version = record.get("version");
-        return Some(match version.and_then(Node::unsigned) {
-            Some(version) if version <= CAPTURE_VERSION => Shape::Capture,
-            _ => newer(format, version.map_or("none", Node::text)),
+        return Some(match record.get("version").and_then(Node::unsigned) {
+            Some(version) if version > CAPTURE_VERSION => newer(format, &version.to_string()),
+            // A header that is damaged says nothing; what follows is read as far as it is understood.
+            _ => Shape::Capture,
         });
     }
     match format.split_once('/') {

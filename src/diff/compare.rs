@@ -274,7 +274,7 @@ impl Comparer<'_> {
         };
         let who = if is_baseline { "candidate" } else { "baseline" };
         if lacking.is_cut_short && is_behind {
-            change.level = Level::Note;
+            (change.rule, change.level) = ("recording-cut", Level::Note);
             change.message = format!(
                 "{call} ({about}) and what follows can't be compared: the recording of the {who} ends before"
             );

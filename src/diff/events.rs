@@ -350,19 +350,16 @@ fn report_behind_cut(
         return;
     };
     left.truncate(left.len() - behind);
-    let (rule, who) = if is_baseline {
-        ("event-missing", "candidate")
-    } else {
-        ("event-added", "baseline")
-    };
+    let who = if is_baseline { "candidate" } else { "baseline" };
     let kind = events[first].kind();
+    let plural = if behind == 1 { "" } else { "s" };
     let message = format!(
-        "{behind} events from `{kind}` on can't be compared: the recording of the {who} ends before"
+        "{behind} event{plural} from `{kind}` on can't be compared: the recording of the {who} ends before"
     );
     cx.recorder.change(
         Place::new(streams.row, streams.pointer.index(first)),
         LocalChange {
-            rule,
+            rule: "recording-cut",
             level: Level::Note,
             message,
             values: hash("behind the end"),

@@ -141,9 +141,9 @@ impl Conflicts<'_, '_> {
             level: Level::Error,
             baseline: Some(baseline(a)),
             candidate: Some(candidate(b)),
+            values: u64::from(a) + 1,
             message,
             detail,
-            values: u64::from(a) + 1,
             ..LocalChange::default()
         };
         (places, change)

@@ -12,7 +12,7 @@ const DIFF_RULES: &str = "
     element-order text-changed item-missing item-added item-moved instructions-moved
     late-arrival tool-missing tool-added
     tool-order identifier-split identifier-merged identifier-shape continuation-changed
-    status-changed event-missing event-added event-order event-changed event-chunks
+    status-changed recording-cut event-missing event-added event-order event-changed event-chunks
     stream-end-changed";
 
 /// Every kind of problem that readers report, as a rule.
@@ -102,7 +102,7 @@ fn what_never_matters_to_a_server_is_a_note() {
         .collect();
     assert_eq!(
         notes.join(" "),
-        "exchange-order header-order header-case event-chunks number-form string-form element-order late-arrival tool-order \
+        "exchange-order header-order header-case recording-cut event-chunks number-form string-form element-order late-arrival tool-order \
          identifier-shape"
     );
     assert_eq!(

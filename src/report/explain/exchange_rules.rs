@@ -139,6 +139,15 @@ pub(super) const RULES: &[Rule] = &[
              server judged the requests differently.",
     },
     Rule {
+        name: "recording-cut",
+        level: Level::Note,
+        example: "",
+        means: "What one side has here can't be compared: the recording of the other ends before.",
+        matters: "Nothing is known of what the agent did there. The damage itself is told among the problems in \
+             reading, as a warning.",
+        expectation: "A recording that was not stopped in the middle of an exchange.",
+    },
+    Rule {
         name: "event-missing",
         level: Level::Warning,
         example: "/response/events",

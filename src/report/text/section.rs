@@ -27,6 +27,7 @@ impl Section {
                 return Section::Exchanges;
             }
             rule if rule.starts_with("exchange-") => return Section::Exchanges,
+            "recording-cut" if finding.pointer.is_root() => return Section::Exchanges,
             rule if rule.starts_with("identifier-") => return Section::Identifiers,
             _ => {}
         }
