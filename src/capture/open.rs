@@ -100,7 +100,7 @@ impl OpenError {
                 Some("was the recorder stopped before the first request?".to_owned())
             }
             OpenError::Rollout { path, .. } => {
-                Some(format!("to see what is in it: trace-diff show {path}"))
+                Some(format!("to list its records: trace-diff records {path}"))
             }
             OpenError::NewerVersion { .. } => {
                 Some("a newer trace-diff wrote it; use that one to read it".to_owned())
