@@ -45,6 +45,34 @@ impl Damage<'_> {
 
 /// Every record and every damaged span of a text, in file order; a byte order mark at its start is neither.
 pub(super) fn parts(bytes: &[u8]) -> impl Iterator<Item = Part<'_>> {
+    let (lines, rest) = match whole_lines(bytes) {
+        Some(lines) => (lines, &[][..]),
+        None => (Vec::new(), bytes),
+    };
+    lines.into_iter().chain(searched_parts(rest))
+}
+
+/// The records of an undamaged file with one on each line, which need no search for where they begin and end; `None`
+/// for any other.
+fn whole_lines(bytes: &[u8]) -> Option<Vec<Part<'_>>> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    let mut records = Vec::new();
+    let mut start = 0;
+    for line in text.split('\n') {
+        let record = line.trim_matches([' ', '\t', '\r']);
+        if !record.is_empty() {
+            let from =
+                (start + line.len() - line.trim_start_matches([' ', '\t', '\r']).len()) as u64;
+            let value = Value::parse(record).ok()?;
+            records.push(Part::Record(from..from + record.len() as u64, value));
+        }
+        start += line.len() + 1;
+    }
+    Some(records)
+}
+
+/// Every record and every damaged span of any text.
+fn searched_parts(bytes: &[u8]) -> impl Iterator<Item = Part<'_>> {
     json::read_records(bytes)
         .parts
         .into_iter()
