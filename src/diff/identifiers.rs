@@ -8,6 +8,7 @@ use crate::normalize::{Conflict, IdNumber, Pair, conflicts};
 use super::change::{ExchangePair, Level};
 use super::compare::Comparer;
 use super::names::LocalChange;
+use super::text::shortened;
 
 /// Where a pair of identifiers stood: row and pointer.
 pub(super) type Places = Vec<(usize, Pointer)>;
@@ -120,7 +121,7 @@ impl Conflicts<'_, '_> {
             if is_secret {
                 "<secret>".to_owned()
             } else {
-                text.to_owned()
+                shortened(text, 80)
             }
         };
         let baseline = |number: IdNumber| text(self.cx.names.baseline_ids.text(number));

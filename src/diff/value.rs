@@ -6,7 +6,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::json::{Kind, Node, Pointer};
 use crate::normalize::place::{self, Place};
-use crate::normalize::{Class, TextPlace, embedded_json, fingerprint, text_place};
+use crate::normalize::{Class, Scanner, TextPlace, embedded_json, fingerprint, text_place};
 
 use super::change::Level;
 use super::names::{LocalChange, Names, Outcome};
@@ -228,7 +228,14 @@ impl<'n> ValueDiff<'n> {
                     let (b_key, b_value) = &b_members[*j];
                     self.pointer.push_key(b_key);
                     if key != b_key {
-                        self.ids(key, b_key);
+                        // Their shapes are equal; this ties what is in them.
+                        compare_text(
+                            self.names,
+                            &mut self.out,
+                            &self.pointer,
+                            (key, b_key),
+                            TextPlace::default(),
+                        );
                     }
                     self.value(key, *value, *b_value);
                     self.pointer.pop();
@@ -263,7 +270,8 @@ impl<'n> ValueDiff<'n> {
     }
 
     /// The candidate's member for each of the baseline's: the same key at its n-th appearance; keys that are
-    /// identifiers (agents by id in the output of `wait`, codex 0.115.0–0.137.0) go together in order.
+    /// dynamic (agents by id in the output of `wait`, codex 0.115.0–0.137.0; working directories in `workspaces`, codex
+    /// 0.153.4 and later) go together in order.
     fn match_keys(
         &self,
         a: &[(Cow<'_, str>, Node<'_>)],
@@ -296,13 +304,24 @@ impl<'n> ValueDiff<'n> {
             }
             partners.push(partner);
         }
-        let mut free_ids = (0..b.len())
-            .filter(|&j| !is_taken[j] && is_id(&b[j].0))
-            .collect::<Vec<_>>()
-            .into_iter();
-        for (partner, (key, _)) in partners.iter_mut().zip(a) {
-            if partner.is_none() && is_id(key) {
-                *partner = free_ids.next();
+        let shape = |key: &str, scanner: &Scanner| {
+            let is_dynamic = !scanner.scan(key, TextPlace::default()).is_empty();
+            is_dynamic.then(|| with_placeholders(key, scanner, TextPlace::default()))
+        };
+        for (partner, (key, _)) in partners
+            .iter_mut()
+            .zip(a)
+            .filter(|(partner, _)| partner.is_none())
+        {
+            let Some(a_shape) = shape(key, &self.names.baseline) else {
+                continue;
+            };
+            let same = |&j: &usize| {
+                !is_taken[j] && shape(&b[j].0, &self.names.candidate).as_ref() == Some(&a_shape)
+            };
+            *partner = (0..b.len()).find(same);
+            if let Some(j) = *partner {
+                is_taken[j] = true;
             }
         }
         partners
@@ -354,14 +373,14 @@ pub(super) fn excerpt(node: Node<'_>) -> String {
 }
 
 /// A text as it is shown: placeholders for what is dynamic, its beginning only.
-pub(super) fn shown_text(text: &str, scanner: &crate::normalize::Scanner) -> String {
+pub(super) fn shown_text(text: &str, scanner: &Scanner) -> String {
     let text = with_placeholders(text, scanner, TextPlace::default());
     window(&text, 0..text.len().min(80))
 }
 
 /// What an identifier looks like: prefix, and version of its UUID.
 fn id_shape(id: &str) -> String {
-    let scanner = crate::normalize::Scanner::default();
+    let scanner = Scanner::default();
     let tokens = scanner.scan(id, TextPlace::default());
     if let [token] = tokens.as_slice()
         && token.range.len() == id.len()
@@ -374,13 +393,13 @@ fn id_shape(id: &str) -> String {
         return "<number>".to_owned();
     }
     match id.split_once('_') {
-        Some((prefix, _)) if prefix.len() <= 12 => format!("{prefix}_<…>"),
+        Some((prefix, _)) if prefix.len() <= 12 && id.len() <= 80 => format!("{prefix}_<…>"),
         _ => "<text>".to_owned(),
     }
 }
 
 /// What stands around the scalars of a JSON text: braces, keys, commas and white space; keys that are identifiers
-/// count as such.
+/// or directories count as such.
 fn layout(node: Node<'_>) -> String {
     let mut layout = Layout {
         base: node.span().start,
@@ -406,7 +425,10 @@ impl<'a> Layout<'a> {
             Kind::Array => node.items().for_each(|item| self.add(item)),
             Kind::Object => {
                 for (key, value) in node.members() {
-                    if key.string().is_some_and(|key| is_id(&key)) {
+                    if key
+                        .string()
+                        .is_some_and(|key| is_id(&key) || key.starts_with('/'))
+                    {
                         self.skip(key, "<id>");
                     }
                     self.add(value);

@@ -11,7 +11,7 @@ static MARKS: LazyLock<[memmem::Finder<'static>; 4]> = LazyLock::new(|| {
 /// Finds working directories and agent homes named in texts, in order of first appearance.
 ///
 /// Working directories stand in `<cwd>…</cwd>` of the environment context (codex 0.115.0–0.169.0, pycodex 0.1.2–0.5.1);
-/// homes are what stands before `/.codex/`, `/skills/.system/` or `/sessions/<year>/` in a path.
+/// homes are what stands before `/.codex/` (with and without it), `/skills/.system/` or `/sessions/<year>/` in a path.
 #[derive(Debug, Default)]
 pub struct LocationFinder {
     found: Vec<String>,
@@ -29,7 +29,9 @@ impl LocationFinder {
             }
         }
         for at in home.find_iter(bytes) {
-            self.push(&text[path_start(bytes, at)..at + 7]);
+            let start = path_start(bytes, at);
+            self.push(&text[start..at + 7]);
+            self.push(&text[start..at]);
         }
         for at in skills.find_iter(bytes).chain(sessions.find_iter(bytes)) {
             self.push(&text[path_start(bytes, at)..at]);
@@ -76,7 +78,12 @@ mod tests {
         );
         assert_eq!(
             finder.finish(),
-            ["/home/a/project", "/home/a/.codex", "/srv/agent-home"]
+            [
+                "/home/a/project",
+                "/home/a/.codex",
+                "/home/a",
+                "/srv/agent-home"
+            ]
         );
     }
 }

@@ -3,6 +3,7 @@
 
 mod fingerprint;
 mod locations;
+mod output_shapes;
 pub mod place;
 mod renaming;
 mod rules;

@@ -224,42 +224,6 @@ pub(super) fn temporary_name(bytes: &[u8], at: usize, tokens: &mut Vec<Token>) {
     });
 }
 
-/// Decimal numbers with a unit of time behind them.
-pub(super) fn decimal_durations(bytes: &[u8], tokens: &mut Vec<Token>) {
-    for dot in memchr::memchr_iter(b'.', bytes) {
-        let whole = bytes[..dot]
-            .iter()
-            .rev()
-            .take_while(|b| b.is_ascii_digit())
-            .count();
-        let part = bytes[dot + 1..]
-            .iter()
-            .take_while(|b| b.is_ascii_digit())
-            .count();
-        let start = dot - whole;
-        if whole == 0
-            || part == 0
-            || start
-                .checked_sub(1)
-                .is_some_and(|b| is_word(bytes[b]) || bytes[b] == b'.')
-        {
-            continue;
-        }
-        let rest = &bytes[dot + 1 + part..];
-        let unit = rest.strip_prefix(b" ").unwrap_or(rest);
-        let word = unit.iter().take_while(|b| b.is_ascii_alphabetic()).count();
-        if matches!(
-            &unit[..word],
-            b"s" | b"ms" | b"us" | b"sec" | b"secs" | b"second" | b"seconds"
-        ) {
-            tokens.push(Token {
-                range: start..dot + 1 + part,
-                class: Class::Duration,
-            });
-        }
-    }
-}
-
 /// Dotted numbers such as `0.169.0`, with a suffix such as `-alpha.3`.
 pub(super) fn versions(bytes: &[u8], tokens: &mut Vec<Token>) {
     let mut at = 0;

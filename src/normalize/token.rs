@@ -5,9 +5,9 @@ use std::sync::LazyLock;
 
 use memchr::memmem;
 
+use super::output_shapes::in_output;
 use super::shapes::{
-    at_colon, at_dash, at_underscore, decimal_durations, is_word, matches_shape, push_run,
-    temporary_name, versions,
+    at_colon, at_dash, at_underscore, is_word, matches_shape, push_run, temporary_name, versions,
 };
 
 /// What kind of dynamic value a piece of text is.
@@ -40,6 +40,8 @@ pub enum Class {
     Duration,
     /// The six hexadecimal digits behind `Chunk ID:`.
     ChunkId,
+    /// A count of tokens that depends on the length of directory names.
+    Count,
     /// A TCP port on this machine.
     Port,
     /// A random name of a temporary file or directory.
@@ -72,6 +74,7 @@ impl Class {
             Class::Date => "<date>",
             Class::Duration => "<duration>",
             Class::ChunkId => "<chunk-id>",
+            Class::Count => "<count>",
             Class::Port => "<port>",
             Class::TemporaryName => "<temporary>",
             Class::Version => "<version>",
@@ -140,11 +143,11 @@ impl Scanner {
                 _ => at_colon(bytes, at, &mut tokens),
             }
         }
-        if bytes.len() >= 12 {
+        if bytes.len() >= 12 || !self.locations.is_empty() {
             self.labelled(bytes, &mut tokens);
         }
         if place.is_tool_output {
-            decimal_durations(bytes, &mut tokens);
+            in_output(bytes, &mut tokens);
         }
         if place.has_versions {
             versions(bytes, &mut tokens);
@@ -168,15 +171,25 @@ impl Scanner {
         for finder in &self.locations {
             let length = finder.needle().len();
             for at in finder.find_iter(bytes) {
-                let is_whole = bytes
+                let before = at.checked_sub(1).map(|before| bytes[before]);
+                // `</root>` is no directory, nor is `/root` in `/mnt/root`.
+                let begins = before.is_none_or(|b| !is_word(b) && b != b'<');
+                let ends = bytes
                     .get(at + length)
                     .is_none_or(|&b| !is_word(b) && b != b'-');
+                let is_whole = begins && ends;
                 if is_whole {
                     tokens.push(Token {
                         range: at..at + length,
                         class: Class::Location,
                     });
                 }
+            }
+        }
+        if !self.locations.is_empty() {
+            // The tokens of an output are counted before anything is renamed (exec_command, codex 0.115.0 and later).
+            for at in memmem::find_iter(bytes, b"Original token count: ") {
+                push_run(bytes, at + 22, u8::is_ascii_digit, 1, Class::Count, tokens);
             }
         }
         let [session, wall_time, sessions, temporary] = &*LABELS;
@@ -296,6 +309,24 @@ mod tests {
             is_tool_output: true,
             ..TextPlace::default()
         };
+        check("real\t0m0.208s", output, "real\t<duration>s");
+        check("at Sat Nov 21 09:20:17 UTC 2026.", output, "at <time>.");
+        check(
+            "Date:   Sat Nov 1 09:20:18 2026 +0000\n",
+            output,
+            "Date:   <time>\n",
+        );
+        check("root 4096 Nov  1 09:20 src", output, "root 4096 <time> src");
+        check(
+            "1795252817 17952528170 v1795252817",
+            output,
+            "<time> 17952528170 v1795252817",
+        );
+        check(
+            "commit 7e06cdfed52424a869ba8ff64587ca1842a886a5",
+            output,
+            "commit <id>",
+        );
         check(
             "finished in 0.03s, version 1.2.3",
             output,
