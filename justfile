@@ -24,9 +24,9 @@ review:
 bench CORPUS="../shared/corpus":
     benches/peers.sh {{CORPUS}}
 
-# Fuzzes one target for a while (needs cargo-fuzz and a nightly toolchain).
+# Fuzzes one target for a while (needs cargo-fuzz).
 fuzz TARGET SECONDS="60":
-    cargo +nightly fuzz run {{TARGET}} -- -max_total_time={{SECONDS}}
+    RUSTC_BOOTSTRAP=1 cargo fuzz run -s none {{TARGET}} -- -max_len=65536 -timeout=10 -max_total_time={{SECONDS}}
 
 # Licences, duplicates and advisories of dependencies (needs cargo-deny).
 deny:

@@ -10,6 +10,7 @@ use super::change::Level;
 use super::compare::{Comparer, Row};
 use super::input::{ItemLists, compare_items, find_instructions, report_one_sided, values_of};
 use super::limits::is_transport_member;
+use super::members::{match_equal_keys, members};
 use super::names::LocalChange;
 use super::recorder::{Pair, Place, Text};
 use super::value::ValueDiff;
@@ -121,25 +122,23 @@ fn compare_model_request(
         "input" => has_inputs,
         _ => false,
     };
-    for (key, x) in a.value.node().members() {
-        let key = key.string().unwrap_or_default();
-        if is_skipped(&key) {
-            continue;
+    let (a_members, b_members) = (members(a.value.node()), members(b.value.node()));
+    let partners = match_equal_keys(&a_members, &b_members);
+    let mut is_taken = vec![false; b_members.len()];
+    for ((key, x), partner) in a_members.iter().zip(partners) {
+        if let Some(j) = partner {
+            is_taken[j] = true;
         }
-        let members = (Some(a.value.part(x)), b.value.get(&key));
-        compare_member(cx, row, &key, members, pointer, is_exact);
+        if !is_skipped(key) {
+            let y = partner.map(|j| b.value.part(b_members[j].1));
+            let pair = (Some(a.value.part(*x)), y);
+            compare_member(cx, row, key, pair, pointer, is_exact);
+        }
     }
-    for (key, y) in b.value.node().members() {
-        let key = key.string().unwrap_or_default();
-        if a.value.get(&key).is_none() && !is_skipped(&key) {
-            compare_member(
-                cx,
-                row,
-                &key,
-                (None, Some(b.value.part(y))),
-                pointer,
-                is_exact,
-            );
+    for ((key, y), taken) in b_members.iter().zip(is_taken) {
+        if !taken && !is_skipped(key) {
+            let pair = (None, Some(b.value.part(*y)));
+            compare_member(cx, row, key, pair, pointer, is_exact);
         }
     }
     compare_continuation(cx, row, pointer);

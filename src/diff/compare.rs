@@ -135,9 +135,11 @@ fn scanners(baseline: &Capture, candidate: &Capture) -> (Rc<Scanner>, Rc<Scanner
             .cloned()
             .collect()
     };
+    let (a_only, b_only) = (only(&a, &b), only(&b, &a));
+    let differ = !a_only.is_empty() || !b_only.is_empty();
     (
-        Rc::new(Scanner::new(&only(&a, &b))),
-        Rc::new(Scanner::new(&only(&b, &a))),
+        Rc::new(Scanner::new(&a_only, differ)),
+        Rc::new(Scanner::new(&b_only, differ)),
     )
 }
 

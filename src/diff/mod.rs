@@ -13,6 +13,7 @@ mod headers;
 mod identifiers;
 mod input;
 mod limits;
+mod members;
 mod names;
 mod recorder;
 mod response;

@@ -1,7 +1,5 @@
 //! How two JSON values differ.
 
-use std::borrow::Cow;
-
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::json::{Kind, Node, Pointer};
@@ -9,6 +7,7 @@ use crate::normalize::place::{self, Place};
 use crate::normalize::{Class, Scanner, TextPlace, embedded_json, fingerprint, text_place};
 
 use super::change::Level;
+use super::members::{Member, match_equal_keys, members};
 use super::names::{LocalChange, Names, Outcome};
 use super::text::{TextChange, compare_text, window, with_placeholders};
 
@@ -272,38 +271,10 @@ impl<'n> ValueDiff<'n> {
     /// The candidate's member for each of the baseline's: the same key at its n-th appearance; keys that are
     /// dynamic (agents by id in the output of `wait`, codex 0.115.0–0.137.0; working directories in `workspaces`, codex
     /// 0.153.4 and later) go together in order.
-    fn match_keys(
-        &self,
-        a: &[(Cow<'_, str>, Node<'_>)],
-        b: &[(Cow<'_, str>, Node<'_>)],
-    ) -> Vec<Option<usize>> {
+    fn match_keys(&self, a: &[Member<'_>], b: &[Member<'_>]) -> Vec<Option<usize>> {
+        let mut partners = match_equal_keys(a, b);
         let mut is_taken = vec![false; b.len()];
-        let index: Option<std::collections::HashMap<&str, usize>> = (b.len() > 16).then(|| {
-            b.iter()
-                .enumerate()
-                .rev()
-                .map(|(j, (key, _))| (key.as_ref(), j))
-                .collect()
-        });
-        let mut partners: Vec<Option<usize>> = Vec::with_capacity(a.len());
-        for (i, (key, _)) in a.iter().enumerate() {
-            let likely = if a.len() == b.len() && b[i].0 == *key {
-                Some(i)
-            } else {
-                None
-            };
-            let first = || match &index {
-                Some(index) => index.get(key.as_ref()).copied(),
-                None => b.iter().position(|(other, _)| other == key),
-            };
-            let partner = likely
-                .or_else(first)
-                .and_then(|from| (from..b.len()).find(|&j| !is_taken[j] && b[j].0 == *key));
-            if let Some(j) = partner {
-                is_taken[j] = true;
-            }
-            partners.push(partner);
-        }
+        partners.iter().flatten().for_each(|&j| is_taken[j] = true);
         let shape = |key: &str, scanner: &Scanner| {
             let is_dynamic = !scanner.scan(key, TextPlace::default()).is_empty();
             is_dynamic.then(|| with_placeholders(key, scanner, TextPlace::default()))
@@ -330,12 +301,6 @@ impl<'n> ValueDiff<'n> {
 
 fn is_id(key: &str) -> bool {
     key.len() >= 36 && place::of_key("agent_id", key) == Place::Id
-}
-
-fn members<'a>(node: Node<'a>) -> Vec<(Cow<'a, str>, Node<'a>)> {
-    node.members()
-        .map(|(key, value)| (key.string().unwrap_or_default(), value))
-        .collect()
 }
 
 fn with_article(kind: Kind) -> String {

@@ -23,8 +23,8 @@ const AHEAD: u64 = 1 << 20;
 enum Piece {
     /// A value that broke.
     Value,
-    /// A value that broke at a byte that is not UTF-8.
-    InvalidUtf8,
+    /// A value that broke at this byte, which is not UTF-8.
+    InvalidUtf8(u64),
     /// A value followed by what only stands inside arrays and objects.
     Rest,
     /// No value.
@@ -57,7 +57,7 @@ impl<R: Read> RecordReader<R> {
         let damage = Damage {
             start,
             piece: if self.is_invalid_utf8(at)? {
-                Piece::InvalidUtf8
+                Piece::InvalidUtf8(at)
             } else {
                 Piece::Value
             },
@@ -401,18 +401,19 @@ impl<R: Read> RecordReader<R> {
         self.cursor = end;
         let look_back = start.max(end.saturating_sub(LOOK_BACK));
         let tail = self.window.slice(look_back, end);
-        let without_lines = tail.len() - tail.trim_ascii_end().len();
+        // A form feed, which `trim_ascii_end` takes off too, is no white space of JSON.
+        let without_lines = tail.iter().rev().take_while(|&&b| is_space(b)).count();
         let line_breaks = tail
             .iter()
             .rev()
             .take_while(|&&b| b == b'\n' || b == b'\r')
             .count();
-        let ends_closed = matches!(tail.trim_ascii_end().last(), Some(b'}' | b']'));
+        let ends_closed = matches!(tail[..tail.len() - without_lines].last(), Some(b'}' | b']'));
         let (kind, trimmed) = match damage.piece {
             Piece::Value if is_end && damage.has_line_break => (ProblemKind::Truncated, 0),
             Piece::Value if is_end => (ProblemKind::Truncated, line_breaks),
-            Piece::Value => (ProblemKind::Torn, line_breaks),
-            Piece::InvalidUtf8 => (ProblemKind::InvalidUtf8, line_breaks),
+            Piece::InvalidUtf8(at) if at < end => (ProblemKind::InvalidUtf8, line_breaks),
+            Piece::Value | Piece::InvalidUtf8(_) => (ProblemKind::Torn, line_breaks),
             Piece::Rest => (ProblemKind::Headless, without_lines),
             Piece::Text if ends_closed => (ProblemKind::Headless, without_lines),
             Piece::Text => (ProblemKind::Garbage, 0),

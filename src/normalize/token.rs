@@ -111,6 +111,8 @@ pub struct TextPlace {
 #[derive(Debug, Default, Clone)]
 pub struct Scanner {
     locations: Vec<memmem::Finder<'static>>,
+    /// Whether the directories of the two captures differ, and with them what depends on the length of their names.
+    directories_differ: bool,
 }
 
 /// Finds the words that announce a dynamic value; made once, as making one costs more than looking through a short text.
@@ -119,7 +121,9 @@ static LABELS: LazyLock<[memmem::Finder<'static>; 4]> =
 
 impl Scanner {
     /// Makes a scanner that also knows these directories of its capture (see [`LocationFinder`](super::LocationFinder)).
-    pub fn new(locations: &[String]) -> Self {
+    ///
+    /// `directories_differ` tells whether this capture or the one it is compared with has any that the other has not.
+    pub fn new(locations: &[String], directories_differ: bool) -> Self {
         let mut sorted: Vec<&String> = locations.iter().collect();
         sorted.sort_by_key(|l| (std::cmp::Reverse(l.len()), l.as_str()));
         Self {
@@ -127,6 +131,7 @@ impl Scanner {
                 .iter()
                 .map(|l| memmem::Finder::new(l.as_bytes()).into_owned())
                 .collect(),
+            directories_differ,
         }
     }
 
@@ -186,10 +191,10 @@ impl Scanner {
                 }
             }
         }
-        if !self.locations.is_empty() {
+        if self.directories_differ {
             // The tokens of an output are counted before anything is renamed (exec_command, codex 0.115.0 and later).
-            for at in memmem::find_iter(bytes, b"Original token count: ") {
-                push_run(bytes, at + 22, u8::is_ascii_digit, 1, Class::Count, tokens);
+            for at in memmem::find_iter(bytes, b"riginal token count: ") {
+                push_run(bytes, at + 21, u8::is_ascii_digit, 1, Class::Count, tokens);
             }
         }
         let [session, wall_time, sessions, temporary] = &*LABELS;
@@ -237,7 +242,7 @@ mod tests {
     use super::*;
 
     fn check(text: &str, place: TextPlace, expect: &str) {
-        let scanner = Scanner::new(&["/home/agent/project".to_owned()]);
+        let scanner = Scanner::new(&["/home/agent/project".to_owned()], true);
         let mut shown = String::new();
         let mut from = 0;
         for token in scanner.scan(text, place) {
@@ -295,6 +300,16 @@ mod tests {
             "http://127.0.0.1:<port>/v1 and example.com:443",
         );
         check("cd /home/agent/project/src", plain, "cd <location>/src");
+        check(
+            "</home/agent/project> /mnt/home/agent/project",
+            plain,
+            "</home/agent/project> /mnt/home/agent/project",
+        );
+        check(
+            "Original token count: 17",
+            plain,
+            "Original token count: <count>",
+        );
         check("cd /home/agent/projects", plain, "cd /home/agent/projects");
         check(
             "/tmp/.tmpA1b2C3/x /tmp/tmpab12_x8k",

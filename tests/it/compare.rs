@@ -29,3 +29,14 @@ fn an_input_that_only_one_side_has_or_that_is_no_list_is_a_change() {
     assert_eq!(changes(empty, text), ["type-changed /request/body/input"]);
     assert_eq!(changes(empty, empty), [""; 0]);
 }
+
+#[test]
+fn repeated_keys_of_a_body_go_together_in_order() {
+    let (once, twice) = (
+        r#"{"model":"m","input":[],"x":"a"}"#,
+        r#"{"model":"m","input":[],"x":"a","x":"b"}"#,
+    );
+    assert_eq!(changes(twice, twice), [""; 0]);
+    assert_eq!(changes(once, twice), ["key-added /request/body/x"]);
+    assert_eq!(changes(twice, once), ["key-missing /request/body/x"]);
+}

@@ -90,6 +90,22 @@ fn values_need_no_white_space_and_no_objects() {
 }
 
 #[test]
+fn a_form_feed_is_no_white_space() {
+    check(b"}\x0c", &[("garbage", 0..2)], Tail::Complete);
+    check(b"{},\x0c\n", &[("headless", 0..4)], Tail::Complete);
+    check(b"{\"a\":1},\x0c", &[("headless", 0..9)], Tail::Complete);
+}
+
+#[test]
+fn only_the_part_that_holds_the_bad_byte_is_invalid_utf8() {
+    check(
+        b"{\"{\"\xff",
+        &[("torn", 0..2), ("truncated", 2..5)],
+        Tail::Truncated,
+    );
+}
+
+#[test]
 fn every_kind_of_damage_has_its_name_and_span() {
     use Tail::{Complete, Truncated};
     check(
