@@ -1,6 +1,7 @@
 //! One capture made ready for comparison: flat exchanges, what each is for, prints of its items.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::rc::Rc;
 
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
@@ -15,6 +16,26 @@ use crate::json::{Kind, Value};
 use crate::normalize::{LocationFinder, Scanner, fingerprint};
 use crate::responses::{RequestFacts, is_from_other_thread, without_version};
 
+/// Takes keys that are hashes already as they are.
+#[derive(Debug, Default, Clone, Copy)]
+struct HashItself(u64);
+
+impl Hasher for HashItself {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 ^= xxh3_64(bytes);
+    }
+
+    fn write_u128(&mut self, hash: u128) {
+        self.0 = self.0.rotate_left(17) ^ hash as u64;
+    }
+}
+
+type ByHash = BuildHasherDefault<HashItself>;
+
 /// One side of a comparison.
 pub(super) struct Side<'c> {
     pub(super) flat: Vec<FlatExchange<'c>>,
@@ -23,7 +44,7 @@ pub(super) struct Side<'c> {
     pub(super) inputs: Vec<Option<Vec<Rc<ItemPrint>>>>,
     /// Where items from other threads stand: by thread and content, the exchanges, in order.
     arrivals: HashMap<(String, u64), Vec<usize>>,
-    prints: HashMap<u128, Rc<ItemPrint>>,
+    prints: HashMap<u128, Rc<ItemPrint>, ByHash>,
     scanner: Rc<Scanner>,
 }
 
@@ -53,7 +74,7 @@ impl<'c> Side<'c> {
             features: Vec::new(),
             inputs: Vec::new(),
             arrivals: HashMap::new(),
-            prints: HashMap::new(),
+            prints: HashMap::default(),
             scanner,
         };
         for index in 0..side.flat.len() {
@@ -114,6 +135,7 @@ impl<'c> Side<'c> {
         if input.node().kind() != Kind::Array {
             return None;
         }
+        self.prints.reserve(input.node().len());
         Some(
             input
                 .node()
