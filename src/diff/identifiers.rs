@@ -41,6 +41,12 @@ fn all_pairs(cx: &Comparer<'_>) -> Vec<PairPlaces> {
             pairs[i].is_secret |= tie.is_secret;
         }
     }
+    // Of pairs with as many places the one wins that needs no renaming.
+    let is_renamed = |pair: &PairPlaces| {
+        let (a, b) = pair.pair;
+        cx.names.baseline_ids.text(a) != cx.names.candidate_ids.text(b)
+    };
+    pairs.sort_by_key(is_renamed);
     pairs
 }
 

@@ -71,6 +71,11 @@ fn compare_pair(
     j: usize,
 ) {
     let (a, b) = (&lists.baseline[i], &lists.candidate[j]);
+    let place = Place::element(lists.row, pointer, j);
+    if a.text_hash == b.text_hash {
+        cx.recorder.equal_item(a.text_hash, &a.item, place);
+        return;
+    }
     let pair = Pair {
         context: if lists.level == Level::Error {
             "item"
@@ -80,7 +85,6 @@ fn compare_pair(
         baseline: Text::Json(a.item.clone()),
         hashes: (a.text_hash, b.text_hash),
     };
-    let place = Place::element(lists.row, pointer, j);
     let (level, is_exact) = (lists.level, lists.is_exact);
     let (a, b) = (a.item.clone(), b.item.clone());
     cx.recorder.unit(&mut cx.names, pair, place, move |names| {

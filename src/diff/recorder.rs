@@ -9,7 +9,9 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use crate::json::{Pointer, Value};
 
+use super::change::Level;
 use super::names::{LocalChange, Names, Outcome};
+use super::value::ValueDiff;
 
 /// Where a unit stands: row of the alignment, and pointer from the exchange.
 #[derive(Debug, Clone)]
@@ -82,10 +84,20 @@ impl fmt::Debug for Unit {
     }
 }
 
+/// An item that is the same text on both sides.
+#[derive(Debug)]
+struct EqualItem {
+    text_hash: u128,
+    item: Value,
+    place: Place,
+}
+
 /// All units, in order of first appearance.
 #[derive(Debug, Default)]
 pub(super) struct Recorder {
     pub(super) units: Vec<Unit>,
+    /// Most items of most requests: kept apart, as little is ever asked of them.
+    equal_items: Vec<EqualItem>,
     known: HashMap<(&'static str, u128, u128), usize>,
 }
 
@@ -151,6 +163,16 @@ impl Recorder {
         self.units[index].places.push(place);
     }
 
+    /// Records an item that is the same text on both sides.
+    pub(super) fn equal_item(&mut self, text_hash: u128, item: &Value, place: Place) {
+        let item = item.clone();
+        self.equal_items.push(EqualItem {
+            text_hash,
+            item,
+            place,
+        });
+    }
+
     /// Records what was found in one place only.
     pub(super) fn once(&mut self, place: Place, outcome: Outcome) {
         if !outcome.changes.is_empty() || !outcome.ties.is_empty() {
@@ -200,16 +222,38 @@ impl Recorder {
         } else {
             None
         };
+        let may_hold_one = |text: &str| finder.as_ref().is_none_or(|finder| finder.is_match(text));
         for unit in &mut self.units {
             let Some((text, compare)) = &unit.same else {
                 continue;
             };
-            if finder
-                .as_ref()
-                .is_none_or(|finder| finder.is_match(text.as_str()))
-            {
+            if may_hold_one(text.as_str()) {
                 unit.outcome = compare(names);
             }
         }
+        let mut units: HashMap<u128, Option<Unit>> = HashMap::new();
+        let mut order = Vec::new();
+        for equal in self.equal_items.drain(..) {
+            let unit = units.entry(equal.text_hash).or_insert_with(|| {
+                order.push(equal.text_hash);
+                may_hold_one(equal.item.text()).then(|| Unit {
+                    outcome: compare_values(names, &equal.item),
+                    places: Vec::new(),
+                    same: None,
+                })
+            });
+            if let Some(unit) = unit {
+                unit.places.push(equal.place);
+            }
+        }
+        let found = order.iter().filter_map(|hash| units.remove(hash).flatten());
+        self.units.extend(found);
     }
+}
+
+/// Ties the identifiers of an item to themselves.
+fn compare_values(names: &mut Names, item: &Value) -> Outcome {
+    let mut diff = ValueDiff::new(names, Level::Error, true);
+    diff.value("", item.node(), item.node());
+    diff.out
 }
