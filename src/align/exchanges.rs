@@ -1,7 +1,7 @@
 //! Which exchange of one capture goes with which of the other: by what they are, never by number.
 
 use std::collections::BTreeMap;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -23,7 +23,7 @@ pub struct ExchangeFeatures {
     /// Hash of the type of that item.
     pub tail_kind: u64,
     /// The items of `input`.
-    pub input: Vec<Rc<ItemPrint>>,
+    pub input: Vec<Arc<ItemPrint>>,
     /// Number of items with role `user` that are the thread's own.
     pub user_messages: usize,
     /// Hash of status, terminal event and end of the response.

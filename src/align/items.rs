@@ -1,9 +1,9 @@
 //! Which item of one `input` goes with which of the other.
 
-use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
-use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::OnceLock;
 
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -30,16 +30,16 @@ pub struct ItemPrint {
     pub item: Value,
     /// Hash of the item's text as it stands.
     pub text_hash: u128,
-    scanner: Rc<Scanner>,
-    content: OnceCell<u64>,
-    call: OnceCell<Option<String>>,
-    words: OnceCell<Vec<u64>>,
+    scanner: Arc<Scanner>,
+    content: OnceLock<u64>,
+    call: OnceLock<Option<String>>,
+    words: OnceLock<Vec<u64>>,
 }
 
 impl ItemPrint {
     /// Wraps an item. `text_hash` is the xxh3-128 of its text, `scanner` finds dynamic parts in its capture.
-    pub fn new(item: Value, text_hash: u128, scanner: Rc<Scanner>) -> Self {
-        let (content, call, words) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
+    pub fn new(item: Value, text_hash: u128, scanner: Arc<Scanner>) -> Self {
+        let (content, call, words) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
         Self {
             item,
             text_hash,
@@ -170,12 +170,12 @@ const SIMILARITY_CELLS: usize = 1 << 14;
 ///
 /// `renamed` tells what a baseline's `call_id` is called in the candidate as far as that is known.
 pub fn align_items(
-    a: &[Rc<ItemPrint>],
-    b: &[Rc<ItemPrint>],
+    a: &[Arc<ItemPrint>],
+    b: &[Arc<ItemPrint>],
     renamed: impl Fn(&str) -> Option<String>,
 ) -> Vec<ItemMatch> {
     let hashes =
-        |list: &[Rc<ItemPrint>]| -> Vec<u64> { list.iter().map(|p| p.text_hash as u64).collect() };
+        |list: &[Arc<ItemPrint>]| -> Vec<u64> { list.iter().map(|p| p.text_hash as u64).collect() };
     let matches = Vec::with_capacity(a.len().max(b.len()));
     let mut aligner = Aligner {
         a,
@@ -195,8 +195,8 @@ pub fn align_items(
 }
 
 struct Aligner<'p> {
-    a: &'p [Rc<ItemPrint>],
-    b: &'p [Rc<ItemPrint>],
+    a: &'p [Arc<ItemPrint>],
+    b: &'p [Arc<ItemPrint>],
     renamed: &'p dyn Fn(&str) -> Option<String>,
     matches: Vec<ItemMatch>,
 }
@@ -309,7 +309,7 @@ impl Aligner<'_> {
             return None;
         }
         let is_only =
-            |list: &[Rc<ItemPrint>]| list.iter().filter(|p| p.kind() == kind).count() == 1;
+            |list: &[Arc<ItemPrint>]| list.iter().filter(|p| p.kind() == kind).count() == 1;
         if is_only(self.a) && is_only(self.b) {
             return Some(1.0);
         }
@@ -424,13 +424,13 @@ mod tests {
     use xxhash_rust::xxh3::xxh3_128;
 
     fn check(a: &str, b: &str, expect: &[ItemMatch]) {
-        let scanner = Rc::new(Scanner::default());
-        let prints = |text: &str| -> Vec<Rc<ItemPrint>> {
+        let scanner = Arc::new(Scanner::default());
+        let prints = |text: &str| -> Vec<Arc<ItemPrint>> {
             let list = Value::parse(text).unwrap();
             let print = |item| {
                 let item = list.part(item);
                 let hash = xxh3_128(item.text().as_bytes());
-                Rc::new(ItemPrint::new(item, hash, Rc::clone(&scanner)))
+                Arc::new(ItemPrint::new(item, hash, Arc::clone(&scanner)))
             };
             list.node().items().map(print).collect()
         };

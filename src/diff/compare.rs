@@ -1,6 +1,6 @@
 //! Compares two captures.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::align::{ExchangeFeatures, ExchangeMatch, align_exchanges, retries};
 use crate::capture::{Capture, Recorded};
@@ -54,9 +54,9 @@ pub fn compare(baseline: &Capture, candidate: &Capture, options: &Options) -> Co
     let (a_scanner, b_scanner) = scanners(baseline, candidate);
     let compares_ends = records_ends(baseline) && records_ends(candidate);
     let limits = (Limits::of(baseline), Limits::of(candidate));
-    let (baseline, candidate) = (
-        Side::new(baseline, Rc::clone(&a_scanner), compares_ends),
-        Side::new(candidate, Rc::clone(&b_scanner), compares_ends),
+    let (baseline, candidate) = both(
+        || Side::new(baseline, Arc::clone(&a_scanner), compares_ends),
+        || Side::new(candidate, Arc::clone(&b_scanner), compares_ends),
     );
     let mut cx = Comparer {
         retries: (retries(&baseline.features), retries(&candidate.features)),
@@ -119,16 +119,21 @@ impl LastMatched {
     }
 }
 
-/// Scanners that know the directories in which the two sides differ; those that both name need no renaming.
-fn scanners(baseline: &Capture, candidate: &Capture) -> (Rc<Scanner>, Rc<Scanner>) {
-    let (a, b) = std::thread::scope(|scope| {
-        let other = scope.spawn(|| locations(baseline));
-        let b = locations(candidate);
+/// Does the work of both sides at the same time.
+fn both<T: Send>(baseline: impl FnOnce() -> T + Send, candidate: impl FnOnce() -> T) -> (T, T) {
+    std::thread::scope(|scope| {
+        let other = scope.spawn(baseline);
+        let candidate = candidate();
         match other.join() {
-            Ok(a) => (a, b),
+            Ok(baseline) => (baseline, candidate),
             Err(panic) => std::panic::resume_unwind(panic),
         }
-    });
+    })
+}
+
+/// Scanners that know the directories in which the two sides differ; those that both name need no renaming.
+fn scanners(baseline: &Capture, candidate: &Capture) -> (Arc<Scanner>, Arc<Scanner>) {
+    let (a, b) = both(|| locations(baseline), || locations(candidate));
     let only = |list: &[String], other: &[String]| -> Vec<String> {
         list.iter()
             .filter(|location| !other.contains(location))
@@ -138,8 +143,8 @@ fn scanners(baseline: &Capture, candidate: &Capture) -> (Rc<Scanner>, Rc<Scanner
     let (a_only, b_only) = (only(&a, &b), only(&b, &a));
     let differ = !a_only.is_empty() || !b_only.is_empty();
     (
-        Rc::new(Scanner::new(&a_only, differ)),
-        Rc::new(Scanner::new(&b_only, differ)),
+        Arc::new(Scanner::new(&a_only, differ)),
+        Arc::new(Scanner::new(&b_only, differ)),
     )
 }
 

@@ -1,6 +1,6 @@
 //! How the items of two requests differ.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -21,8 +21,8 @@ use super::value::{ValueDiff, shown_text};
 
 /// Two lists of items and where they stand.
 pub(super) struct ItemLists {
-    pub(super) baseline: Vec<Rc<ItemPrint>>,
-    pub(super) candidate: Vec<Rc<ItemPrint>>,
+    pub(super) baseline: Vec<Arc<ItemPrint>>,
+    pub(super) candidate: Vec<Arc<ItemPrint>>,
     pub(super) pointer: Pointer,
     pub(super) row: usize,
     /// The exchanges in the flat lists.
@@ -41,7 +41,7 @@ pub(super) fn compare_items(cx: &mut Comparer<'_>, lists: &ItemLists) -> Vec<Ite
     let matches = align_items(&lists.baseline, &lists.candidate, |call| {
         names.renamed(call)
     });
-    let pointer = Rc::new(lists.pointer.clone());
+    let pointer = Arc::new(lists.pointer.clone());
     let pairs: Pairs = matches
         .iter()
         .filter_map(|found| match found {
@@ -66,7 +66,7 @@ pub(super) fn compare_items(cx: &mut Comparer<'_>, lists: &ItemLists) -> Vec<Ite
 fn compare_pair(
     cx: &mut Comparer<'_>,
     lists: &ItemLists,
-    pointer: &Rc<Pointer>,
+    pointer: &Arc<Pointer>,
     i: usize,
     j: usize,
 ) {
@@ -113,7 +113,7 @@ fn one_sided(cx: &mut Comparer<'_>, lists: &ItemLists, index: usize, is_baseline
     } else {
         &lists.candidate
     };
-    let print = Rc::clone(&list[index]);
+    let print = Arc::clone(&list[index]);
     let scanner = if is_baseline {
         &cx.names.baseline
     } else {
@@ -242,7 +242,7 @@ pub(super) fn describe(item: Node<'_>, scanner: &Scanner) -> String {
 pub(super) fn find_instructions(
     instructions: &str,
     scanner: &Scanner,
-    list: &[Rc<ItemPrint>],
+    list: &[Arc<ItemPrint>],
     other_scanner: &Scanner,
     left: &[usize],
 ) -> Option<usize> {

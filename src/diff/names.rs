@@ -1,7 +1,7 @@
 //! What the comparison knows of both sides' dynamic values while it runs.
 
 use std::collections::HashMap;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::json::Pointer;
 use crate::normalize::{IdNumber, IdTable, Scanner, identifier_core};
@@ -11,8 +11,8 @@ use super::change::Level;
 /// Scanners and identifiers of both sides.
 #[derive(Debug, Default)]
 pub(super) struct Names {
-    pub(super) baseline: Rc<Scanner>,
-    pub(super) candidate: Rc<Scanner>,
+    pub(super) baseline: Arc<Scanner>,
+    pub(super) candidate: Arc<Scanner>,
     pub(super) baseline_ids: IdTable,
     pub(super) candidate_ids: IdTable,
     /// What a baseline identifier was called when it was first met in a pair.
@@ -20,7 +20,7 @@ pub(super) struct Names {
 }
 
 impl Names {
-    pub(super) fn new(baseline: Rc<Scanner>, candidate: Rc<Scanner>) -> Self {
+    pub(super) fn new(baseline: Arc<Scanner>, candidate: Arc<Scanner>) -> Self {
         Self {
             baseline,
             candidate,

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use aho_corasick::AhoCorasick;
 use xxhash_rust::xxh3::xxh3_128;
@@ -17,7 +17,7 @@ use super::value::ValueDiff;
 #[derive(Debug, Clone)]
 pub(super) struct Place {
     pub(super) row: usize,
-    base: Rc<Pointer>,
+    base: Arc<Pointer>,
     index: Option<usize>,
 }
 
@@ -25,16 +25,16 @@ impl Place {
     pub(super) fn new(row: usize, pointer: Pointer) -> Self {
         Self {
             row,
-            base: Rc::new(pointer),
+            base: Arc::new(pointer),
             index: None,
         }
     }
 
     /// The place of an element of a list.
-    pub(super) fn element(row: usize, list: &Rc<Pointer>, index: usize) -> Self {
+    pub(super) fn element(row: usize, list: &Arc<Pointer>, index: usize) -> Self {
         Self {
             row,
-            base: Rc::clone(list),
+            base: Arc::clone(list),
             index: Some(index),
         }
     }

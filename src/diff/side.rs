@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
-use std::rc::Rc;
+use std::sync::Arc;
 
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
@@ -41,11 +41,11 @@ pub(super) struct Side<'c> {
     pub(super) flat: Vec<FlatExchange<'c>>,
     pub(super) features: Vec<ExchangeFeatures>,
     /// Prints of the items of each request's `input`, as sent.
-    pub(super) inputs: Vec<Option<Vec<Rc<ItemPrint>>>>,
+    pub(super) inputs: Vec<Option<Vec<Arc<ItemPrint>>>>,
     /// Where items from other threads stand: by thread and content, the exchanges, in order.
     arrivals: HashMap<(String, u64), Vec<usize>>,
-    prints: HashMap<u128, Rc<ItemPrint>, ByHash>,
-    scanner: Rc<Scanner>,
+    prints: HashMap<u128, Arc<ItemPrint>, ByHash>,
+    scanner: Arc<Scanner>,
 }
 
 /// The directories that the requests of a capture name.
@@ -68,7 +68,7 @@ pub(super) fn locations(capture: &Capture) -> Vec<String> {
 
 impl<'c> Side<'c> {
     /// Makes a capture ready. `compares_ends` tells whether both captures recorded how responses ended.
-    pub(super) fn new(capture: &'c Capture, scanner: Rc<Scanner>, compares_ends: bool) -> Self {
+    pub(super) fn new(capture: &'c Capture, scanner: Arc<Scanner>, compares_ends: bool) -> Self {
         let mut side = Self {
             flat: flatten(capture),
             features: Vec::new(),
@@ -115,17 +115,17 @@ impl<'c> Side<'c> {
     }
 
     /// The print of an item, made once per distinct text.
-    fn print(&mut self, item: Value) -> Rc<ItemPrint> {
+    fn print(&mut self, item: Value) -> Arc<ItemPrint> {
         let hash = xxh3_128(item.text().as_bytes());
         let scanner = &self.scanner;
         let print = self
             .prints
             .entry(hash)
-            .or_insert_with(|| Rc::new(ItemPrint::new(item, hash, Rc::clone(scanner))));
-        Rc::clone(print)
+            .or_insert_with(|| Arc::new(ItemPrint::new(item, hash, Arc::clone(scanner))));
+        Arc::clone(print)
     }
 
-    fn print_input(&mut self, index: usize) -> Option<Vec<Rc<ItemPrint>>> {
+    fn print_input(&mut self, index: usize) -> Option<Vec<Arc<ItemPrint>>> {
         let input = self.flat[index]
             .exchange
             .request
@@ -146,21 +146,21 @@ impl<'c> Side<'c> {
     }
 
     /// The prints of items.
-    pub(super) fn print_all(&mut self, items: Vec<Value>) -> Vec<Rc<ItemPrint>> {
+    pub(super) fn print_all(&mut self, items: Vec<Value>) -> Vec<Arc<ItemPrint>> {
         items.into_iter().map(|item| self.print(item)).collect()
     }
 
     fn features_of(
         &self,
         index: usize,
-        input: Option<&[Rc<ItemPrint>]>,
+        input: Option<&[Arc<ItemPrint>]>,
         compares_ends: bool,
     ) -> ExchangeFeatures {
         let exchange = &self.flat[index].exchange;
         let body = exchange.request.body.json();
         let headers = self.headers(index);
         let facts = RequestFacts::new(&exchange.request.target, headers, body.map(|b| b.node()));
-        let own = |print: &&Rc<ItemPrint>| !is_from_other_thread(print.item.node());
+        let own = |print: &&Arc<ItemPrint>| !is_from_other_thread(print.item.node());
         let (tail, tail_kind) = match input.and_then(|list| list.iter().rfind(own)) {
             Some(last) => (last.content(), last.kind()),
             None => {
@@ -170,7 +170,7 @@ impl<'c> Side<'c> {
                 (body ^ xxh3_64(query.as_bytes()), 0)
             }
         };
-        let is_user = |print: &&Rc<ItemPrint>| {
+        let is_user = |print: &&Arc<ItemPrint>| {
             let role = print.item.node().get_string("role");
             role.is_some_and(|role| role == "user") && own(print)
         };
@@ -260,7 +260,7 @@ impl<'c> Side<'c> {
 
     /// The whole input that a request stands for: that of the response it continues, what that response delivered,
     /// and what was sent.
-    pub(super) fn effective_input(&mut self, index: usize) -> Vec<Rc<ItemPrint>> {
+    pub(super) fn effective_input(&mut self, index: usize) -> Vec<Arc<ItemPrint>> {
         let mut parts = vec![self.inputs[index].clone().unwrap_or_default()];
         let mut at = index;
         while let Some(previous) = self
