@@ -12,4 +12,4 @@ pub use reader::{RolloutPart, RolloutReader};
 pub use record::{Layout, RecordKind, RolloutRecord};
 pub use session::{HistoryBase, SessionMeta};
 pub use source::RolloutSource;
-pub use user_message::is_user_turn;
+pub use user_message::{ItemClass, classify, is_user_turn};
