@@ -28,6 +28,7 @@ mod mutations;
 mod program;
 mod report;
 mod report_text;
+mod rollout_history;
 mod rules;
 mod rules_options;
 mod rust_text;
