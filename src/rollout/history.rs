@@ -109,14 +109,14 @@ impl Replay<'_> {
         match *what {
             What::Item(ItemClass::NotSent) => {}
             What::Item(class) => self.push(place, Origin::Record, class),
-            What::Record(RecordKind::InterAgentCommunication) => {
+            What::Record(RecordKind::InterAgentCommunication) if rules.knows_agent_messages => {
                 self.push(place, Origin::Communication, ItemClass::AgentTurn);
             }
             What::Compacted {
                 replacement: None, ..
             } => {
                 let items = std::mem::take(&mut self.items);
-                self.items = compact_by_summary(self.lineage, place, items)?;
+                self.items = compact_by_summary(self.lineage, place, items, rules)?;
             }
             // It was taken back by a rollback, or it would be the base: newer versions go on with the items.
             What::Compacted { .. } if !rules.restores_compacted => self.replace(place)?,

@@ -7,6 +7,7 @@ mod index;
 mod legacy_compaction;
 mod lineage;
 mod load;
+mod members;
 mod predict;
 mod reader;
 mod record;
