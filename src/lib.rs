@@ -52,6 +52,7 @@
 //! | [`json`] | text without any domain: records of concatenated JSON, trees that keep exact text, pointers |
 //! | [`http`] | header lists, content codings, server-sent events |
 //! | [`responses`] | the words of the Responses API: what a request is for, items, calls |
+//! | [`rollout`] | what agents write to disk: records, sessions, the history that they make |
 //! | [`capture`] | recorded traffic: the model, our own format, importers and exporters |
 //! | [`normalize`] | what is dynamic, by shape and by place; the renaming; the rules file |
 //! | [`align`] | which exchange goes with which, which item goes with which |
@@ -77,6 +78,7 @@ pub mod json;
 pub mod normalize;
 pub mod report;
 pub mod responses;
+pub mod rollout;
 
 pub use capture::{Capture, Exchange, read_capture, read_capture_bytes};
 pub use diff::{Change, Comparison, Level, Options, compare};
