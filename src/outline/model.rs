@@ -17,6 +17,9 @@ pub struct Outline {
     pub input: Input,
     /// The threads, a parent before its sub-agents.
     pub threads: Vec<Thread>,
+    /// Requests of a capture that belong to no thread: lists of models, handshakes, telemetry.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<OtherRequest>,
     /// What could not be read, in order of position.
     pub problems: Vec<Problem>,
     /// What a resume would make of it; only of a rollout that is damaged, or where it was asked for.
@@ -40,6 +43,7 @@ impl Outline {
             version: Self::VERSION,
             input,
             threads: Vec::new(),
+            others: Vec::new(),
             problems: Vec::new(),
             resume: None,
             history: None,
@@ -63,6 +67,17 @@ pub struct Input {
     pub exchanges: Option<usize>,
     /// How a rollout ends: `complete` or `truncated`.
     pub tail: Option<&'static str>,
+}
+
+/// A request that is no part of a conversation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct OtherRequest {
+    /// Number in the flat list of exchanges, from 0.
+    pub exchange: usize,
+    /// Method and path.
+    pub request: String,
+    /// Status of the response.
+    pub status: Option<u16>,
 }
 
 /// A conversation: its facts and its turns.
@@ -128,6 +143,8 @@ pub struct Turn {
     pub duration_ms: Option<f64>,
     /// What the user asked.
     pub prompt: Option<Text>,
+    /// The model's final message; of `exec --json` events and of pycodex's result always whole.
+    pub answer: Option<Text>,
     /// Tokens of its requests together.
     pub usage: Option<Usage>,
     /// Number of responses that the model completed in it.
@@ -390,8 +407,6 @@ pub struct Call {
     pub arguments: Text,
     /// How long it took, in milliseconds.
     pub duration_ms: Option<f64>,
-    /// Exit code of the command it ran.
-    pub exit_code: Option<i64>,
     /// Status, where the input says one: `completed`, `failed`, `declined`.
     pub status: Option<String>,
     /// Whether a call of this kind has an output at all; those that the API carries out itself have none.
@@ -407,10 +422,15 @@ pub struct Output {
     pub at: Position,
     /// `call_id`.
     pub call_id: Option<String>,
-    /// The text, or what stands for parts that are no text.
+    /// Exit code, of a command.
+    pub exit_code: Option<i64>,
+    /// Wall time of a command in milliseconds, as the tool tells it.
+    pub wall_ms: Option<f64>,
+    /// Number of the session in which a command is still running.
+    pub session: Option<i64>,
+    /// The text, or what stands for parts that are no text. Lines that a command tool puts before the command's own
+    /// output are left out, unless whole texts were asked for.
     pub text: Text,
-    /// Whether it is one that the agent made up, for a call without an output.
-    pub is_synthesised: bool,
 }
 
 /// A history replaced by a shorter one.

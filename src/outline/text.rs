@@ -3,13 +3,14 @@
 use serde::Serialize;
 
 use crate::capture::Redactor;
+use crate::json::Raw;
 
 /// A text or its beginning.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Text {
     /// The text, with secrets masked.
     pub text: String,
-    /// Length of the whole text in bytes of UTF-8.
+    /// Length of the whole text in bytes; of a string in the input as it stands there, escapes included.
     pub bytes: u64,
     /// Whether more follows.
     #[serde(rename = "cut")]
@@ -80,18 +81,53 @@ impl Texts {
         self.make_of(text, text.len() as u64, PREVIEW)
     }
 
-    /// As [`Texts::make`], with `extra` more bytes at its beginning that a renderer leaves out.
-    pub(super) fn make_behind(&mut self, text: &str, extra: usize) -> Text {
-        self.make_of(text, text.len() as u64, PREVIEW + extra)
+    /// A text that is always kept whole.
+    pub(super) fn make_whole(&mut self, text: &str) -> Text {
+        Text {
+            text: self.whole(text),
+            bytes: text.len() as u64,
+            is_cut: false,
+        }
+    }
+
+    /// The string that a value is, or its text as JSON; of a long string no more than needed is read.
+    pub(super) fn make_raw(&mut self, value: Raw<'_>) -> Text {
+        let mut joined = self.joined();
+        joined.add(value);
+        self.finish(joined)
+    }
+
+    /// Begins a text that is made of several values.
+    pub(super) fn joined(&self) -> Joined {
+        Joined {
+            text: String::new(),
+            bytes: 0,
+            limit: if self.options.is_full {
+                usize::MAX
+            } else {
+                PREVIEW + BEHIND
+            },
+        }
+    }
+
+    /// The text that was made of several values.
+    pub(super) fn finish(&mut self, joined: Joined) -> Text {
+        self.make_of(&joined.text, joined.bytes, PREVIEW)
+    }
+
+    /// A part of a text that was made of several values: all but what stands before it.
+    pub(super) fn finish_part(&mut self, part: &str, joined: &Joined) -> Text {
+        let left_out = joined.text.len().saturating_sub(part.len()) as u64;
+        self.make_of(part, joined.bytes.saturating_sub(left_out), PREVIEW)
     }
 
     /// A text of which only a beginning is at hand; `bytes` is the length of the whole.
-    pub(super) fn make_of(&mut self, text: &str, bytes: u64, most: usize) -> Text {
+    fn make_of(&mut self, text: &str, bytes: u64, most: usize) -> Text {
         if self.options.is_full {
             return Text {
                 text: self.redactor.text(text.to_owned()),
                 bytes,
-                is_cut: (text.len() as u64) < bytes,
+                is_cut: false,
             };
         }
         // A secret is known by its whole, so it goes before the text is cut.
@@ -103,10 +139,46 @@ impl Texts {
             kept.shrink_to_fit();
         }
         Text {
-            is_cut: end.is_some() || (head.len() as u64) < bytes,
+            is_cut: end.is_some(),
             text: kept,
             bytes,
         }
+    }
+}
+
+/// Values put together with newlines, no further than is kept of them.
+#[derive(Debug)]
+pub(super) struct Joined {
+    pub(super) text: String,
+    bytes: u64,
+    limit: usize,
+}
+
+impl Joined {
+    /// Adds the string that a value is, or its text as JSON.
+    pub(super) fn add(&mut self, value: Raw<'_>) {
+        let length = value.text().len() as u64;
+        let room = self.limit.saturating_sub(self.text.len());
+        match value.string_start(room) {
+            Some((start, _)) => self.push(&start, length.saturating_sub(2)),
+            None => self.push(beginning(value.text(), room), length),
+        }
+    }
+
+    /// Adds words of our own.
+    pub(super) fn add_words(&mut self, words: &str) {
+        self.push(words, words.len() as u64);
+    }
+
+    fn push(&mut self, start: &str, length: u64) {
+        if self.bytes > 0 {
+            self.bytes += 1;
+            if self.text.len() < self.limit {
+                self.text.push('\n');
+            }
+        }
+        self.text.push_str(start);
+        self.bytes += length;
     }
 }
 

@@ -8,3 +8,4 @@ pub(crate) mod import;
 pub(crate) mod man;
 pub(crate) mod records;
 pub(crate) mod schema;
+pub(crate) mod show;
