@@ -77,6 +77,7 @@ pub mod json;
 pub mod normalize;
 pub mod report;
 pub mod responses;
+pub mod rollout;
 
 pub use capture::{Capture, Exchange, read_capture, read_capture_bytes};
 pub use diff::{Change, Comparison, Level, Options, compare};
