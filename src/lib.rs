@@ -52,6 +52,7 @@
 //! | [`json`] | text without any domain: records of concatenated JSON, trees that keep exact text, pointers |
 //! | [`http`] | header lists, content codings, server-sent events |
 //! | [`responses`] | the words of the Responses API: what a request is for, items, calls |
+//! | [`rollout`] | what agents write to disk: records, sessions, the history that they make |
 //! | [`capture`] | recorded traffic: the model, our own format, importers and exporters |
 //! | [`normalize`] | what is dynamic, by shape and by place; the renaming; the rules file |
 //! | [`align`] | which exchange goes with which, which item goes with which |

@@ -3,6 +3,7 @@
 mod habits;
 mod pointer;
 mod problem;
+mod raw;
 mod reader;
 mod record;
 mod resync;
@@ -14,6 +15,7 @@ mod window;
 
 pub use pointer::{Pointer, PointerError, PointerPattern};
 pub use problem::{Problem, ProblemKind, Summary, Tail};
+pub use raw::{Raw, RawItems, RawMembers};
 pub use reader::RecordReader;
 pub use record::{Part, Record, Records, read_records};
 pub use syntax::{ErrorKind, SyntaxError};

@@ -3,8 +3,9 @@
 use std::ops::Range;
 
 use super::problem::{Problem, Summary};
+use super::raw::Raw;
 use super::reader::RecordReader;
-use super::scanner::{Outcome, Scanner};
+use super::scanner::Scanner;
 use super::syntax;
 
 /// One complete JSON value of an input.
@@ -26,31 +27,32 @@ impl<'a> Record<'a> {
     /// `None` when the record is no object, has no such key, or the value is not a string; the last of repeated keys
     /// counts.
     pub fn raw_string(&self, key: &str) -> Option<&'a str> {
-        if !self.text.starts_with('{') {
-            return None;
-        }
+        let text = self.get(key)?.text();
+        text.strip_prefix('"')?.strip_suffix('"')
+    }
+
+    /// The value that the outermost object holds under `key`; the last of repeated keys counts.
+    ///
+    /// Costs next to nothing on a record that a [`RecordReader`](super::RecordReader) delivers, which knows where its
+    /// keys are.
+    pub fn get(&self, key: &str) -> Option<Raw<'a>> {
         match self.keys {
-            Some(keys) => self.find_string(keys, key),
+            Some(keys) => self.find(keys, key),
             None => {
                 let mut scanner = Scanner::new(usize::MAX);
                 scanner.run(self.text.as_bytes());
-                self.find_string(scanner.keys(), key)
+                self.find(scanner.keys(), key)
             }
         }
     }
 
-    fn find_string(&self, keys: &[Range<usize>], key: &str) -> Option<&'a str> {
+    fn find(&self, keys: &[Range<usize>], key: &str) -> Option<Raw<'a>> {
         let span = keys.iter().rev().find(|span| {
             let name = &self.text[span.start + 1..span.end - 1];
             name == key || name.contains('\\') && syntax::unescape(name) == key
         })?;
         let value = self.text[span.end..].trim_ascii_start().strip_prefix(':')?;
-        let value = value.trim_ascii_start();
-        let mut scanner = Scanner::new(0);
-        match scanner.run(value.as_bytes()) {
-            Outcome::Complete(end) if value.starts_with('"') => Some(&value[1..end - 1]),
-            _ => None,
-        }
+        Some(Raw::new(value))
     }
 }
 

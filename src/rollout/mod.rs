@@ -1,7 +1,19 @@
-//! What agents write to disk: rollout files, where they lie, and what can be saved of a damaged one.
+//! What agents write to disk: records, sessions, and the history that they make; what can be saved of a damaged file.
 
 mod fragment;
+mod index;
+mod reader;
+mod record;
 mod recover;
+mod session;
+mod source;
+mod user_message;
 
 pub use fragment::{Fragment, read_fragment};
+pub use index::{Entry, RolloutIndex, TurnNumber, What};
+pub use reader::{RolloutPart, RolloutReader};
+pub use record::{Layout, RecordKind, RolloutRecord};
 pub use recover::{LeftOut, RecoverOptions, Recovery, Repeat, recover};
+pub use session::{HistoryBase, SessionMeta};
+pub use source::RolloutSource;
+pub use user_message::is_user_turn;

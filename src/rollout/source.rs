@@ -1,0 +1,185 @@
+//! Where the bytes of a rollout come from, more than once.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::http::open_compressed;
+
+/// Bytes that open a file of zstd or gzip.
+const MAGIC: [&[u8]; 2] = [&[0x28, 0xB5, 0x2F, 0xFD], &[0x1F, 0x8B]];
+
+/// The bytes of one rollout, which can be read from the start again and in parts.
+///
+/// A rollout of any size is read in passes, so that only what is shown is held in memory. Files compressed with zstd
+/// or gzip are decompressed in each pass.
+#[derive(Debug, Clone)]
+pub struct RolloutSource {
+    /// The path as the user gave it, or a name such as `-`.
+    pub path: PathBuf,
+    bytes: Bytes,
+}
+
+#[derive(Debug, Clone)]
+enum Bytes {
+    Plain,
+    Compressed,
+    Memory(Arc<[u8]>),
+}
+
+impl RolloutSource {
+    /// A file, compressed or not, which is found out by its first bytes.
+    ///
+    /// # Errors
+    ///
+    /// When the file can't be opened or read.
+    pub fn file(path: &Path) -> io::Result<Self> {
+        let mut start = Vec::new();
+        File::open(path)?.take(4).read_to_end(&mut start)?;
+        let is_compressed = MAGIC.iter().any(|magic| start.starts_with(magic));
+        Ok(Self {
+            path: path.to_owned(),
+            bytes: if is_compressed {
+                Bytes::Compressed
+            } else {
+                Bytes::Plain
+            },
+        })
+    }
+
+    /// Bytes that are in memory already and not compressed, with the name to show for them.
+    pub fn memory(name: impl Into<PathBuf>, bytes: impl Into<Arc<[u8]>>) -> Self {
+        Self {
+            path: name.into(),
+            bytes: Bytes::Memory(bytes.into()),
+        }
+    }
+
+    /// Reads from the start, decompressed.
+    ///
+    /// # Errors
+    ///
+    /// When the file can't be opened.
+    pub fn open(&self) -> io::Result<Box<dyn Read + Send>> {
+        match &self.bytes {
+            Bytes::Plain => Ok(Box::new(File::open(&self.path)?)),
+            Bytes::Compressed => open_compressed(File::open(&self.path)?),
+            Bytes::Memory(bytes) => Ok(Box::new(io::Cursor::new(Arc::clone(bytes)))),
+        }
+    }
+
+    /// Hands the text of each span to `visit`; spans are ascending and may overlap.
+    ///
+    /// Seeks in a plain file, reads a compressed one from its start to the last span. Bytes that are not UTF-8 are
+    /// replaced; in the spans of records there are none.
+    ///
+    /// # Errors
+    ///
+    /// When reading fails, or the file ends before the last span: it was cut since its index was made.
+    pub fn read_spans(
+        &self,
+        spans: &[Range<u64>],
+        mut visit: impl FnMut(usize, String),
+    ) -> io::Result<()> {
+        let mut give = |at, bytes: Vec<u8>| {
+            let text = String::from_utf8(bytes)
+                .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
+            visit(at, text);
+        };
+        match &self.bytes {
+            Bytes::Memory(bytes) => {
+                let mut cursor = io::Cursor::new(bytes);
+                read_by_seeking(&mut cursor, spans, &mut give)
+            }
+            Bytes::Plain => {
+                let mut file = File::open(&self.path)?;
+                read_by_seeking(&mut file, spans, &mut give)
+            }
+            Bytes::Compressed => read_by_skipping(&mut self.open()?, spans, &mut give),
+        }
+    }
+}
+
+fn read_by_seeking(
+    source: &mut (impl Read + Seek),
+    spans: &[Range<u64>],
+    give: &mut impl FnMut(usize, Vec<u8>),
+) -> io::Result<()> {
+    for (at, span) in spans.iter().enumerate() {
+        source.seek(SeekFrom::Start(span.start))?;
+        give(at, read_exactly(source, span)?);
+    }
+    Ok(())
+}
+
+fn read_by_skipping(
+    source: &mut impl Read,
+    spans: &[Range<u64>],
+    give: &mut impl FnMut(usize, Vec<u8>),
+) -> io::Result<()> {
+    let mut position = 0;
+    let mut last: (Range<u64>, Vec<u8>) = (0..0, Vec::new());
+    for (at, span) in spans.iter().enumerate() {
+        let mut bytes = Vec::new();
+        if span.start < position {
+            let from = (span.start - last.0.start) as usize;
+            let until = (span.end.min(last.0.end) - last.0.start) as usize;
+            bytes.extend_from_slice(last.1.get(from..until).unwrap_or_default());
+        } else {
+            io::copy(
+                &mut source.by_ref().take(span.start - position),
+                &mut io::sink(),
+            )?;
+            position = span.start;
+        }
+        if span.end > position {
+            bytes.extend(read_exactly(source, &(position..span.end))?);
+            position = span.end;
+        }
+        last = (span.clone(), bytes.clone());
+        give(at, bytes);
+    }
+    Ok(())
+}
+
+fn read_exactly(source: &mut impl Read, span: &Range<u64>) -> io::Result<Vec<u8>> {
+    let length = span.end - span.start;
+    let mut bytes = Vec::new();
+    source.by_ref().take(length).read_to_end(&mut bytes)?;
+    if (bytes.len() as u64) < length {
+        let message = "the file is shorter than it was a moment ago";
+        return Err(io::Error::new(io::ErrorKind::UnexpectedEof, message));
+    }
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_spans_by_seeking_and_by_skipping() {
+        let bytes = b"0123456789";
+        let spans = [1..3, 3..4, 6..10, 7..9];
+        let expect = ["12", "3", "6789", "78"];
+        let mut found = Vec::new();
+        RolloutSource::memory("m", bytes.to_vec())
+            .read_spans(&spans, |_, text| found.push(text))
+            .unwrap();
+        assert_eq!(found, expect);
+        found.clear();
+        read_by_skipping(&mut &bytes[..], &spans, &mut |_, bytes| {
+            found.push(String::from_utf8(bytes).unwrap());
+        })
+        .unwrap();
+        assert_eq!(found, expect);
+    }
+
+    #[test]
+    fn says_when_the_file_was_cut() {
+        let source = RolloutSource::memory("m", b"0123".to_vec());
+        assert!(source.read_spans(&[0..2, 2..9], |_, _| {}).is_err());
+    }
+}
