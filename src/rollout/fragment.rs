@@ -52,7 +52,12 @@ impl Fragment {
 impl fmt::Display for Fragment {
     /// Writes a few words for a person; nothing for an empty fragment. The values are as they stand in the file.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kinds = [&self.record_type, &self.payload_type, &self.role, &self.name];
+        let kinds = [
+            &self.record_type,
+            &self.payload_type,
+            &self.role,
+            &self.name,
+        ];
         let named = [
             ("call_id", &self.call_id),
             ("turn_id", &self.turn_id),
@@ -113,7 +118,10 @@ fn read_beginning(bytes: &[u8], fragment: &mut Fragment) {
                 }
             }
             b'0'..=b'9' => {
-                let digits = bytes[at..].iter().take_while(|b| b.is_ascii_digit()).count();
+                let digits = bytes[at..]
+                    .iter()
+                    .take_while(|b| b.is_ascii_digit())
+                    .count();
                 end = at + digits;
                 if depth == 1 && outer == "ordinal" && end < bytes.len() {
                     let text = std::str::from_utf8(&bytes[at..end]).unwrap_or_default();
@@ -165,21 +173,37 @@ mod tests {
     use super::*;
 
     fn check(kind: ProblemKind, text: &str, expect: &str) {
-        assert_eq!(read_fragment(kind, text.as_bytes()).to_string(), expect, "{text}");
+        assert_eq!(
+            read_fragment(kind, text.as_bytes()).to_string(),
+            expect,
+            "{text}"
+        );
     }
 
     #[test]
     fn a_torn_record_is_known_by_its_beginning() {
         let call = r#"{"timestamp":"t1","ordinal":7,"type":"response_item","payload":{"type":"function_call","name":"exec","arguments":"{\"type\":\"x\"}","call_id":"c1","more":{"type":"deep","call_id":"deep"},"turn_id":"#;
         let torn = ProblemKind::Torn;
-        check(torn, call, "response_item, function_call, exec, call_id c1, timestamp t1");
+        check(
+            torn,
+            call,
+            "response_item, function_call, exec, call_id c1, timestamp t1",
+        );
         assert_eq!(read_fragment(torn, call.as_bytes()).ordinal, Some(7));
         check(torn, &call[..70], "response_item, timestamp t1");
         check(torn, &call[..15], "");
         // The number may go on behind the cut.
         assert_eq!(read_fragment(torn, br#"{"ordinal":1"#).ordinal, None);
-        check(torn, r#"{"type":"message","role":"user","content":[{"type":"input_text","text":"a"#, "message, user");
-        check(torn, "{\"type\" :\n \"ev\\u0065nt\", \"payload\": {", "event");
+        check(
+            torn,
+            r#"{"type":"message","role":"user","content":[{"type":"input_text","text":"a"#,
+            "message, user",
+        );
+        check(
+            torn,
+            "{\"type\" :\n \"ev\\u0065nt\", \"payload\": {",
+            "event",
+        );
         check(torn, "", "");
     }
 

@@ -276,7 +276,11 @@ mod tests {
         };
         check("", "", 0);
         check("{\"a\": 1}", "{\"a\": 1}\n", 0);
-        check("{\"a\":1}{\"a\":2}\r\n\n{\"a\":3.0}\r\n", "{\"a\":1}\n{\"a\":2}\n{\"a\":3.0}\n", 0);
+        check(
+            "{\"a\":1}{\"a\":2}\r\n\n{\"a\":3.0}\r\n",
+            "{\"a\":1}\n{\"a\":2}\n{\"a\":3.0}\n",
+            0,
+        );
         check("{\"a\":1}\n{\"a\":\n", "{\"a\":1}\n", 1);
         check("\u{feff}{\"a\":1}\n\0\0", "{\"a\":1}\n", 2);
         check("{\n  \"a\": 1\n}\n", "{\n  \"a\": 1\n}\n", 0);
@@ -289,8 +293,18 @@ mod tests {
 {"type":"b","payload":{}}
 {"type":"response_item","payload":{"type":"message","role":"assistant","co"#;
         let (_, recovery) = run(input.as_bytes(), RecoverOptions::default());
-        let told: Vec<String> = recovery.left_out.iter().map(|l| l.fragment.to_string()).collect();
-        assert_eq!(told, ["response_item, function_call, call_id c1", "response_item, message, assistant"]);
+        let told: Vec<String> = recovery
+            .left_out
+            .iter()
+            .map(|l| l.fragment.to_string())
+            .collect();
+        assert_eq!(
+            told,
+            [
+                "response_item, function_call, call_id c1",
+                "response_item, message, assistant"
+            ]
+        );
     }
 
     #[test]
@@ -301,7 +315,11 @@ mod tests {
         );
         let (out, recovery) = run(input.as_bytes(), RecoverOptions::default());
         assert_eq!(out, "{\"type\":\"a\"}\n".repeat(3));
-        let told: Vec<String> = recovery.left_out.iter().map(|l| l.fragment.to_string()).collect();
+        let told: Vec<String> = recovery
+            .left_out
+            .iter()
+            .map(|l| l.fragment.to_string())
+            .collect();
         assert_eq!(told, ["b", "c"]);
     }
 
@@ -312,7 +330,12 @@ mod tests {
         let (out, recovery) = run(pretty.as_bytes(), options);
         assert_eq!(out, "{\"a b\":[1.50,\"x \\\" y\\\\\"]}\n{ \"a\" : 1 }\n");
         assert_eq!(recovery.multi_line, 0);
-        assert_eq!(run(pretty.as_bytes(), RecoverOptions::default()).1.multi_line, 1);
+        assert_eq!(
+            run(pretty.as_bytes(), RecoverOptions::default())
+                .1
+                .multi_line,
+            1
+        );
     }
 
     #[test]
@@ -322,7 +345,10 @@ mod tests {
         let (out, recovery) = run(input.as_bytes(), RecoverOptions::default());
         assert_eq!(out, input);
         let repeat = |records, first| Repeat { records, first };
-        assert_eq!(recovery.repeats, [repeat(3..5, 1), repeat(6..7, 5), repeat(7..8, 0)]);
+        assert_eq!(
+            recovery.repeats,
+            [repeat(3..5, 1), repeat(6..7, 5), repeat(7..8, 0)]
+        );
     }
 
     #[test]
