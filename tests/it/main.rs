@@ -26,6 +26,7 @@ mod json;
 mod late_arrival;
 mod mutations;
 mod program;
+mod recover;
 mod report;
 mod report_text;
 mod rules;
