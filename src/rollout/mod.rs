@@ -1,5 +1,6 @@
 //! What agents write to disk: records, sessions, and the history that they make; what can be saved of a damaged file.
 
+mod discover;
 mod fragment;
 mod index;
 mod reader;
@@ -9,6 +10,9 @@ mod session;
 mod source;
 mod user_message;
 
+pub use discover::{
+    Discovery, RolloutFile, RolloutName, Unreadable, find_rollouts, find_thread, read_meta, sessions_root_of,
+};
 pub use fragment::{Fragment, read_fragment};
 pub use index::{Entry, RolloutIndex, TurnNumber, What};
 pub use reader::{RolloutPart, RolloutReader};
