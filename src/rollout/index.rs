@@ -20,7 +20,8 @@ use super::user_message::is_user_turn;
 pub struct RolloutIndex {
     /// One entry for each complete record, in order of the file.
     pub entries: Vec<Entry>,
-    /// Every valid `session_meta` with the number of its record. Codex goes by the first one.
+    /// Every valid `session_meta` with the number of its record. Codex goes by the first one; only that one keeps its
+    /// base instructions, which are long.
     pub metas: Vec<(usize, SessionMeta)>,
     /// Damaged spans, each with the number of records before it.
     pub problems: Vec<(usize, Problem)>,
@@ -101,8 +102,11 @@ impl RolloutIndex {
     /// Adds the next record; for callers that look at the records themselves in the same pass.
     pub fn add_record(&mut self, record: &RolloutRecord<'_>) {
         if record.kind == RecordKind::SessionMeta
-            && let Some(meta) = SessionMeta::parse(record.payload)
+            && let Some(mut meta) = SessionMeta::parse(record.payload)
         {
+            if !self.metas.is_empty() {
+                meta.base_instructions = None;
+            }
             self.metas.push((self.entries.len(), meta));
         }
         let what = self.what(record);
