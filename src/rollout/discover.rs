@@ -42,9 +42,13 @@ impl RolloutName {
             _ => (stem, None),
         };
         let split = first.len().checked_sub(UUID_LENGTH);
-        let id = split.and_then(|at| first.get(at..)).filter(|id| is_uuid(id));
+        let id = split
+            .and_then(|at| first.get(at..))
+            .filter(|id| is_uuid(id));
         let time = match id {
-            Some(id) => first.strip_suffix(id).and_then(|rest| rest.strip_suffix('-')),
+            Some(id) => first
+                .strip_suffix(id)
+                .and_then(|rest| rest.strip_suffix('-')),
             None => None,
         };
         Some(Self {
@@ -118,6 +122,7 @@ fn walk(root: &Path, depth: usize) -> Discovery {
     for (top, depth) in tops {
         let entries = WalkDir::new(top).follow_links(true).max_depth(depth);
         for entry in entries {
+            has_links |= entry.as_ref().is_ok_and(walkdir::DirEntry::path_is_symlink);
             match entry {
                 Ok(entry) if entry.file_type().is_file() => {
                     let name = entry.file_name().to_str().and_then(RolloutName::parse);
@@ -126,7 +131,7 @@ fn walk(root: &Path, depth: usize) -> Discovery {
                         name,
                     }));
                 }
-                Ok(entry) => has_links |= entry.path_is_symlink(),
+                Ok(_) => {}
                 Err(error) => found.unreadable.extend(unreadable(&error, root)),
             }
         }
@@ -181,24 +186,57 @@ fn unreadable(error: &walkdir::Error, root: &Path) -> Option<Unreadable> {
 /// is no such file, every rollout of the tree is asked for its `session_meta`. Below a directory that is no tree of
 /// sessions only its own files are looked at.
 pub fn find_thread(root: &Path, thread_id: &str) -> Vec<PathBuf> {
-    let depth = if is_tree(root) { usize::MAX } else { 1 };
-    let files = walk(root, depth).files;
+    let files = near(root);
     let is_named = |file: &&RolloutFile| file.name.thread_id.as_deref() == Some(thread_id);
-    let id_inside = |file: &RolloutFile| {
-        let meta = read_meta(&file.path).ok().flatten();
-        meta.map(|meta| meta.id)
-    };
     let named: Vec<&RolloutFile> = files.iter().filter(is_named).collect();
-    let says_other =
-        |file: &&RolloutFile| id_inside(file).is_some_and(|id| id != thread_id);
-    let found: Vec<&RolloutFile> = if !named.is_empty() && !named.iter().any(says_other) {
+    let says_other = |file: &&RolloutFile| id_inside(file).is_some_and(|id| id != thread_id);
+    let found = if !named.is_empty() && !named.iter().any(says_other) {
         named
     } else {
         let says_so = |file: &&RolloutFile| id_inside(file).as_deref() == Some(thread_id);
         let true_ones: Vec<&RolloutFile> = files.iter().filter(says_so).collect();
-        if true_ones.is_empty() { named } else { true_ones }
+        if true_ones.is_empty() {
+            named
+        } else {
+            true_ones
+        }
     };
     found.into_iter().map(|file| file.path.clone()).collect()
+}
+
+/// Finds the file that a `history_base` names: its `thread_id` is the last id in a file's name (measured with Codex
+/// 0.169.0), which is the segment's where the thread was reverted.
+///
+/// A thread's first file whose name lies is found by its `session_meta`.
+pub fn find_segment(root: &Path, id: &str) -> Option<PathBuf> {
+    let files = near(root);
+    let last_id = |file: &RolloutFile| {
+        let name = &file.name;
+        name.segment_id
+            .as_ref()
+            .or(name.thread_id.as_ref())
+            .cloned()
+    };
+    let is_first = |file: &RolloutFile| file.name.segment_id.is_none();
+    let by_name = files
+        .iter()
+        .find(|file| last_id(file).as_deref() == Some(id));
+    let by_meta = || {
+        let mut first = files.iter().filter(|file| is_first(file));
+        first.find(|file| id_inside(file).as_deref() == Some(id))
+    };
+    let found = by_name.or_else(by_meta)?;
+    Some(found.path.clone())
+}
+
+fn near(root: &Path) -> Vec<RolloutFile> {
+    let depth = if is_tree(root) { usize::MAX } else { 1 };
+    walk(root, depth).files
+}
+
+fn id_inside(file: &RolloutFile) -> Option<String> {
+    let meta = read_meta(&file.path).ok().flatten();
+    meta.map(|meta| meta.id)
 }
 
 /// Whether a directory has the layout of sessions: one of the trees, or years, in it, or it is one of them.
@@ -238,8 +276,7 @@ fn without_date(directory: &Path) -> &Path {
     let mut path = directory;
     for digits in [2, 2, 4] {
         let name = path.file_name().and_then(|name| name.to_str());
-        let is_part =
-            |name: &str| name.len() == digits && name.bytes().all(|b| b.is_ascii_digit());
+        let is_part = |name: &str| name.len() == digits && name.bytes().all(|b| b.is_ascii_digit());
         match path.parent() {
             Some(parent) if name.is_some_and(is_part) => path = parent,
             _ => return directory,
@@ -264,4 +301,61 @@ pub fn read_meta(path: &Path) -> io::Result<Option<SessionMeta>> {
         }
     }
     Ok(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const A: &str = "01a1fbd9-4114-77f0-ab79-b0886713b98b";
+    const B: &str = "01a1fbe4-b3d4-77a1-97b6-95dac3849625";
+
+    #[test]
+    fn names_are_read() {
+        let check = |name: &str, expect: Option<(&str, &str, &str, bool)>| {
+            let found = RolloutName::parse(name);
+            let shown = found.as_ref().map(|name| {
+                let text = |part: &Option<String>| part.clone().unwrap_or_default();
+                (
+                    text(&name.started),
+                    text(&name.thread_id),
+                    text(&name.segment_id),
+                    name.is_compressed,
+                )
+            });
+            let expect = expect.map(|(time, thread, segment, is_compressed)| {
+                (
+                    time.to_owned(),
+                    thread.to_owned(),
+                    segment.to_owned(),
+                    is_compressed,
+                )
+            });
+            assert_eq!(shown, expect, "{name}");
+        };
+        let time = "2026-11-21T02-04-41";
+        check(
+            &format!("rollout-{time}-{A}.jsonl"),
+            Some((time, A, "", false)),
+        );
+        check(
+            &format!("rollout-{time}-{A}.jsonl.zst"),
+            Some((time, A, "", true)),
+        );
+        check(
+            &format!("rollout-{time}-{A}_{B}.jsonl"),
+            Some((time, A, B, false)),
+        );
+        check(
+            &format!("rollout-2025-05-07-{A}.jsonl"),
+            Some(("2025-05-07", A, "", false)),
+        );
+        check(&format!("rollout-{A}.jsonl"), Some(("", A, "", false)));
+        check("rollout-copy.jsonl", Some(("", "", "", false)));
+        check("rollout-é.jsonl", Some(("", "", "", false)));
+        check(&format!("rollout-{time}-{A}.json"), None);
+        check(&format!("rollout-{time}-{A}.jsonl.bak"), None);
+        check(&format!("{time}-{A}.jsonl"), None);
+        check("rollout-", None);
+    }
 }

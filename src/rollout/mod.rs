@@ -11,7 +11,8 @@ mod source;
 mod user_message;
 
 pub use discover::{
-    Discovery, RolloutFile, RolloutName, Unreadable, find_rollouts, find_thread, read_meta, sessions_root_of,
+    Discovery, RolloutFile, RolloutName, Unreadable, find_rollouts, find_segment, find_thread,
+    read_meta, sessions_root_of,
 };
 pub use fragment::{Fragment, read_fragment};
 pub use index::{Entry, RolloutIndex, TurnNumber, What};
