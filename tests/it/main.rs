@@ -17,6 +17,7 @@ mod cli_secrets;
 mod compare;
 mod compare_properties;
 mod corpus;
+mod discover;
 mod documents;
 mod explain;
 mod fixtures;
