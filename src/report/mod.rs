@@ -7,6 +7,7 @@ mod json;
 mod mask;
 mod model;
 mod outline;
+mod recovery;
 mod text;
 
 pub use accept::apply_accept;
@@ -18,4 +19,5 @@ pub use model::{
     Report, Role, RuleState, Source, Summary, UnusedRule, Verdict, finding_id,
 };
 pub use outline::{outline_report, render_outline};
+pub use recovery::{RecoveryNames, render_recovery, render_recovery_json};
 pub use text::{TextOptions, has_problems, render_session_text, render_text, visible};

@@ -16,3 +16,4 @@ mod wrap;
 pub use escape::visible;
 pub use layout::{TextOptions, render_text};
 pub use session::{has_problems, render_session_text};
+pub(super) use wrap::wrapped;
