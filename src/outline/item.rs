@@ -53,7 +53,7 @@ pub(super) fn read_item(
         return Item::Call(Box::new(read_call(item, &kind, texts)));
     }
     Item::Alone(match kind.as_ref() {
-        "message" => read_message(item, metadata, texts),
+        "message" => read_message(item, texts),
         "reasoning" => read_reasoning(item, texts),
         "agent_message" => read_agent_message(item, texts),
         "additional_tools" => What::Context {
@@ -93,7 +93,7 @@ pub(super) fn member(item: Raw<'_>, key: &str, texts: &mut Texts) -> Text {
         .map_or_else(Text::default, |value| texts.make_raw(value))
 }
 
-fn read_message(item: Raw<'_>, metadata: Option<Raw<'_>>, texts: &mut Texts) -> What {
+fn read_message(item: Raw<'_>, texts: &mut Texts) -> What {
     let role = owned(item, "role").unwrap_or_default();
     let mut joined = texts.joined();
     add_content(item, "content", &mut joined);
@@ -104,7 +104,7 @@ fn read_message(item: Raw<'_>, metadata: Option<Raw<'_>>, texts: &mut Texts) -> 
         };
     }
     let known = of_compaction(&joined.text);
-    if role == "user" && known.is_none() && is_user_turn(item, metadata) {
+    if role == "user" && known.is_none() && is_user_turn(item) {
         return What::User {
             text: texts.finish(joined),
         };
@@ -129,7 +129,7 @@ pub(super) fn is_user(item: Raw<'_>) -> bool {
         .get("content")
         .and_then(|content| content.items().next())
         .and_then(|part| part.get("text")?.string_start(HEAD));
-    is_user_turn(item, None)
+    is_user_turn(item)
         && start.is_none_or(|(start, _)| of_compaction(&start).is_none())
 }
 
