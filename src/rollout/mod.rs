@@ -8,6 +8,7 @@ mod record;
 mod recover;
 mod session;
 mod source;
+mod summary;
 mod user_message;
 
 pub use discover::{
@@ -21,4 +22,5 @@ pub use record::{Layout, RecordKind, RolloutRecord};
 pub use recover::{LeftOut, RecoverOptions, Recovery, Repeat, recover};
 pub use session::{HistoryBase, SessionMeta};
 pub use source::RolloutSource;
+pub use summary::{Damage, Prompt, SessionSummary, summarize, summarize_all};
 pub use user_message::is_user_turn;

@@ -11,4 +11,4 @@ mod wrap;
 
 pub use escape::visible;
 pub use layout::{TextOptions, render_text};
-pub(super) use wrap::wrapped;
+pub(super) use wrap::{shortened, wrapped};
