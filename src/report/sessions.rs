@@ -10,17 +10,21 @@ use serde_json::{Value, json};
 use crate::rollout::{SessionSummary, Unreadable};
 
 use super::mask::Mask;
-use super::text::{shortened, visible};
+use super::text::{shortened, visible, wrapped};
 
 /// What is listed.
 #[derive(Debug, Clone, Copy)]
 pub struct SessionList<'a> {
     /// The directory that was searched, as the user gave it.
     pub directory: &'a str,
+    /// How many sessions are in it.
+    pub found: u64,
     /// What to list, in this order.
     pub sessions: &'a [SessionSummary],
     /// How many more there are that are not listed because no user said anything in them.
     pub without_user: u64,
+    /// How many of those are damaged.
+    pub without_user_damaged: u64,
     /// What could not be looked into.
     pub unreadable: &'a [Unreadable],
 }
@@ -44,36 +48,36 @@ pub fn render_sessions(
 ) -> io::Result<()> {
     let mut mask = Mask::new(&[]);
     if !list.sessions.is_empty() {
-        let head = ["STARTED (UTC)", "ID", "VERSION", "TURNS", "SIZE"];
+        let head = ["STARTED (UTC)", "ID", "TURNS", "SIZE", "STATE"];
         out.write_all(row(head).as_bytes())?;
     }
     for session in list.sessions {
         out.write_all(entry(session, width, &mut mask).as_bytes())?;
     }
-    out.write_all(foot(list).as_bytes())
+    let foot = wrapped(width, "", &visible(&foot(list)), "  ");
+    out.write_all(foot.as_bytes())
 }
 
-fn row([started, id, version, turns, size]: [&str; 5]) -> String {
-    format!("{started:<16}  {id:<36}  {version:<9} {turns:>5} {size:>7}\n")
+fn row([started, id, turns, size, state]: [&str; 5]) -> String {
+    let row = format!("{started:<16}  {id:<36}  {turns:>5} {size:>7}  {state}");
+    format!("{}\n", visible(row.trim_end()))
 }
 
 fn entry(session: &SessionSummary, width: usize, mask: &mut Mask) -> String {
-    let meta = session.meta.as_ref();
-    let version = meta.and_then(|meta| meta.cli_version.as_deref());
-    let mut out = visible(
-        row([
-            &minute(session),
-            session.id().unwrap_or("(no id)"),
-            version.unwrap_or("?"),
-            &session.turns.to_string(),
-            &size(session.disk_bytes),
-        ])
-        .trim_end(),
-    )
-    .into_owned();
-    out.push('\n');
+    let damage = damage_words(session);
+    let mut out = row([
+        &minute(session),
+        session.id().unwrap_or("(no id)"),
+        &session.turns.to_string(),
+        &size(session.disk_bytes),
+        if damage.is_empty() { "" } else { "damaged" },
+    ]);
     let room = width.saturating_sub(2);
-    for line in details(session, room) {
+    let mut lines = details(session, room);
+    if !damage.is_empty() {
+        lines.push(format!("damage: {damage}"));
+    }
+    for line in lines {
         let line = mask.text(&line);
         out.push_str(&format!("  {}\n", shortened(&visible(&line), room)));
     }
@@ -83,20 +87,28 @@ fn entry(session: &SessionSummary, width: usize, mask: &mut Mask) -> String {
 /// What stands below the line of a session.
 fn details(session: &SessionSummary, room: usize) -> Vec<String> {
     let meta = session.meta.as_ref();
-    let face = meta.and_then(|meta| meta.originator.as_deref());
-    let face: Vec<&str> = [face, session.model.as_deref()]
+    let agent = [
+        meta.and_then(|meta| meta.originator.as_deref()),
+        meta.and_then(|meta| meta.cli_version.as_deref()),
+    ];
+    let agent: Vec<&str> = agent.into_iter().flatten().collect();
+    let agent = [Some(agent.join(" ")), session.model.clone()];
+    let agent: Vec<String> = agent
         .into_iter()
         .flatten()
+        .filter(|s| !s.is_empty())
         .collect();
-    let face = match face.is_empty() {
+    let agent = match agent.is_empty() {
         true => String::new(),
-        false => format!(" ({})", face.join(", ")),
+        false => format!(" ({})", agent.join(", ")),
     };
     let mut lines = Vec::new();
-    let cwd = meta.and_then(|meta| meta.cwd.as_deref()).unwrap_or("?");
+    let cwd = meta
+        .and_then(|meta| meta.cwd.as_deref())
+        .unwrap_or("(no directory)");
     lines.push(format!(
-        "{}{face}",
-        end_of_path(cwd, room, face.chars().count())
+        "{}{agent}",
+        end_of_path(cwd, room, agent.chars().count())
     ));
     match &session.prompt {
         Some(prompt) => {
@@ -105,13 +117,12 @@ fn details(session: &SessionSummary, room: usize) -> Vec<String> {
             lines.push(format!("> {text}{mark}"));
         }
         None if session.user_messages > 0 => lines.push("> (no text)".to_owned()),
+        None if session.has_user_message() => {
+            lines.push("(no message of a user in this file)".to_owned());
+        }
         None => lines.push("(no message of a user)".to_owned()),
     }
     lines.extend(relations(session));
-    let damage = damage_words(session);
-    if !damage.is_empty() {
-        lines.push(format!("damaged: {damage}"));
-    }
     lines
 }
 
@@ -192,7 +203,11 @@ fn size(bytes: u64) -> String {
 fn foot(list: &SessionList<'_>) -> String {
     let bytes = list.sessions.iter().map(|s| s.disk_bytes).sum();
     let mut parts = match list.sessions.len() {
-        0 => vec![format!("no session in {}", visible(list.directory))],
+        0 if list.found == 0 => vec![format!("no rollout in {}", list.directory)],
+        0 => vec![format!(
+            "none of {} sessions in {}",
+            list.found, list.directory
+        )],
         1 => vec![format!("1 session, {}", size(bytes))],
         count => vec![format!("{count} sessions, {}", size(bytes))],
     };
@@ -200,13 +215,17 @@ fn foot(list: &SessionList<'_>) -> String {
         0 => {}
         count => parts.push(format!("{count} damaged")),
     }
+    let damaged = match list.without_user_damaged {
+        0 => String::new(),
+        count => format!(", {count} of them damaged"),
+    };
     match list.without_user {
         0 => {}
         count => parts.push(format!(
-            "{count} more without a message of a user (--all lists them)"
+            "{count} more without a message of a user{damaged} (--all)"
         )),
     }
-    format!("{}\n", parts.join("; "))
+    parts.join("; ")
 }
 
 /// Writes the list as one JSON object, as `docs/sessions.md` describes it.
@@ -233,9 +252,11 @@ pub fn render_sessions_json(list: &SessionList<'_>, out: &mut impl Write) -> io:
         "sessions": sessions,
         "unreadable": unreadable,
         "summary": {
+            "found": list.found,
             "sessions": list.sessions.len(),
             "damaged": list.damaged(),
             "without_user_message": list.without_user,
+            "without_user_message_damaged": list.without_user_damaged,
         },
     });
     serde_json::to_writer_pretty(&mut *out, &whole)?;

@@ -87,6 +87,12 @@ impl SessionSummary {
         known.or_else(|| self.file.name.started.as_deref().and_then(time_of_name))
     }
 
+    /// Whether a user said something in this file, or in the one whose history it goes on with.
+    pub fn has_user_message(&self) -> bool {
+        let meta = self.meta.as_ref();
+        self.user_messages > 0 || meta.is_some_and(|meta| meta.history_base.is_some())
+    }
+
     /// When the session began, in milliseconds since 1970; `None` where [`started`](Self::started) is no time.
     pub fn started_ms(&self) -> Option<i64> {
         let time: jiff::Timestamp = self.started()?.parse().ok()?;

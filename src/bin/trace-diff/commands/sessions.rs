@@ -21,7 +21,7 @@ const WIDTH: usize = 80;
 /// Lists the sessions that agents left on disk, newest first
 ///
 /// Every rollout-….jsonl and rollout-….jsonl.zst in DIR and below is read as a whole, so damage is seen wherever it is.
-/// Sessions in which no user said anything are left out: those that hold nothing but what the agent wrote itself.
+/// Sessions in which no user said anything are left out unless --all asks for them.
 /// Times are in UTC.
 ///
 /// Exit status: 0 no damage, 1 a listed session is damaged, 2 a directory or file could not be read.
@@ -42,7 +42,7 @@ pub(crate) struct Args {
     /// Only those begun at this time or earlier; a date means all of that day
     #[arg(long, value_name = "DATE", value_parser = until)]
     until: Option<Timestamp>,
-    /// Only damaged ones
+    /// Only damaged ones, with or without a message of a user
     #[arg(long)]
     damaged: bool,
     /// Also those without a message of a user
@@ -99,19 +99,30 @@ pub(crate) fn run(args: &Args) -> Outcome {
         let error = anyhow!("failed to read {}: {}", directory.display(), root.reason);
         return Err(Failure::new(error).with_hint("name a directory with rollouts in it"));
     }
+    if found.files.is_empty() && directory.is_file() {
+        let error = anyhow!(
+            "{} is no directory and is not named as a rollout",
+            directory.display()
+        );
+        return Err(Failure::new(error).with_hint("name a directory with rollouts in it"));
+    }
     let filter = Filter::new(args)?;
     let threads = thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
     let mut sessions = summarize_all(&found.files, threads);
+    let count = sessions.len() as u64;
     sessions.retain(|session| filter.wants(session));
-    let wanted = sessions.len();
-    sessions.retain(|session| args.all || session.user_messages > 0);
+    let is_shown =
+        |session: &SessionSummary| args.all || args.damaged || session.has_user_message();
+    let (mut sessions, left_out): (Vec<_>, Vec<_>) = sessions.into_iter().partition(is_shown);
     sessions.reverse();
     // Stable: sessions of one moment stay in the order of their names.
     sessions.sort_by_cached_key(|session| std::cmp::Reverse(session.started_ms()));
     let list = SessionList {
         directory: &directory.to_string_lossy(),
+        found: count,
         sessions: &sessions,
-        without_user: (wanted - sessions.len()) as u64,
+        without_user: left_out.len() as u64,
+        without_user_damaged: left_out.iter().filter(|s| !s.damage().is_empty()).count() as u64,
         unreadable: &found.unreadable,
     };
     write(&list, args.format)?;
