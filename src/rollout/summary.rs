@@ -258,7 +258,7 @@ impl SessionSummary {
     }
 
     fn add_item(&mut self, record: &RolloutRecord<'_>) {
-        if !is_user_turn(record.payload, record.metadata) {
+        if !is_user_turn(record.payload) {
             return;
         }
         self.user_messages += 1;

@@ -3,7 +3,11 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
+<<<<<<< HEAD
     compare, completions, explain, export, import, man, records, recover, schema, sessions,
+=======
+    compare, completions, explain, export, import, man, records, recover, schema, show,
+>>>>>>> main
 };
 
 /// What the program reads, for `--help`.
@@ -57,7 +61,11 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Records(records::Args),
+<<<<<<< HEAD
     Sessions(sessions::Args),
+=======
+    Show(show::Args),
+>>>>>>> main
     Recover(recover::Args),
     Import(import::Args),
     Export(export::Args),

@@ -9,4 +9,8 @@ pub(crate) mod man;
 pub(crate) mod records;
 pub(crate) mod recover;
 pub(crate) mod schema;
+<<<<<<< HEAD
 pub(crate) mod sessions;
+=======
+pub(crate) mod show;
+>>>>>>> main
