@@ -21,9 +21,5 @@ pub use model::{
 };
 pub use outline::{outline_report, render_outline};
 pub use recovery::{RecoveryNames, render_recovery, render_recovery_json};
-<<<<<<< HEAD
 pub use sessions::{SessionList, render_sessions, render_sessions_json};
-pub use text::{TextOptions, render_text, visible};
-=======
 pub use text::{TextOptions, has_problems, render_session_text, render_text, visible};
->>>>>>> main

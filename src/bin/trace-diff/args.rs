@@ -3,11 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-<<<<<<< HEAD
-    compare, completions, explain, export, import, man, records, recover, schema, sessions,
-=======
-    compare, completions, explain, export, import, man, records, recover, schema, show,
->>>>>>> main
+    compare, completions, explain, export, import, man, records, recover, schema, sessions, show,
 };
 
 /// What the program reads, for `--help`.
@@ -61,11 +57,8 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Records(records::Args),
-<<<<<<< HEAD
-    Sessions(sessions::Args),
-=======
     Show(show::Args),
->>>>>>> main
+    Sessions(sessions::Args),
     Recover(recover::Args),
     Import(import::Args),
     Export(export::Args),

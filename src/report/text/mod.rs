@@ -15,9 +15,5 @@ mod wrap;
 
 pub use escape::visible;
 pub use layout::{TextOptions, render_text};
-<<<<<<< HEAD
-pub(super) use wrap::{shortened, wrapped};
-=======
 pub use session::{has_problems, render_session_text};
-pub(super) use wrap::wrapped;
->>>>>>> main
+pub(super) use wrap::{shortened, wrapped};
