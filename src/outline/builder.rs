@@ -11,6 +11,8 @@ pub(super) struct ThreadBuilder {
     pub(super) thread: Thread,
     /// Whether the last turn goes on.
     is_open: bool,
+    /// Context that came while no turn was open: it belongs to the next one.
+    waiting: Vec<Step>,
     /// Calls that have no output yet, by their `call_id`.
     calls: HashMap<String, Place>,
 }
@@ -42,6 +44,7 @@ impl ThreadBuilder {
             number,
             id,
             started,
+            steps: std::mem::take(&mut self.waiting),
             ..Turn::default()
         });
         let last = self.thread.turns.len() - 1;
@@ -59,6 +62,23 @@ impl ThreadBuilder {
             turn.answer = turn.answer.take().or(answer);
         }
         self.is_open = false;
+    }
+
+    /// Adds context, which belongs to the next turn if none is open.
+    pub(super) fn push_context(&mut self, at: Position, time: Option<Moment>, what: What) {
+        if self.is_open {
+            self.push(at, time, what);
+        } else {
+            self.waiting.push(Step { at, time, what });
+        }
+    }
+
+    /// The thread, whole.
+    pub(super) fn finish(mut self) -> Thread {
+        let waiting = std::mem::take(&mut self.waiting);
+        let turn = self.thread.turns.len().checked_sub(1);
+        self.steps(turn).extend(waiting);
+        self.thread
     }
 
     /// Adds a step to the last turn, or before the first.
@@ -101,6 +121,7 @@ impl ThreadBuilder {
         };
         if let Some(call) = self.call(place) {
             call.duration_ms = call.duration_ms.or(output.wall_ms);
+            call.exit_code = call.exit_code.or(output.exit_code);
             call.output = Some(*output);
         }
         place
@@ -110,11 +131,6 @@ impl ThreadBuilder {
     pub(super) fn waiting_call(&mut self, call_id: &str) -> Option<&mut Call> {
         let place = *self.calls.get(call_id)?;
         self.call(place)
-    }
-
-    /// Where the call stands that still waits for its output.
-    pub(super) fn place_of_waiting(&self, call_id: &str) -> Option<Place> {
-        self.calls.get(call_id).copied()
     }
 
     pub(super) fn call(&mut self, place: Place) -> Option<&mut Call> {
@@ -143,6 +159,13 @@ impl ThreadBuilder {
             turn.responses += 1;
             turn.usage.get_or_insert_default().add(usage);
             turn.context_used = Some(usage.total);
+        }
+    }
+
+    /// As [`ThreadBuilder::conclude_turn`], if the last turn is such.
+    pub(super) fn conclude_turn_if(&mut self, is_such: impl Fn(&Turn) -> bool) {
+        if self.thread.turns.last().is_some_and(is_such) {
+            self.conclude_turn();
         }
     }
 

@@ -246,6 +246,17 @@ impl Usage {
         self.reasoning_output += other.reasoning_output;
         self.total += other.total;
     }
+
+    /// The tokens since an earlier count.
+    pub fn since(&self, earlier: &Usage) -> Usage {
+        Usage {
+            input: self.input.saturating_sub(earlier.input),
+            cached_input: self.cached_input.saturating_sub(earlier.cached_input),
+            output: self.output.saturating_sub(earlier.output),
+            reasoning_output: self.reasoning_output.saturating_sub(earlier.reasoning_output),
+            total: self.total.saturating_sub(earlier.total),
+        }
+    }
 }
 
 /// A time as the input tells it.
@@ -407,7 +418,9 @@ pub struct Call {
     pub arguments: Text,
     /// How long it took, in milliseconds.
     pub duration_ms: Option<f64>,
-    /// Status, where the input says one: `completed`, `failed`, `declined`.
+    /// Exit code of the command that it ran.
+    pub exit_code: Option<i64>,
+    /// Status, where it is another than `completed`: `failed`, `declined`, `in_progress`.
     pub status: Option<String>,
     /// Whether a call of this kind has an output at all; those that the API carries out itself have none.
     pub expects_output: bool,
@@ -422,7 +435,7 @@ pub struct Output {
     pub at: Position,
     /// `call_id`.
     pub call_id: Option<String>,
-    /// Exit code, of a command.
+    /// Exit code of a command, as the tool tells it.
     pub exit_code: Option<i64>,
     /// Wall time of a command in milliseconds, as the tool tells it.
     pub wall_ms: Option<f64>,

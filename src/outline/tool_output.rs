@@ -23,12 +23,15 @@ const METADATA: usize = 128;
 
 /// Takes an output apart into what is said of the command and the command's own output.
 ///
-/// `text` may be cut off; `end` is the end of the whole. Layouts of codex 0.115.0–0.169.0 and pycodex 0.1.2–0.5.1: lines
+/// `text` may be cut off; `end` gives the whole as it stands in the input. Layouts of codex 0.115.0–0.169.0 and pycodex 0.1.2–0.5.1: lines
 /// such as `Wall time: 0.0012 seconds` and `Process exited with code 0` up to a line `Output:`; and, up to about 0.125,
 /// the JSON `{"output":…,"metadata":{"exit_code":0,"duration_seconds":0.1}}`.
-pub(super) fn split_output<'t>(text: &'t str, end: &str) -> (CommandFacts, Cow<'t, str>) {
+pub(super) fn split_output<'t, 'e>(
+    text: &'t str,
+    end: impl FnOnce() -> &'e str,
+) -> (CommandFacts, Cow<'t, str>) {
     if let Some(inner) = text.strip_prefix("{\"output\":") {
-        return split_json(inner, end).unwrap_or((CommandFacts::default(), Cow::Borrowed(text)));
+        return split_json(inner, end()).unwrap_or((CommandFacts::default(), Cow::Borrowed(text)));
     }
     let mut facts = CommandFacts::default();
     let mut at = 0;
@@ -113,7 +116,7 @@ mod tests {
                 wall_ms,
                 session,
             };
-            assert_eq!(split_output(text, text), (facts, Cow::Borrowed(body)), "{text}");
+            assert_eq!(split_output(text, || text), (facts, Cow::Borrowed(body)), "{text}");
         };
         let plain = "Chunk ID: 28dd3e\nWall time: 0.2500 seconds\nProcess exited with code 3\nOriginal token count: 3\nOutput:\nalpha\n";
         check(plain, Some(3), Some(250.0), None, "alpha\n");
@@ -136,7 +139,8 @@ mod tests {
     fn json_that_is_cut_off_still_tells_its_exit_code() {
         let long = "x".repeat(100);
         let end = r#"xx\",\"metadata\":{\"exit_code\":7,\"duration_seconds\":0.0}}"#;
-        let (facts, body) = split_output(&format!("{{\"output\":\"{long}"), end);
+        let text = format!("{{\"output\":\"{long}");
+        let (facts, body) = split_output(&text, || end);
         assert_eq!((facts.exit_code, facts.wall_ms), (Some(7), Some(0.0)));
         assert!(body.starts_with("xxx"));
     }

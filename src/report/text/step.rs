@@ -171,7 +171,7 @@ impl Rows {
         let mut about: Vec<String> = Vec::new();
         about.extend(call.status.clone());
         let output = call.output.as_ref();
-        about.extend(output.and_then(|o| o.exit_code).map(|code| format!("exit {code}")));
+        about.extend(call.exit_code.map(|code| format!("exit {code}")));
         about.extend(output.and_then(|o| o.session).map(|id| format!("running in session {id}")));
         about.extend(call.duration_ms.map(duration));
         let about = about.join(", ");
