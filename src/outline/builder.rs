@@ -3,7 +3,11 @@
 use std::collections::HashMap;
 
 use super::item::Item;
-use super::model::{Call, End, EndKind, Moment, Output, Position, Step, Thread, Turn, Usage, What};
+use super::model::{
+    Call, End, EndKind, Moment, Output, Position, Step, Thread, Turn, Usage, What,
+};
+use super::text::Text;
+use super::time::elapsed_ms;
 
 /// A thread while it is read.
 #[derive(Debug, Default)]
@@ -127,6 +131,22 @@ impl ThreadBuilder {
         place
     }
 
+    /// Sets the duration of a call that just got its output, where nothing tells it, to the time between the two.
+    pub(super) fn time_call(&mut self, place: Place, now: &str) {
+        let Some(step) = self.step(place) else {
+            return;
+        };
+        let Some(Moment::Written(started)) = &step.time else {
+            return;
+        };
+        if let What::Call(call) = &mut step.what
+            && call.output.is_some()
+            && call.duration_ms.is_none()
+        {
+            call.duration_ms = elapsed_ms(started, now);
+        }
+    }
+
     /// The call that still waits for its output.
     pub(super) fn waiting_call(&mut self, call_id: &str) -> Option<&mut Call> {
         let place = *self.calls.get(call_id)?;
@@ -162,16 +182,9 @@ impl ThreadBuilder {
         }
     }
 
-    /// As [`ThreadBuilder::conclude_turn`], if the last turn is such.
-    pub(super) fn conclude_turn_if(&mut self, is_such: impl Fn(&Turn) -> bool) {
-        if self.thread.turns.last().is_some_and(is_such) {
-            self.conclude_turn();
-        }
-    }
-
-    /// What an input that has no word for it lets conclude of the end of the last turn: an answer of the model and no
-    /// call that waits.
-    pub(super) fn conclude_turn(&mut self) {
+    /// Ends the open turn of an input that has no word for it: completed, if the model's answer is the last that
+    /// happened, else as told.
+    pub(super) fn conclude_turn(&mut self, otherwise: EndKind) {
         let Some(turn) = self.thread.turns.last() else {
             return;
         };
@@ -179,14 +192,26 @@ impl ThreadBuilder {
         let is_silent = |step: &&Step| {
             matches!(
                 step.what,
-                What::Reasoning { .. } | What::Event { .. } | What::Damage { .. }
+                What::Reasoning { .. }
+                    | What::Event { .. }
+                    | What::Damage { .. }
+                    | What::Compaction(_)
             )
         };
         let last = turn.steps.iter().rev().find(|step| !is_silent(step));
         let kind = match last {
             Some(step) if is_answer(step) => EndKind::Completed,
-            _ => EndKind::Open,
+            _ => otherwise,
         };
         self.end_turn(End::plain(kind));
+    }
+
+    /// Takes away the last step, if it is a message of the model that the text ends with, and gives its place.
+    pub(super) fn take_summary(&mut self, is_it: impl Fn(&Text) -> bool) -> Option<Position> {
+        let steps = &mut self.thread.turns.last_mut()?.steps;
+        match &steps.last()?.what {
+            What::Assistant { text, .. } if is_it(text) => steps.pop().map(|step| step.at),
+            _ => None,
+        }
     }
 }

@@ -402,7 +402,7 @@ impl<'c> CaptureThread<'c> {
             Answer::Complete if last.kind == RequestKind::Compaction => {
                 End::plain(EndKind::Completed)
             }
-            Answer::Complete | Answer::Unknown => return self.builder.conclude_turn(),
+            Answer::Complete | Answer::Unknown => return self.builder.conclude_turn(EndKind::Open),
         };
         self.builder.end_turn(end);
     }

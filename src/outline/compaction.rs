@@ -7,9 +7,12 @@ use xxhash_rust::xxh3::Xxh3;
 
 use crate::json::{Kind, Raw};
 
-use super::item::{Item, kept, owned, type_of};
+use super::item::{Item, SUMMARY, kept, owned, type_of};
 use super::model::{Compaction, What};
-use super::text::Texts;
+use super::text::{Text, Texts};
+
+/// What a message of the model is called.
+const ASSISTANT: &str = "assistant message";
 
 /// Remembers as much of the items of a history as is needed to tell what a compaction made of them.
 #[derive(Debug, Default)]
@@ -41,18 +44,16 @@ impl CompactionReader {
     pub(super) fn read(
         &mut self,
         payload: Raw<'_>,
-        tokens_before: Option<u64>,
         texts: &mut Texts,
     ) -> Compaction {
         let mut compaction = Compaction {
             method: "unknown",
-            tokens_before,
             window: window_number(payload),
             items_before: Some(self.kinds.iter().map(|(_, count)| count).sum()),
             ..Compaction::default()
         };
         let message = payload.get("message").filter(|message| !message.is_null());
-        let summary = message.map(|message| texts.make_raw(message));
+        let summary = message.map(|message| summary(message, texts));
         compaction.summary = summary.filter(|summary| !summary.is_empty());
         let replacement = payload.get("replacement_history");
         let Some(list) = replacement.filter(|list| list.kind() == Kind::Array) else {
@@ -108,7 +109,7 @@ impl CompactionReader {
 fn kind_of(item: Raw<'_>, read: &Item) -> String {
     match read {
         Item::Alone(What::User { .. }) => "user message".to_owned(),
-        Item::Alone(What::Assistant { .. }) => "assistant message".to_owned(),
+        Item::Alone(What::Assistant { .. }) => ASSISTANT.to_owned(),
         Item::Alone(What::Context { .. }) => "context message".to_owned(),
         _ => type_of(item).into_owned(),
     }
@@ -126,6 +127,35 @@ fn content_key(item: Raw<'_>) -> u64 {
         }
     }
     hash.finish()
+}
+
+impl Compaction {
+    /// Takes the answer that the summary was made of out of what the history held and lost.
+    pub(super) fn without_summary(&mut self) {
+        let one_less = |count: &mut Option<usize>| {
+            *count = count.map(|count| count.saturating_sub(1));
+        };
+        one_less(&mut self.items_before);
+        one_less(&mut self.dropped);
+        for (name, count) in &mut self.dropped_types {
+            if name == ASSISTANT {
+                *count = count.saturating_sub(1);
+            }
+        }
+        self.dropped_types.retain(|(_, count)| *count > 0);
+    }
+}
+
+/// A summary without the words that tell the model what it is.
+fn summary(message: Raw<'_>, texts: &mut Texts) -> Text {
+    let mut joined = texts.joined();
+    joined.add(message);
+    let own = joined.text.strip_prefix(SUMMARY);
+    let own = own.and_then(|rest| rest.split_once(":\n"));
+    match own {
+        Some((_, own)) => texts.finish_part(own, &joined),
+        None => texts.finish(joined),
+    }
 }
 
 /// Number of the context window that begins; old files wrote it as `window_id`.

@@ -49,7 +49,7 @@ fn read_result(result: Raw<'_>, texts: &mut Texts) -> ThreadBuilder {
         let at = Position::Pointer(format!("/history/{index}"));
         let item = read_entry(entry, &at, texts);
         if matches!(item, Item::Alone(What::User { .. })) {
-            builder.conclude_turn();
+            builder.conclude_turn(EndKind::Unanswered);
             builder.begin_turn(None, None);
         }
         builder.push_item(item, at, None);

@@ -169,7 +169,6 @@ pub(super) fn learn(thread: &mut Thread, meta: &SessionMeta, texts: &mut Texts) 
         thread_id: base.thread_id.clone(),
         end_ordinal: base.end_ordinal,
         path: None,
-        problem: None,
     });
 }
 

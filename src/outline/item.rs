@@ -11,7 +11,7 @@ use super::text::{Joined, Text, Texts};
 use super::tool_output::split_output;
 
 /// How the summary of a local compaction begins (codex 0.115.0–0.169.0, pycodex 0.1.13–0.5.1).
-const SUMMARY: &str = "Another language model started to solve this problem";
+pub(super) const SUMMARY: &str = "Another language model started to solve this problem";
 
 /// How the prompt of a local compaction begins (codex 0.115.0–0.169.0, pycodex 0.1.13–0.5.1).
 const COMPACTION_PROMPT: &str = "You are performing a CONTEXT CHECKPOINT COMPACTION";

@@ -15,6 +15,7 @@ mod request;
 mod rollout_events;
 mod rollout_thread;
 mod text;
+mod time;
 mod tool_output;
 
 pub use from_capture::{capture_history, outline_capture};

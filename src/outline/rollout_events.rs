@@ -14,7 +14,7 @@ impl RolloutThread {
         let kind = payload.get_string("type").unwrap_or_default();
         match kind.as_ref() {
             "task_started" | "turn_started" => {
-                self.builder.conclude_turn_if(|turn| turn.id.is_none());
+                self.conclude_turn(EndKind::Unanswered);
                 self.begin_turn(owned(payload, "turn_id"), Self::time(record), true);
                 let window = payload.get("model_context_window").and_then(Raw::unsigned);
                 if let Some(turn) = self.builder.turn() {
@@ -66,6 +66,7 @@ impl RolloutThread {
         let duration = payload.get("duration_ms").and_then(Raw::number);
         let error = payload.get("error").filter(|error| !error.is_null());
         let end = match error {
+            None if answer.is_empty() && self.is_unanswered() => End::plain(EndKind::Unanswered),
             None => End::plain(EndKind::Completed),
             Some(error) => End {
                 kind: EndKind::Failed,

@@ -10,7 +10,8 @@ use super::compaction::CompactionReader;
 use super::from_exec_events::read_usage;
 use super::from_rollout::{learn, roll_back};
 use super::item::{Item, member, owned, read_item};
-use super::model::{Moment, Position, Thread, Usage, What};
+use super::model::{EndKind, Moment, Position, Thread, Usage, What};
+use super::time::elapsed_ms;
 use super::text::{Options, Text, Texts};
 
 /// A thread of a rollout while it is read.
@@ -24,6 +25,8 @@ pub(super) struct RolloutThread {
     is_announced: bool,
     /// Whether the open turn has an item of the user.
     has_user_item: bool,
+    /// When the last record was written.
+    last_time: String,
 }
 
 /// What `token_count` and `token_usage_record` said last.
@@ -36,6 +39,19 @@ struct TokenCount {
     /// Responses that usage records told of.
     seen: HashSet<String>,
     has_records: bool,
+    /// The last response that a usage record told of.
+    last_response: Option<String>,
+    /// Tokens in the context after the last response, and after the one before it.
+    used: Option<u64>,
+    used_before: Option<u64>,
+}
+
+impl TokenCount {
+    fn use_context(&mut self, used: u64) {
+        if self.used != Some(used) {
+            self.used_before = self.used.replace(used);
+        }
+    }
 }
 
 impl RolloutThread {
@@ -48,6 +64,7 @@ impl RolloutThread {
             tokens: TokenCount::default(),
             is_announced: false,
             has_user_item: false,
+            last_time: String::new(),
         }
     }
 
@@ -62,6 +79,10 @@ impl RolloutThread {
 
     /// Takes the next record.
     pub(super) fn take(&mut self, record: &RolloutRecord<'_>) {
+        if let Some(time) = &record.timestamp {
+            self.last_time.clear();
+            self.last_time.push_str(time);
+        }
         match record.kind {
             RecordKind::SessionMeta => self.session(record),
             RecordKind::ResponseItem => self.item(record),
@@ -151,7 +172,7 @@ impl RolloutThread {
                 // Without an event a turn begins with the user's message (pycodex, codex before about 0.6x).
                 let is_open = self.builder.has_open_turn();
                 if !is_open || (!self.is_announced && self.has_user_item) {
-                    self.builder.conclude_turn();
+                    self.conclude_turn(EndKind::Unanswered);
                     self.begin_turn(None, time.clone(), false);
                 }
                 self.has_user_item = true;
@@ -164,7 +185,8 @@ impl RolloutThread {
             }
             _ => {}
         }
-        self.builder.push_item(item, at, time);
+        let place = self.builder.push_item(item, at, time);
+        self.builder.time_call(place, &self.last_time);
     }
 
     pub(super) fn begin_turn(&mut self, id: Option<String>, started: Option<Moment>, is_announced: bool) {
@@ -190,8 +212,39 @@ impl RolloutThread {
         turn.is_some_and(|turn| is_uuid(turn) && is_uuid(&meta.id) && turn < meta.id.as_str())
     }
 
+    /// Ends an open turn that no event will end: as far as its steps tell, else as told.
+    pub(super) fn conclude_turn(&mut self, otherwise: EndKind) {
+        if !self.is_announced && self.builder.has_open_turn() {
+            let duration_ms = self.time_in_turn();
+            if let Some(turn) = self.builder.turn() {
+                turn.duration_ms = duration_ms;
+            }
+            self.builder.conclude_turn(otherwise);
+        }
+    }
+
+    /// Whether the user asked something in the turn that nobody answered.
+    pub(super) fn is_unanswered(&mut self) -> bool {
+        let Some(turn) = self.builder.turn() else {
+            return false;
+        };
+        let has = |is: fn(&What) -> bool| turn.steps.iter().any(|step| is(&step.what));
+        has(|what| matches!(what, What::User { .. }))
+            && !has(|what| matches!(what, What::Assistant { .. } | What::Compaction(_)))
+    }
+
+    /// Milliseconds from the beginning of the turn to the last record.
+    fn time_in_turn(&mut self) -> Option<f64> {
+        let Some(Moment::Written(started)) = &self.builder.turn()?.started else {
+            return None;
+        };
+        let started = started.clone();
+        elapsed_ms(&started, &self.last_time)
+    }
+
     /// Ends the open turn, whose duration is known or that between its records.
     pub(super) fn end_turn(&mut self, end: super::model::End, duration_ms: Option<f64>) {
+        let duration_ms = duration_ms.or_else(|| self.time_in_turn());
         if let Some(turn) = self.builder.turn() {
             turn.duration_ms = duration_ms;
         }
@@ -211,9 +264,21 @@ impl RolloutThread {
     }
 
     fn compacted(&mut self, record: &RolloutRecord<'_>) {
-        let used = self.builder.thread.turns.iter().rev();
-        let used = used.filter_map(|turn| turn.context_used).next();
-        let compaction = self.compactions.read(record.payload, used, &mut self.texts);
+        let payload = record.payload;
+        let mut compaction = self.compactions.read(payload, &mut self.texts);
+        let summary = compaction.summary.as_ref();
+        // The answer that the summary was made of stands before the record and is never sent.
+        let is_summary = |answer: &Text| summary.is_some_and(|summary| summary.text.starts_with(&answer.text));
+        compaction.summary_at = self.builder.take_summary(is_summary);
+        if compaction.summary_at.is_some() {
+            compaction.without_summary();
+        }
+        let response = owned(payload, "compaction_response_id");
+        let is_last = response.is_some() && response == self.tokens.last_response;
+        compaction.tokens_before = match is_last || compaction.summary_at.is_some() {
+            true => self.tokens.used_before,
+            false => self.tokens.used,
+        };
         self.push(record, What::Compaction(Box::new(compaction)));
     }
 
@@ -234,8 +299,9 @@ impl RolloutThread {
             return;
         };
         turn.context_window = window.or(turn.context_window);
-        if let Some(last) = last {
+        if let Some(last) = last.filter(|last| last.total > 0) {
             turn.context_used = Some(last.total);
+            self.tokens.use_context(last.total);
         }
         if is_new {
             turn.usage = total.map(|total| total.since(&start));
@@ -247,14 +313,18 @@ impl RolloutThread {
     fn usage_record(&mut self, payload: Raw<'_>) {
         self.tokens.has_records = true;
         let id = owned(payload, "response_id").unwrap_or_default();
-        if !id.is_empty() && !self.tokens.seen.insert(id) {
+        if !id.is_empty() && !self.tokens.seen.insert(id.clone()) {
             return;
         }
+        self.tokens.last_response = Some(id);
         let turn_usage = payload.get("turn_token_usage").and_then(read_usage);
         let usage = payload.get("usage").and_then(read_usage);
         let total = payload.get("thread_token_usage").and_then(read_usage);
         self.builder.thread.usage = total.or(self.builder.thread.usage);
         self.tokens.total = total.or(self.tokens.total);
+        if let Some(usage) = usage {
+            self.tokens.use_context(usage.total);
+        }
         if let Some(turn) = self.builder.turn() {
             turn.responses += 1;
             turn.usage = turn_usage.or(turn.usage);
@@ -277,9 +347,7 @@ impl RolloutThread {
 
     /// The thread, whole.
     pub(super) fn finish(mut self) -> Thread {
-        if !self.is_announced {
-            self.builder.conclude_turn();
-        }
+        self.conclude_turn(EndKind::Open);
         self.builder.finish()
     }
 }

@@ -39,7 +39,7 @@ pub(super) fn split_output<'t, 'e>(
         at += line.len();
         let line = line.trim_end();
         if line == "Output:" {
-            return (facts, Cow::Borrowed(&text[at..]));
+            return facts.with_inner(&text[at..], end);
         }
         if !facts.take_line(line) {
             break;
@@ -78,6 +78,22 @@ fn split_json<'t>(inner: &'t str, end: &str) -> Option<(CommandFacts, Cow<'t, st
 }
 
 impl CommandFacts {
+    /// A tool that stands in for another one (a patch given to a shell) answers with that one's JSON.
+    fn with_inner<'t, 'e>(
+        mut self,
+        body: &'t str,
+        end: impl FnOnce() -> &'e str,
+    ) -> (Self, Cow<'t, str>) {
+        let inner = body.strip_prefix("{\"output\":");
+        match inner.and_then(|inner| split_json(inner, end())) {
+            Some((facts, body)) => {
+                self.exit_code = self.exit_code.or(facts.exit_code);
+                (self, body)
+            }
+            None => (self, Cow::Borrowed(body)),
+        }
+    }
+
     /// Takes what a line says; false for a line that is none of a tool's.
     fn take_line(&mut self, line: &str) -> bool {
         let number = |text: &str| text.split(' ').next()?.parse().ok();
@@ -131,6 +147,10 @@ mod tests {
         check(aborted, None, Some(6400.0), None, aborted);
         let json = r#"{"output":"a\nb","metadata":{"exit_code":2,"duration_seconds":0.5}}"#;
         check(json, Some(2), Some(500.0), None, "a\nb");
+        let nested = r#"Wall time: 0.5 seconds
+Output:
+{"output":"ok","metadata":{"exit_code":1,"duration_seconds":0.0}}"#;
+        check(nested, Some(1), Some(500.0), None, "ok");
         check("Output of something", None, None, None, "Output of something");
         check("", None, None, None, "");
     }
