@@ -2,6 +2,8 @@
 
 mod fragment;
 mod index;
+mod order;
+mod ordinals;
 mod reader;
 mod record;
 mod recover;
@@ -11,6 +13,7 @@ mod user_message;
 
 pub use fragment::{Fragment, read_fragment};
 pub use index::{Entry, RolloutIndex, TurnNumber, What};
+pub use order::{OrderCheck, OrderKind, OrderProblem};
 pub use reader::{RolloutPart, RolloutReader};
 pub use record::{Layout, RecordKind, RolloutRecord};
 pub use recover::{LeftOut, RecoverOptions, Recovery, Repeat, recover};
