@@ -1,5 +1,7 @@
 //! What agents write to disk: records, sessions, and the history that they make; what can be saved of a damaged file.
 
+mod codex_reader;
+mod codex_record;
 mod fragment;
 mod index;
 mod order;
@@ -8,9 +10,13 @@ mod reader;
 mod record;
 mod recover;
 mod session;
+mod shape;
 mod source;
 mod user_message;
+mod walk;
 
+pub use codex_reader::{CodexView, Refusal, Skipped};
+pub use codex_record::Skip;
 pub use fragment::{Fragment, read_fragment};
 pub use index::{Entry, RolloutIndex, TurnNumber, What};
 pub use order::{OrderCheck, OrderKind, OrderProblem};
