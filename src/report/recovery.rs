@@ -56,13 +56,8 @@ pub fn render_recovery(
             &format!("Left out: {} in {places}.", counted(bytes, "byte")),
         )?;
     }
-    for LeftOut { problem, fragment } in left_out.iter().take(SHOWN) {
-        let was = if fragment.is_empty() {
-            String::new()
-        } else {
-            format!("; {}: {fragment}", was(problem.kind))
-        };
-        say("- ", &format!("{}: {problem}{was}", problem.kind.name()))?;
+    for left in left_out.iter().take(SHOWN) {
+        say("- ", &left_out_text(left))?;
     }
     say_more(left_out.len(), &mut say)?;
     if let Some(error) = &recovery.broke_off {
@@ -107,12 +102,18 @@ fn say_more(count: usize, say: &mut impl FnMut(&str, &str) -> io::Result<()>) ->
     }
 }
 
-/// How a fragment is introduced.
-fn was(kind: ProblemKind) -> &'static str {
-    match kind {
-        ProblemKind::Headless => "it ends",
-        _ => "it begins",
-    }
+fn left_out_text(left: &LeftOut) -> String {
+    let (problem, fragment) = (&left.problem, &left.fragment);
+    let place = match left.records_before.checked_sub(1) {
+        Some(record) => format!("behind record {record}"),
+        None => "before the first record".to_owned(),
+    };
+    let was = match problem.kind {
+        _ if fragment.is_empty() => String::new(),
+        ProblemKind::Headless => format!("; it named {fragment}"),
+        _ => format!("; it was: {fragment}"),
+    };
+    format!("{}, {place}: {problem}{was}", problem.kind.name())
 }
 
 fn repeat_text(repeat: &Repeat) -> String {
@@ -160,7 +161,7 @@ pub fn render_recovery_json(
         let message =
             format!("the input can't be read beyond byte {at} ({error}); what follows is lost");
         left_out.push(
-            json!({"kind": "unreadable", "start": at, "end": at, "message": message, "was": null}),
+            json!({"kind": "unreadable", "start": at, "end": at, "records_before": recovery.input.records, "message": message, "was": null}),
         );
     }
     let repeats: Vec<Value> = recovery
@@ -184,11 +185,12 @@ pub fn render_recovery_json(
 }
 
 fn span_json(left: &LeftOut, mask: &mut Mask) -> Value {
-    let LeftOut { problem, fragment } = left;
+    let (problem, fragment) = (&left.problem, &left.fragment);
     json!({
         "kind": problem.kind.name(),
         "start": problem.span.start,
         "end": problem.span.end,
+        "records_before": left.records_before,
         "message": problem.to_string(),
         "was": (!fragment.is_empty()).then(|| fragment_json(fragment, mask)),
     })

@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use xxhash_rust::xxh3::xxh3_128;
 
-use crate::json::{Part, Problem, Record, RecordReader, Summary};
+use crate::json::{Part, Problem, ProblemKind, Record, RecordReader, Summary};
 
 use super::fragment::{Fragment, read_fragment};
 
@@ -35,6 +35,8 @@ pub struct Recovery {
     pub multi_line: u64,
     /// Records that are no objects, which no agent writes.
     pub not_objects: u64,
+    /// Whether there is a complete record, or a part of one, among what was read.
+    pub has_json: bool,
     /// Why the input could not be read to its end, where that is so.
     pub broke_off: Option<io::Error>,
 }
@@ -44,6 +46,8 @@ pub struct Recovery {
 pub struct LeftOut {
     /// Where they are, and why they are no record.
     pub problem: Problem,
+    /// Complete records before them, which is the number of the record behind them.
+    pub records_before: u64,
     /// What they are left of.
     pub fragment: Fragment,
 }
@@ -87,8 +91,11 @@ pub fn recover(
             }
             Part::Problem(problem) => {
                 let mut memory = memory.borrow_mut();
+                let bytes = memory.at(&problem.span);
+                recovery.has_json |= is_part_of_record(problem.kind, bytes);
                 recovery.left_out.push(LeftOut {
-                    fragment: read_fragment(problem.kind, memory.at(&problem.span)),
+                    records_before: reader.summary().records,
+                    fragment: read_fragment(problem.kind, bytes),
                     problem: problem.clone(),
                 });
                 memory.settle(problem.span.end);
@@ -96,6 +103,7 @@ pub fn recover(
         }
     }
     recovery.input = reader.summary();
+    recovery.has_json |= recovery.input.records > 0;
     recovery.broke_off = memory.borrow_mut().error.take();
     Ok(recovery)
 }
@@ -146,6 +154,11 @@ impl Recovery {
             }),
         }
     }
+}
+
+/// Whether the bytes of a problem were written as JSON. A word such as `no` breaks off like `null`, and is not.
+fn is_part_of_record(kind: ProblemKind, bytes: &[u8]) -> bool {
+    kind == ProblemKind::Headless || bytes.starts_with(b"{") || bytes.starts_with(b"[")
 }
 
 /// A record without the white space between its tokens.

@@ -66,7 +66,12 @@ impl Target {
             });
             return done.map_err(|failure| failure.named_if_io(what));
         }
-        if !self.force && self.output.exists() {
+        if self.output.is_dir() {
+            let error = anyhow::anyhow!("{} is a directory", self.output.display());
+            return Err(Failure::new(error).with_hint("name a file in it"));
+        }
+        // A link that leads nowhere is there, too.
+        if !self.force && self.output.symlink_metadata().is_ok() {
             let error = anyhow::anyhow!("{} exists already", self.output.display());
             return Err(Failure::new(error).with_hint("--force replaces it"));
         }

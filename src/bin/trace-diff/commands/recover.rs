@@ -96,27 +96,17 @@ fn refuse_compressed_name(target: &output::Target) -> Result<(), Failure> {
     Err(Failure::new(error).with_hint("records are written uncompressed: name it ….jsonl"))
 }
 
-/// A picture or a text is no damaged rollout; a file of which only the beginning of a record or NUL bytes are left may be.
+/// A picture or a text is no damaged rollout. One of which nothing or only NUL bytes are left may be.
 fn refuse_nothing(input: &Path, recovery: &Recovery) -> Result<(), Failure> {
-    let kinds = || recovery.left_out.iter().map(|left| left.problem.kind);
-    let is_json = |kind| matches!(kind, ProblemKind::Torn | ProblemKind::Truncated);
-    let is_other = recovery.input.records == 0
-        && kinds().any(|kind| kind == ProblemKind::Garbage)
-        && !kinds().any(is_json);
-    if let Some(error) = recovery
-        .broke_off
-        .as_ref()
-        .filter(|_| recovery.input.bytes == 0)
-    {
-        return Err(Failure::new(anyhow!(
-            "failed to read {}: {error}",
-            input.display()
-        )));
+    let path = input.display();
+    if let (Some(error), 0) = (&recovery.broke_off, recovery.input.bytes) {
+        return Err(Failure::new(anyhow!("failed to read {path}: {error}")));
     }
-    if !is_other {
+    let mut kinds = recovery.left_out.iter().map(|left| left.problem.kind);
+    if recovery.has_json || kinds.all(|kind| matches!(kind, ProblemKind::Nul | ProblemKind::Bom)) {
         return Ok(());
     }
-    let error = anyhow!("{} holds no record and no part of one", input.display());
+    let error = anyhow!("{path} holds no record and no part of one");
     Err(Failure::new(error).with_hint("a rollout is rollout-….jsonl or rollout-….jsonl.zst"))
 }
 
