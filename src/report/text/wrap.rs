@@ -2,7 +2,7 @@
 
 /// A text as lines of at most `width` columns: the first begins with `first`, the others with `rest`. A word that does
 /// not fit a line stands on one of its own.
-pub(super) fn wrapped(width: usize, first: &str, text: &str, rest: &str) -> String {
+pub(in crate::report) fn wrapped(width: usize, first: &str, text: &str, rest: &str) -> String {
     let mut out = String::new();
     let mut line = first.to_owned();
     let mut column = visible_width(first);
@@ -28,7 +28,7 @@ pub(super) fn wrapped(width: usize, first: &str, text: &str, rest: &str) -> Stri
 }
 
 /// The beginning of a text, up to `most` characters, cut at a word where one is near.
-pub(super) fn shortened(text: &str, most: usize) -> String {
+pub(in crate::report) fn shortened(text: &str, most: usize) -> String {
     const LONGEST_WORD: usize = 24;
     let Some((end, _)) = text.char_indices().nth(most) else {
         return text.to_owned();

@@ -1,3 +1,5 @@
 //! The program, run as users run it.
 
 mod records;
+mod recover;
+mod sessions;
