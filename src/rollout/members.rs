@@ -157,6 +157,8 @@ const ITEMS: &[Known<ItemType>] = &[
         &[always("author"), always("recipient"), always("content")],
     ),
     item_since(145, "additional_tools", &[always("role"), always("tools")]),
+    // An element of a replacement history whose type is not known.
+    item("other", &[]),
 ];
 
 /// Parts of contents, summaries and outputs with their members, beside `type`.
@@ -217,7 +219,16 @@ pub(super) fn as_sent(item: Raw<'_>, kind: &str, rules: &Rules) -> Option<String
         }
     };
     let mut members = Vec::new();
-    for (key, value) in item.members().filter(|(key, _)| is_member(key)) {
+    let is_sent = |key: &str, value: Raw<'_>| match key {
+        "content" if kind == "reasoning" => is_raw_reasoning(value),
+        "call_id" => true,
+        "id" => value.string().is_some_and(|id| !id.is_empty()),
+        _ => !value.is_null() || of.what.nullable.contains(&key),
+    };
+    for (key, value) in item.members() {
+        if !is_member(&key) || !is_sent(&key, value) {
+            continue;
+        }
         let text = match key.as_ref() {
             "type" => Cow::Owned(quoted(kind)),
             PASSTHROUGH => Cow::Owned(without(value, "content_item_metadata")),
@@ -235,6 +246,12 @@ pub(super) fn as_sent(item: Raw<'_>, kind: &str, rules: &Rules) -> Option<String
         members.insert(0, format!(r#""type":"{kind}""#));
     }
     Some(format!("{{{}}}", members.join(",")))
+}
+
+/// Whether a `content` of a reasoning item is sent: `null`, or texts of which one is raw reasoning.
+fn is_raw_reasoning(content: Raw<'_>) -> bool {
+    let mut kinds = content.items().filter_map(|part| part.get_string("type"));
+    content.is_null() || kinds.any(|kind| kind == "reasoning_text")
 }
 
 /// What agents since 0.153 note of a message for a provider named `OpenAI`.
@@ -341,6 +358,20 @@ mod tests {
             r#"{"type":"compaction_summary","encrypted_content":"x","extra":1}"#,
             NEWEST,
             Some(r#"{"type":"compaction","encrypted_content":"x"}"#),
+        );
+    }
+
+    #[test]
+    fn what_is_null_or_empty_is_left_out() {
+        check(
+            r#"{"type":"message","id":"","role":"assistant","content":[],"status":null,"phase":null}"#,
+            NEWEST,
+            Some(r#"{"type":"message","role":"assistant","content":[]}"#),
+        );
+        check(
+            r#"{"type":"reasoning","summary":[],"content":[],"encrypted_content":"x"}"#,
+            NEWEST,
+            Some(r#"{"type":"reasoning","summary":[],"encrypted_content":"x"}"#),
         );
     }
 

@@ -16,8 +16,13 @@ pub struct Rules {
     /// Whether a rollback over a compaction brings back the items that were compacted. Older versions begin the history
     /// behind the first compaction that was taken back.
     pub restores_compacted: bool,
-    /// Whether the newest compaction bounds what is replayed, where it says enough for that.
+    /// Whether the newest compaction bounds what is replayed, where it says enough for that (0.169.0).
     pub honours_checkpoints: bool,
+    /// Whether of a file with ordinals only what stands behind its last `session_meta` is read (0.153.4 and 0.169.0).
+    pub begins_at_last_meta: bool,
+    /// Whether a compaction without `replacement_history` in a file with ordinals leaves its summary alone, without the
+    /// user's messages (0.153.4).
+    pub keeps_summary_only: bool,
     /// What a fork before a user message that does not exist holds: everything, or nothing as in versions before about
     /// 0.118 (from source, the version is a guess).
     pub fork_out_of_range_is_whole: bool,
@@ -56,7 +61,9 @@ impl Rules {
         Self {
             version,
             restores_compacted: since(145),
-            honours_checkpoints: since(145),
+            honours_checkpoints: since(160),
+            begins_at_last_meta: since(145),
+            keeps_summary_only: since(145) && !since(160),
             fork_out_of_range_is_whole: since(118),
             knows_agent_messages: since(145),
             keeps_message_parts: since(160),

@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use uuid::Uuid;
+
 use crate::json::Raw;
 
 use super::load::ItemText;
@@ -62,6 +64,27 @@ pub fn wire_items(history: &[ItemText], rules: &Rules) -> Vec<WireItem> {
         shell_outputs_as_text(&mut items);
     }
     items
+}
+
+/// One item as a version sends it, by itself; `None` when it does not know the type.
+pub fn wire_item(item: &str, rules: &Rules) -> Option<String> {
+    let item = Raw::new(item);
+    as_sent(item, &kind_of(item), rules)
+}
+
+/// Whether a leading item of a request is made for the request and never on disk: base instructions, and the tools of
+/// models with the "lite" request shape.
+///
+/// Their ids hold a UUID of version 5, which is the same through the thread (0.153.4: lite models; 0.169.0: all others,
+/// the instructions alone). Its namespace and name are not known.
+pub fn is_prompt_only(item: Raw<'_>) -> bool {
+    let id = item.get_string("id").unwrap_or_default();
+    let uuid = id
+        .strip_prefix("msg_")
+        .or_else(|| id.strip_prefix("at_"))
+        .and_then(|id| Uuid::parse_str(id).ok());
+    item.get_string("role").as_deref() == Some("developer")
+        && uuid.is_some_and(|uuid| uuid.get_version_num() == 5)
 }
 
 /// The items without the oldest ones, as Codex repeats a local compaction that was too long for the model: one item less
