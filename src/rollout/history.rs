@@ -185,7 +185,7 @@ fn counted(lineage: &Lineage, until: Option<usize>, rules: &Rules) -> Range<usiz
     let own = lineage.own();
     let end = until.unwrap_or(own.end);
     let metas = own.index.metas.iter().map(|(record, _)| *record);
-    let last_meta = metas.filter(|record| *record < end).last();
+    let last_meta = metas.rev().find(|record| *record < end);
     let start = last_meta.filter(|_| rules.begins_at_last_meta && lineage.is_paginated());
     start.unwrap_or(0)..end
 }
