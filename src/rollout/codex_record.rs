@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde_json::Value;
 
-use super::order::is_uuid;
+use super::discover::is_uuid;
 use super::shape::{Field, Shape, Variant, check, may, must};
 
 /// Why Codex passes over a record.
