@@ -7,6 +7,7 @@ use crate::json::{Document, Kind, Raw};
 
 use super::load::quoted;
 use super::pycodex::PycodexReader;
+use super::shape::last;
 use super::user_message::ItemClass;
 
 /// An item that pycodex keeps.
@@ -221,12 +222,6 @@ fn parts<'a>(item: Raw<'a>, kinds: &'static [&str]) -> impl Iterator<Item = Stri
     let parts = content.into_iter().flat_map(Raw::items);
     let parts = parts.filter(|part| kinds.contains(&word(*part, "type").as_ref()));
     parts.map(|part| last(part, "text").map_or(String::new(), inner))
-}
-
-/// The value under a key of which the last counts when it repeats, as for Python.
-pub(super) fn last<'a>(object: Raw<'a>, key: &str) -> Option<Raw<'a>> {
-    let named = object.members().filter(|(name, _)| name == key);
-    named.last().map(|(_, value)| value)
 }
 
 /// A string without white space around it; what Python's `str` makes of another value.
