@@ -225,8 +225,9 @@ def wait(process):
 class Case:
     """A rollout to resume in a home of its own, with the files beside it."""
 
-    def __init__(self, name, home, session, path, files):
+    def __init__(self, name, home, session, path, files, is_as_found=False):
         """`files` gives the bytes by path below the home; `path` is that of the rollout."""
+        self.is_as_found = is_as_found
         self.name, self.home, self.session, self.path = name, home, session, home / path
         for file, data in files.items():
             (home / file).parent.mkdir(parents=True, exist_ok=True)
@@ -280,12 +281,12 @@ def corpus_cases(folder, corpus):
         files = {path.relative_to(tree): path.read_bytes() for path in sorted(tree.rglob("rollout-*.jsonl"))}
         for session, path in {session_of(data): path for path, data in files.items()}.items():
             name = f"{tree.parent.relative_to(corpus)}/{session[-4:]}"
-            yield Case(name, folder / name, session, path, files)
+            yield Case(name, folder / name, session, path, files, is_as_found=True)
     for path in sorted(corpus.glob("damaged/*.jsonl")):
         data = path.read_bytes()
         session = session_of(data)
         file = SESSIONS / f"rollout-2026-11-21T01-01-01-{session}.jsonl"
-        yield Case(f"damaged/{path.stem}", folder / "damaged" / path.stem, session, file, {file: data})
+        yield Case(f"damaged/{path.stem}", folder / "damaged" / path.stem, session, file, {file: data}, is_as_found=True)
 
 
 def text(item):
@@ -361,13 +362,41 @@ def compare_pycodex(read, predicted):
     return f"reads {len(read)}", None if same else f"predicted {len(predicted['input'])} items"
 
 
-def outcome(agent, case, predicted, real, wrong):
-    """Prints one line, with the difference below it."""
-    says = f"{len(predicted['input'])} items" if predicted["accepts"] else "refuses" if predicted["accepts"] is False else "nothing"
-    print(f"{agent:8} {case.name:44} predicted {says:10} {real:10} {'DIFFERS' if wrong else 'ok'}", flush=True)
-    if wrong:
-        print(f"         {wrong}"[:1500])
-    return not wrong
+def in_words(predicted):
+    if predicted["accepts"] is None:
+        return "nothing"
+    return f"{len(predicted['input'])} items" if predicted["accepts"] else "refuses"
+
+
+def tell(case, outcomes):
+    """Prints a line for a kind of damage, and what is wrong; of a rollout of the corpus only what is wrong."""
+    words = [
+        f"{agent}: {in_words(predicted):9} {real:9} {'DIFFERS' if wrong else 'ok':8}"
+        for agent, predicted, (real, wrong) in outcomes
+    ]
+    if any(wrong for _, _, (_, wrong) in outcomes) or not case.is_as_found:
+        print(f"{case.name:42} {' '.join(words)}".rstrip(), flush=True)
+    for agent, _, (_, wrong) in outcomes:
+        if wrong:
+            print(f"    {agent}: {wrong}"[:1500])
+
+
+def compare(program, codex, pycodex, wanted, made):
+    """The outcomes by agent of all wanted cases: whether each prediction was right."""
+    cases = [case for case in made if not wanted or case.name in wanted]
+    right = {f"codex {CODEX}": [], f"pycodex {PYCODEX}": []}
+    with ThreadPoolExecutor() as pool:
+        predicted = list(pool.map(lambda case: case.predict(program), cases))
+        read = read_with_pycodex(pycodex, [case.path for case in cases]) if pycodex else [None] * len(cases)
+        resumed = pool.map(lambda case, says: compare_codex(codex, case, says["codex"]), cases, predicted)
+        for case, says, by_codex, by_pycodex in zip(cases, predicted, resumed, read):
+            outcomes = [("codex", says["codex"], by_codex)]
+            if pycodex:
+                outcomes.append(("pycodex", says["pycodex"], compare_pycodex(by_pycodex, says["pycodex"])))
+            tell(case, outcomes)
+            for agent, (_, _, (_, wrong)) in zip(right, outcomes):
+                right[agent].append(not wrong)
+    return right
 
 
 def main():
@@ -380,26 +409,19 @@ def main():
     server = ThreadingHTTPServer(("127.0.0.1", 0), Server)
     server.handle_error = lambda *_: None  # an agent that was killed
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name, ThreadPoolExecutor() as pool:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
         folder = Path(name)
         codex = Codex(npm / "node_modules/.bin/codex", folder, server.server_address[1])
         turns = codex.session("turns", ("First prompt.", FIRST_TURN), ("Second prompt.", SECOND_TURN))
         compacted = codex.session(
             "compacted", ("First prompt.", COMPACTED_TURN), ("Second prompt.", SECOND_TURN), limit=20_000
         )
-        fork = codex.fork(turns)
-        cases = chain(damaged_cases(folder, turns, compacted, fork), corpus_cases(folder / "corpus", corpus))
-        chosen = [case for case in cases if not wanted or case.name in wanted]
-        predicted = list(pool.map(lambda case: case.predict(program), chosen))
-        right = []
-        if pip:
-            for case, read, says in zip(chosen, read_with_pycodex(pip, [case.path for case in chosen]), predicted):
-                right.append(outcome("pycodex", case, says["pycodex"], *compare_pycodex(read, says["pycodex"])))
-        results = pool.map(lambda case, says: compare_codex(codex, case, says["codex"]), chosen, predicted)
-        for case, result, says in zip(chosen, results, predicted):
-            right.append(outcome("codex", case, says["codex"], *result))
-    print(f"resume: {sum(right)} of {len(right)} as predicted")
-    sys.exit(not all(right))
+        made = chain(damaged_cases(folder, turns, compacted, codex.fork(turns)), corpus_cases(folder / "corpus", corpus))
+        right = compare(program, codex, pip, wanted, made)
+    for agent, results in right.items():
+        if results:
+            print(f"resume: {agent} does what is predicted in {sum(results)} of {len(results)} cases")
+    sys.exit(not all(all(results) for results in right.values()))
 
 
 main()
