@@ -10,7 +10,7 @@ use super::reader::{RolloutPart, RolloutReader};
 use super::record::{RecordKind, RolloutRecord};
 use super::session::SessionMeta;
 use super::source::RolloutSource;
-use super::user_message::is_user_turn;
+use super::user_message::{ItemClass, classify};
 
 /// A rollout without its texts: what each record is and where it stands.
 ///
@@ -20,7 +20,8 @@ use super::user_message::is_user_turn;
 pub struct RolloutIndex {
     /// One entry for each complete record, in order of the file.
     pub entries: Vec<Entry>,
-    /// Every valid `session_meta` with the number of its record. Codex goes by the first one.
+    /// Every valid `session_meta` with the number of its record. Codex goes by the first one; only that one keeps its
+    /// base instructions, which are long.
     pub metas: Vec<(usize, SessionMeta)>,
     /// Damaged spans, each with the number of records before it.
     pub problems: Vec<(usize, Problem)>,
@@ -48,15 +49,16 @@ pub struct Entry {
 /// What a record means to the history.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum What {
-    /// An item; `is_user_turn` when it is a message that a user sent, not one that the agent wrote for context.
-    Item {
-        /// Whether a turn of the user begins with it.
-        is_user_turn: bool,
-    },
+    /// An item of the history.
+    Item(ItemClass),
     /// The history was replaced, by this many items; by a summary alone in files before about 0.6x (`None`).
     Compacted {
         /// Length of `replacement_history`.
         replacement: Option<u32>,
+        /// Whether the record numbers the context window that it opens (0.153 and later).
+        has_window: bool,
+        /// Whether it holds what a resume needs of the records before it (0.169).
+        has_resume_metadata: bool,
     },
     /// A turn began (`task_started`, `turn_started`).
     TurnStarted(Option<TurnNumber>),
@@ -101,8 +103,11 @@ impl RolloutIndex {
     /// Adds the next record; for callers that look at the records themselves in the same pass.
     pub fn add_record(&mut self, record: &RolloutRecord<'_>) {
         if record.kind == RecordKind::SessionMeta
-            && let Some(meta) = SessionMeta::parse(record.payload)
+            && let Some(mut meta) = SessionMeta::parse(record.payload)
         {
+            if !self.metas.is_empty() {
+                meta.base_instructions = None;
+            }
             self.metas.push((self.entries.len(), meta));
         }
         let what = self.what(record);
@@ -130,14 +135,14 @@ impl RolloutIndex {
 
     fn what(&mut self, record: &RolloutRecord<'_>) -> What {
         match record.kind {
-            RecordKind::ResponseItem => What::Item {
-                is_user_turn: is_user_turn(record.payload, record.metadata),
-            },
+            RecordKind::ResponseItem => What::Item(classify(record.payload)),
             RecordKind::Compacted => {
-                let history = record.payload.get("replacement_history");
-                let history = history.filter(|history| !history.is_null());
+                let member = |key| record.payload.get(key).filter(|value| !value.is_null());
+                let history = member("replacement_history");
                 What::Compacted {
                     replacement: history.map(|history| history.items().count() as u32),
+                    has_window: member("window_number").is_some(),
+                    has_resume_metadata: member("resume_metadata").is_some(),
                 }
             }
             RecordKind::TurnContext => What::TurnContext(self.turn(record.payload)),

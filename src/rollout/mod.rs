@@ -1,15 +1,34 @@
 //! What agents write to disk: records, sessions, and the history that they make.
 
+mod checkpoint;
+mod fork;
+mod history;
 mod index;
+mod legacy_compaction;
+mod lineage;
+mod load;
+mod predict;
 mod reader;
 mod record;
+mod rules;
 mod session;
+mod shell_output;
 mod source;
+mod synthetic;
+mod truncate;
 mod user_message;
+mod wire;
 
+pub use fork::{ForkCut, fork_before_user_message};
+pub use history::{History, HistoryItem, Origin};
 pub use index::{Entry, RolloutIndex, TurnNumber, What};
+pub use lineage::{Lineage, LineageFile, LineageProblem, Place};
+pub use load::ItemText;
+pub use predict::{Prediction, predict_resume};
 pub use reader::{RolloutPart, RolloutReader};
 pub use record::{Layout, RecordKind, RolloutRecord};
+pub use rules::{NEWEST, Rules, Version};
 pub use session::{HistoryBase, SessionMeta};
 pub use source::RolloutSource;
-pub use user_message::is_user_turn;
+pub use user_message::{ItemClass, classify, is_user_turn};
+pub use wire::{WireItem, WireSource, wire_items, without_oldest};
