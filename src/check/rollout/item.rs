@@ -1,5 +1,6 @@
 //! Items as they compare between server, disk and wire.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -34,8 +35,6 @@ pub(super) struct ItemFacts {
     /// Its `type`.
     pub(super) kind: String,
     pub(super) call_id: Option<String>,
-    /// Whether it is an output that is kept as JSON, see [`is_same_output`].
-    is_structured: bool,
 }
 
 impl ItemFacts {
@@ -45,10 +44,6 @@ impl ItemFacts {
         Self {
             meaning: meaning(node, is_loose) as u64,
             call_id: call_id(node).map(|id| id.into_owned()),
-            is_structured: is_output(&kind)
-                && node
-                    .get_string("output")
-                    .is_some_and(|text| structured_output(&text).is_some()),
             kind,
             item,
         }
@@ -71,6 +66,21 @@ impl ItemFacts {
             "reasoning" | "compaction" | "compaction_summary" | "context_compaction" => true,
             kind => is_call(kind),
         }
+    }
+
+    /// Its id.
+    pub(super) fn id(&self) -> Option<Cow<'_, str>> {
+        self.item.node().get_string("id")
+    }
+
+    /// Whether its id is made of a name (UUID version 5), as Codex 0.153 and later give to developer items that are only
+    /// in the prompt.
+    pub(super) fn has_name_based_id(&self) -> bool {
+        let is_developer = self.item.node().get_string("role").as_deref() == Some("developer");
+        let id = self.id().unwrap_or_default();
+        let uuid = id.rsplit_once('_').map_or("", |(_, uuid)| uuid);
+        let version = uuid.split('-').nth(2).unwrap_or_default();
+        is_developer && uuid.len() == 36 && version.starts_with('5')
     }
 
     /// Whether the agent wrote it for context: a developer message, or a user message that holds no words of a user.
@@ -99,38 +109,63 @@ impl Facts {
     }
 }
 
-/// Where two items differ, `None` when one is the other on its way.
+/// Where two items differ; `None` when the wire has what should come of the one on disk.
 pub(super) fn item_difference(disk: &ItemFacts, wire: &ItemFacts) -> Option<Difference> {
-    if is_same_output(disk, wire) {
+    if is_output_on_its_way(disk, wire) {
         return None;
     }
     first_difference(disk.item.node(), wire.item.node(), is_loose)
 }
 
-/// Whether the wire has the text that Codex up to 0.125 makes of an output that it keeps as JSON on disk
-/// (`{"output", "metadata": {"exit_code", "duration_seconds"}}`).
-pub(super) fn is_same_output(disk: &ItemFacts, wire: &ItemFacts) -> bool {
-    if !disk.is_structured || disk.kind != wire.kind || disk.call_id != wire.call_id {
+/// Whether the wire has the form in which Codex sends an output that stands otherwise on disk.
+pub(super) fn is_output_on_its_way(disk: &ItemFacts, wire: &ItemFacts) -> bool {
+    if !disk.is_output() || disk.kind != wire.kind || disk.call_id != wire.call_id {
         return false;
     }
     let text = |facts: &ItemFacts| Some(facts.item.node().get_string("output")?.into_owned());
     let (Some(disk), Some(wire)) = (text(disk), text(wire)) else {
         return false;
     };
-    let Some(structured) = structured_output(&disk) else {
+    is_text_of_structured(&disk, &wire) || is_cut(&disk, &wire)
+}
+
+/// Whether a text is what Codex keeps of a longer one: its beginning, a note of how much is gone, its end.
+fn is_cut(whole: &str, cut: &str) -> bool {
+    const NOTES: [&str; 2] = [" tokens truncated…", " chars truncated…"];
+    let note = NOTES.iter().find_map(|note| Some((cut.find(note)?, note)));
+    let Some((at, note)) = note.filter(|_| cut.len() < whole.len()) else {
+        return false;
+    };
+    let (before, end) = (&cut[..at], &cut[at + note.len()..]);
+    let Some((start, count)) = before.rsplit_once('…') else {
+        return false;
+    };
+    // Codex puts the number of lines before the beginning.
+    let start = match start.strip_prefix("Total output lines: ") {
+        Some(rest) => rest.split_once("\n\n").map_or(start, |(_, start)| start),
+        None => start,
+    };
+    count.bytes().all(|b| b.is_ascii_digit()) && whole.starts_with(start) && whole.ends_with(end)
+}
+
+/// Whether the wire has the text that Codex up to 0.125 makes of an output that it keeps as JSON on disk
+/// (`{"output", "metadata": {"exit_code", "duration_seconds"}}`).
+fn is_text_of_structured(disk: &str, wire: &str) -> bool {
+    let Some(structured) = structured_output(disk) else {
         return false;
     };
     let head = format!(
         "Exit code: {}\nWall time: {} seconds\n",
         structured.exit_code, structured.seconds
     );
-    let Some(rest) = wire.strip_prefix(&head) else {
+    let Some((before, output)) = wire
+        .strip_prefix(&head)
+        .and_then(|rest| rest.split_once("Output:\n"))
+    else {
         return false;
     };
-    let Some((before, output)) = rest.split_once("Output:\n") else {
-        return false;
-    };
-    (before.is_empty() || before.starts_with("Total output lines: ")) && output == structured.output
+    let is_head = before.is_empty() || before.starts_with("Total output lines: ");
+    is_head && (output == structured.output || is_cut(&structured.output, output))
 }
 
 struct StructuredOutput {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::json::{Pointer, Value};
 
 use super::super::request::SentItem;
-use super::item::{Facts, ItemFacts, is_same_output};
+use super::item::{Facts, ItemFacts, is_output_on_its_way};
 use super::replay::{Kept, Origin};
 
 /// An item that a request should send.
@@ -131,7 +131,11 @@ impl Wire {
             .and_then(|id| self.outputs.get(id));
         let written = number.map(|number| &self.items[*number].facts);
         match written {
-            Some(written) if is_same_output(due, written) => written.meaning,
+            Some(written)
+                if written.meaning != due.meaning && is_output_on_its_way(due, written) =>
+            {
+                written.meaning
+            }
             _ => due.meaning,
         }
     }

@@ -1,20 +1,21 @@
 //! A rollout with the records that the contract looks at.
 
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::json::{Pointer, Problem, Value};
+use crate::json::{Pointer, Value};
 use crate::rollout::{
-    RecordKind, RolloutIndex, RolloutPart, RolloutReader, RolloutRecord, RolloutSource,
+    Lineage, Place, RecordKind, RolloutIndex, RolloutPart, RolloutReader, RolloutRecord, RolloutSource,
 };
 
 use super::super::violation::RolloutPlace;
 use super::item::{Facts, ItemFacts};
 
-/// One rollout in memory.
+/// One of a thread's own rollouts, in memory.
 pub(super) struct StoredRollout {
-    pub(super) path: String,
-    pub(super) index: RolloutIndex,
+    /// The file and those that it inherits from.
+    pub(super) lineage: Lineage,
     /// What is looked at, by number of the record.
     pub(super) records: Vec<StoredRecord>,
     /// Whether a port wrote it that keeps less on disk than Codex: no contexts, no usage, no turns.
@@ -26,59 +27,72 @@ pub(super) struct StoredRecord {
     pub(super) kind: RecordKind,
     /// The payload of a record of usage, of a turn or of a compaction.
     pub(super) payload: Option<Value>,
-    /// The item that it holds, or the items that a compaction left.
-    pub(super) items: Vec<Arc<ItemFacts>>,
+    /// The item that it holds.
+    pub(super) item: Option<Arc<ItemFacts>>,
 }
 
 impl StoredRollout {
-    /// Reads a rollout once.
+    /// Reads a rollout once, and indexes what it inherits from; `find` finds files by the ids in their names.
     ///
     /// # Errors
     ///
     /// When the file can't be read; damage stands in the index.
-    pub(super) fn read(source: &RolloutSource, facts: &mut Facts) -> io::Result<Self> {
+    pub(super) fn read(
+        source: RolloutSource,
+        find: impl FnMut(&str) -> Option<PathBuf>,
+        facts: &mut Facts,
+    ) -> io::Result<Self> {
         let mut reader = RolloutReader::new(source.open()?);
-        let mut new = Self {
-            path: source.path.to_string_lossy().into_owned(),
-            index: RolloutIndex::default(),
-            records: Vec::new(),
-            is_pycodex: false,
-        };
+        let mut index = RolloutIndex::default();
+        let mut records = Vec::new();
+        let mut is_pycodex = false;
         while let Some(part) = reader.next_part()? {
             let record = match part {
                 RolloutPart::Record(record) => record,
                 RolloutPart::Problem(problem) => {
-                    new.index.add_problem(problem);
+                    index.add_problem(problem);
                     continue;
                 }
             };
-            new.index.add_record(&record);
+            index.add_record(&record);
             // pycodex 0.1.13–0.5.1 writes the offset as `+00:00`, Codex `Z`.
-            if record.kind == RecordKind::SessionMeta && new.index.metas.len() == 1 {
-                new.is_pycodex = !record.timestamp.is_some_and(|time| time.ends_with('Z'));
+            if record.kind == RecordKind::SessionMeta && index.metas.len() == 1 {
+                let time = record.timestamp.as_deref();
+                is_pycodex = time.is_some_and(|time| !time.ends_with('Z'));
             }
-            new.records.push(StoredRecord::new(&record, facts));
+            records.push(StoredRecord::new(&record, facts));
         }
-        new.index.summary = Some(reader.summary());
-        Ok(new)
+        index.summary = Some(reader.summary());
+        Ok(Self {
+            lineage: Lineage::of(source, Arc::new(index), find),
+            records,
+            is_pycodex,
+        })
     }
 
-    /// A place in a record.
-    pub(super) fn place(&self, record: usize, pointer: Pointer) -> RolloutPlace {
-        let span = self.index.entries.get(record).map(|entry| entry.span.clone());
-        let span = span.unwrap_or_default();
+    /// The index of the file itself.
+    pub(super) fn index(&self) -> &RolloutIndex {
+        &self.lineage.own().index
+    }
+
+    /// A place in a record of the file or of one that it inherits from.
+    pub(super) fn place(&self, place: Place, pointer: Pointer) -> RolloutPlace {
+        let file = &self.lineage.files[place.file];
+        let entry = file.index.entries.get(place.record);
+        let span = entry.map_or(0..0, |entry| entry.span.clone());
         RolloutPlace {
-            path: self.path.clone(),
-            record,
+            path: file.source.path.to_string_lossy().into_owned(),
+            record: place.record,
             start: span.start,
             end: span.end,
             pointer,
         }
     }
 
-    /// The damaged spans.
-    pub(super) fn problems(&self) -> impl Iterator<Item = &Problem> {
-        self.index.problems.iter().map(|(_, problem)| problem)
+    /// A place in a record of the file itself.
+    pub(super) fn own_place(&self, record: usize, pointer: Pointer) -> RolloutPlace {
+        let file = self.lineage.files.len() - 1;
+        self.place(Place { file, record }, pointer)
     }
 }
 
@@ -95,24 +109,14 @@ impl StoredRecord {
             }
             _ => false,
         };
-        let payload = Value::parse(if is_needed { record.payload.text() } else { "" }).ok();
-        let mut new = Self {
+        let text = Some(record.payload.text()).filter(|_| is_needed);
+        let payload = text.and_then(|text| Value::parse(text).ok());
+        let is_item = record.kind == RecordKind::ResponseItem;
+        Self {
             kind: record.kind,
-            payload: None,
-            items: Vec::new(),
-        };
-        match (record.kind, payload) {
-            (RecordKind::ResponseItem, Some(item)) => new.items.push(facts.of(&item)),
-            (RecordKind::Compacted, Some(payload)) => {
-                if let Some(history) = payload.get("replacement_history") {
-                    let items = history.node().items();
-                    new.items = items.map(|item| facts.of(&history.part(item))).collect();
-                }
-                new.payload = Some(payload);
-            }
-            (_, payload) => new.payload = payload,
+            item: payload.as_ref().filter(|_| is_item).map(|item| facts.of(item)),
+            payload: payload.filter(|_| !is_item),
         }
-        new
     }
 }
 

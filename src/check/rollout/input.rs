@@ -1,0 +1,310 @@
+//! What a request sends against what the history on disk makes.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use crate::align::common_subsequence;
+use crate::json::Pointer;
+use crate::normalize::Level;
+
+use super::super::request::Request;
+use super::super::same::Difference;
+use super::super::violation::{RolloutPlace, Violation};
+use super::excuse::Excuses;
+use super::item::{ItemFacts, item_difference};
+use super::label::{excerpt, label, pointer_in_record, the};
+use super::sampling::{Fit, Sample};
+use super::sent::{Due, Wire, WireItem};
+use super::stored::StoredRollout;
+
+/// Compares inputs and remembers what was told.
+#[derive(Default)]
+pub(super) struct InputCheck {
+    pub(super) excuses: Excuses,
+    /// Pairs of items that were looked at and are the same in all that counts.
+    same: HashSet<(usize, usize)>,
+}
+
+/// A request at its point of a rollout.
+pub(super) struct Compared<'a> {
+    pub(super) request: &'a Request,
+    pub(super) wire: &'a Wire,
+    pub(super) sample: &'a Sample,
+    pub(super) files: &'a [StoredRollout],
+}
+
+impl InputCheck {
+    /// Tells how an input differs from what is due.
+    pub(super) fn compare(&mut self, compared: &Compared<'_>, violations: &mut Vec<Violation>) {
+        let sample = compared.sample;
+        if let Fit::Exact(known) = &sample.fit {
+            for violation in known {
+                violations[*violation].recurs.push(compared.request.exchange);
+            }
+            if known.is_empty() {
+                let sent = compared.sent();
+                for (due, sent) in sample.due.iter().zip(sent) {
+                    self.compare_pair(compared, due, sent, violations);
+                }
+            }
+            return;
+        }
+        self.compare_near(compared, violations);
+    }
+
+    fn compare_near(&mut self, compared: &Compared<'_>, violations: &mut Vec<Violation>) {
+        let due = &compared.sample.due;
+        let sent: Vec<&WireItem> = compared.sent().collect();
+        let mut pairing = Pairs::of(due, &sent, compared.wire);
+        if compared.is_shortened_compaction(&pairing) {
+            pairing.missing.clear();
+        }
+        for (at, to) in pairing.equal {
+            self.compare_pair(compared, &due[at], sent[to], violations);
+        }
+        for (at, to) in pairing.changed {
+            if !self.compare_pair(compared, &due[at], sent[to], violations) {
+                let known = violations.len() - 1;
+                self.excuses.add_changed(&due[at], sent[to].facts.meaning, known);
+            }
+        }
+        for (at, to) in pairing.moved {
+            violations.push(compared.moved(&due[at], sent[to]));
+            let known = violations.len() - 1;
+            self.excuses.add_missing(&due[at], known);
+            self.excuses.add_added(sent[to].facts.meaning, known);
+        }
+        for at in pairing.missing {
+            violations.push(compared.missing(&due[at]));
+            self.excuses.add_missing(&due[at], violations.len() - 1);
+        }
+        for (to, after) in pairing.added {
+            let after = after.map(|at| &due[at]);
+            violations.push(compared.added(sent[to], after));
+            self.excuses.add_added(sent[to].facts.meaning, violations.len() - 1);
+        }
+    }
+
+    /// Tells how one item is sent otherwise; true when it is not.
+    fn compare_pair(
+        &mut self,
+        compared: &Compared<'_>,
+        due: &Due,
+        sent: &WireItem,
+        violations: &mut Vec<Violation>,
+    ) -> bool {
+        // Facts are made once for each text and live as long as the check.
+        let address = |facts: &Arc<ItemFacts>| Arc::as_ptr(facts) as usize;
+        let pair = (address(&due.facts), address(&sent.facts));
+        if self.same.contains(&pair) {
+            return true;
+        }
+        let difference = item_difference(&due.facts, &sent.facts)
+            .or_else(|| compared.lost_id(&due.facts, &sent.facts));
+        match difference {
+            Some(difference) => {
+                violations.push(compared.changed(due, sent, &difference));
+                // Equal meanings: what differs is loose, and is told once.
+                self.same.insert(pair);
+                false
+            }
+            None => {
+                self.same.insert(pair);
+                true
+            }
+        }
+    }
+}
+
+impl<'a> Compared<'a> {
+    fn sent(&self) -> impl Iterator<Item = &'a WireItem> {
+        self.wire.items[self.sample.range.clone()].iter()
+    }
+
+    /// Whether items are sent with ids: more of those that have one on disk than not.
+    fn sends_ids(&self) -> bool {
+        let with_id = self.sent().filter(|sent| sent.facts.id().is_some()).count();
+        2 * with_id > self.sample.range.len()
+    }
+
+    /// An id that only one of disk and wire has, with an agent that sends ids.
+    fn lost_id(&self, disk: &ItemFacts, sent: &ItemFacts) -> Option<Difference> {
+        let (on_disk, on_wire) = (disk.id(), sent.id());
+        if on_disk.is_some() == on_wire.is_some() || !self.sends_ids() {
+            return None;
+        }
+        Some(Difference {
+            pointer: Pointer::root().key("id"),
+            a: on_disk.map(|id| id.into_owned()),
+            b: on_wire.map(|id| id.into_owned()),
+        })
+    }
+
+    /// Codex and pycodex repeat a compaction that was too long for the model without the oldest items: nothing else
+    /// differs then (0.115.0–0.169.0, 0.1.13–0.5.1).
+    fn is_shortened_compaction(&self, pairs: &Pairs) -> bool {
+        self.request.facts.kind == crate::responses::RequestKind::Compaction
+            && pairs.changed.is_empty()
+            && pairs.moved.is_empty()
+            && pairs.added.is_empty()
+    }
+
+    fn place(&self, due: &Due, below: &Pointer) -> RolloutPlace {
+        let pointer = pointer_in_record(due.origin).join(below);
+        self.files[due.origin.own].place(due.origin.place, pointer)
+    }
+
+    fn violation(&self, rule: &'static str, pointer: Pointer, message: String) -> Violation {
+        Violation {
+            rule,
+            level: Level::Error,
+            exchange: Some(self.request.exchange),
+            recurs: Vec::new(),
+            pointer,
+            place: None,
+            subject: None,
+            expected: None,
+            found: None,
+            message,
+            detail: Vec::new(),
+        }
+    }
+
+    fn changed(&self, due: &Due, sent: &WireItem, difference: &Difference) -> Violation {
+        let (rule, whence) = rule_for(due, "rollout-input-changed");
+        let message = match due.is_made_up {
+            true => format!(
+                "{} is sent; the rollout has no output of the call",
+                the(&sent.facts)
+            ),
+            false => format!("{} is sent otherwise than {whence} has it", the(&due.facts)),
+        };
+        let below = &difference.pointer;
+        let mut violation = self.violation(rule, sent.pointer.join(below), message);
+        violation.subject = Some(label(&due.facts));
+        violation.place = Some(self.place(due, below));
+        violation.expected = difference.a.as_deref().map(excerpt);
+        violation.found = difference.b.as_deref().map(excerpt);
+        violation
+    }
+
+    fn missing(&self, due: &Due) -> Violation {
+        let (rule, whence) = rule_for(due, "rollout-input-missing");
+        let message = format!("{} is in {whence} and not in the request", the(&due.facts));
+        let mut violation = self.violation(rule, self.input_pointer(), message);
+        violation.subject = Some(label(&due.facts));
+        violation.place = Some(self.place(due, &Pointer::root()));
+        violation.expected = Some(excerpt(due.facts.item.text()));
+        violation
+    }
+
+    fn added(&self, sent: &WireItem, after: Option<&Due>) -> Violation {
+        let message = format!("{} is sent and not in the rollout", the(&sent.facts));
+        let mut violation =
+            self.violation("rollout-input-added", sent.pointer.clone(), message);
+        violation.subject = Some(label(&sent.facts));
+        violation.place = Some(match after {
+            Some(due) => self.place(due, &Pointer::root()),
+            None => self.files[self.sample.position.own].own_place(0, Pointer::root()),
+        });
+        violation.found = Some(excerpt(sent.facts.item.text()));
+        violation
+    }
+
+    fn moved(&self, due: &Due, sent: &WireItem) -> Violation {
+        let message = format!(
+            "{} stands elsewhere in the request than in the rollout",
+            the(&due.facts)
+        );
+        let mut violation =
+            self.violation("rollout-input-order", sent.pointer.clone(), message);
+        violation.subject = Some(label(&due.facts));
+        violation.place = Some(self.place(due, &Pointer::root()));
+        violation
+    }
+
+    /// The whole input.
+    fn input_pointer(&self) -> Pointer {
+        let first = self.wire.items.first();
+        let whole = first.map(|item| {
+            let mut pointer = item.pointer.clone();
+            pointer.pop();
+            pointer
+        });
+        whole.unwrap_or_else(|| Pointer::root().key("request").key("body").key("input"))
+    }
+}
+
+/// What a compaction left on disk is a contract of its own.
+fn rule_for(due: &Due, rule: &'static str) -> (&'static str, &'static str) {
+    match due.origin.element {
+        Some(_) => ("rollout-compaction-changed", "the rollout's compaction"),
+        None => (rule, "the rollout"),
+    }
+}
+
+/// Which item due goes with which item sent, as numbers.
+#[derive(Default)]
+struct Pairs {
+    equal: Vec<(usize, usize)>,
+    changed: Vec<(usize, usize)>,
+    moved: Vec<(usize, usize)>,
+    missing: Vec<usize>,
+    /// With the last item due before it.
+    added: Vec<(usize, Option<usize>)>,
+}
+
+impl Pairs {
+    fn of(due: &[Due], sent: &[&WireItem], wire: &Wire) -> Self {
+        let a: Vec<u64> = due.iter().map(|due| wire.meaning_of(&due.facts)).collect();
+        let b: Vec<u64> = sent.iter().map(|sent| sent.facts.meaning).collect();
+        let mut pairs = Self {
+            equal: common_subsequence(&a, &b),
+            ..Self::default()
+        };
+        let (mut from, mut to) = (0, 0);
+        let ends = pairs.equal.clone().into_iter().chain([(a.len(), b.len())]);
+        for (next_due, next_sent) in ends {
+            let mut left: Vec<usize> = (from..next_due).collect();
+            for number in to..next_sent {
+                let facts = &sent[number].facts;
+                let partner = left.iter().position(|at| is_version(&due[*at].facts, facts));
+                match partner {
+                    Some(at) => pairs.changed.push((left.remove(at), number)),
+                    None => pairs.added.push((number, next_due.checked_sub(1))),
+                }
+            }
+            pairs.missing.extend(left);
+            (from, to) = (next_due + 1, next_sent + 1);
+        }
+        pairs.find_moved(&a, &b);
+        pairs
+    }
+
+    /// What is missing here and sent there was moved.
+    fn find_moved(&mut self, a: &[u64], b: &[u64]) {
+        let mut missing = std::mem::take(&mut self.missing);
+        self.added.retain(|(number, _)| {
+            match missing.iter().position(|at| a[*at] == b[*number]) {
+                Some(at) => {
+                    self.moved.push((missing.remove(at), *number));
+                    false
+                }
+                None => true,
+            }
+        });
+        self.missing = missing;
+    }
+}
+
+/// Whether two items that differ are one item in two versions: answers to or calls of one id, else of one kind.
+pub(super) fn is_version(a: &ItemFacts, b: &ItemFacts) -> bool {
+    if a.kind != b.kind {
+        return false;
+    }
+    let role = |facts: &ItemFacts| facts.item.node().get_string("role").map(|role| role.into_owned());
+    match (&a.call_id, &b.call_id) {
+        (Some(a), Some(b)) => a == b,
+        _ => role(a) == role(b),
+    }
+}

@@ -1,0 +1,15 @@
+//! Wire against disk: whether each request's `input` can be rebuilt from the rollout, and whether the rollout holds what
+//! the responses delivered.
+
+mod check;
+mod excuse;
+mod input;
+mod item;
+mod label;
+mod replay;
+mod sampling;
+mod sent;
+mod stored;
+mod threads;
+
+pub use check::{CheckedRollout, RolloutCheck, check_rollouts};
