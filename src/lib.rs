@@ -56,6 +56,7 @@
 //! | [`capture`] | recorded traffic: the model, our own format, importers and exporters |
 //! | [`normalize`] | what is dynamic, by shape and by place; the renaming; the rules file |
 //! | [`align`] | which exchange goes with which, which item goes with which |
+//! | [`outline`] | what happened in a session: threads, turns, calls with their outputs, compactions |
 //! | [`diff`] | how two aligned things differ |
 //! | [`report`] | one model of findings, its renderers, and what each rule means |
 //!
@@ -77,6 +78,7 @@ pub mod diff;
 pub mod http;
 pub mod json;
 pub mod normalize;
+pub mod outline;
 pub mod report;
 pub mod responses;
 pub mod rollout;

@@ -23,7 +23,9 @@ pub use exchange::{
     FrameKind, Headers, JsonBody, Recorded, Request, Response,
 };
 pub use flatten::{FlatExchange, Transport, WEBSOCKET_METHOD, flatten, is_terminal};
-pub use open::{OpenError, read_capture, read_capture_bytes, read_capture_from};
+pub use open::{
+    OpenError, SessionKind, read_capture, read_capture_bytes, read_capture_from, session_kind,
+};
 pub use problem::CaptureProblem;
 pub use reader::read_capture_records;
 pub use redact::Redactor;

@@ -7,15 +7,17 @@ mod json;
 mod mask;
 mod model;
 mod outline;
+mod recovery;
 mod text;
 
 pub use accept::apply_accept;
 pub use build::{comparison_report, reader_findings};
 pub use explain::{Rule, UnknownRule, explain, rule_names, rules};
-pub use json::render_json;
+pub use json::{render_json, render_session_json};
 pub use model::{
     Accepted, AlignmentEntry, ExchangeCounts, ExchangePair, Finding, FindingCounts, Input, Level,
     Report, Role, RuleState, Source, Summary, UnusedRule, Verdict, finding_id,
 };
 pub use outline::{outline_report, render_outline};
-pub use text::{TextOptions, render_text, visible};
+pub use recovery::{RecoveryNames, render_recovery, render_recovery_json};
+pub use text::{TextOptions, has_problems, render_session_text, render_text, visible};

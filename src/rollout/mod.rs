@@ -1,7 +1,9 @@
-//! What agents write to disk: records, sessions, and the history that they make.
+//! What agents write to disk: records, sessions, and the history that they make; what can be saved of a damaged file.
 
 mod checkpoint;
+mod discover;
 mod fork;
+mod fragment;
 mod history;
 mod index;
 mod legacy_compaction;
@@ -10,6 +12,7 @@ mod load;
 mod predict;
 mod reader;
 mod record;
+mod recover;
 mod rules;
 mod session;
 mod shell_output;
@@ -19,7 +22,12 @@ mod truncate;
 mod user_message;
 mod wire;
 
+pub use discover::{
+    Discovery, RolloutFile, RolloutName, Unreadable, find_rollouts, find_segment, find_thread,
+    read_meta, sessions_root_of,
+};
 pub use fork::{ForkCut, fork_before_user_message};
+pub use fragment::{Fragment, read_fragment};
 pub use history::{History, HistoryItem, Origin};
 pub use index::{Entry, RolloutIndex, TurnNumber, What};
 pub use lineage::{Lineage, LineageFile, LineageProblem, Place};
@@ -27,6 +35,7 @@ pub use load::ItemText;
 pub use predict::{Prediction, predict_resume};
 pub use reader::{RolloutPart, RolloutReader};
 pub use record::{Layout, RecordKind, RolloutRecord};
+pub use recover::{LeftOut, RecoverOptions, Recovery, Repeat, recover};
 pub use rules::{NEWEST, Rules, Version};
 pub use session::{HistoryBase, SessionMeta};
 pub use source::RolloutSource;

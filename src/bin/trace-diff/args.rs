@@ -2,7 +2,9 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{compare, completions, explain, export, import, man, records, schema};
+use crate::commands::{
+    compare, completions, explain, export, import, man, records, recover, schema, show,
+};
 
 /// What the program reads, for `--help`.
 const INPUTS: &str = "\
@@ -55,6 +57,8 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Records(records::Args),
+    Show(show::Args),
+    Recover(recover::Args),
     Import(import::Args),
     Export(export::Args),
     Explain(explain::Args),

@@ -38,6 +38,14 @@ impl Failure {
         self
     }
 
+    /// Puts what was being done before an error that is nothing but the system's.
+    pub(crate) fn named_if_io(mut self, what: impl FnOnce() -> String) -> Self {
+        if self.error.is::<io::Error>() {
+            self.error = self.error.context(what());
+        }
+        self
+    }
+
     /// Whether the reader of our output went away, as `head` does.
     pub(crate) fn is_broken_pipe(&self) -> bool {
         self.error

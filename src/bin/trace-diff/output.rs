@@ -19,6 +19,15 @@ pub(crate) fn write(text: &[u8]) -> Outcome {
     Ok(Status::Clean)
 }
 
+/// A form of what is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Format {
+    /// For a person
+    Text,
+    /// For programs
+    Json,
+}
+
 /// Where a command writes what it makes.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Target {
@@ -31,31 +40,51 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    /// Lets `write` make the whole content; a file appears under its name only when it is complete.
-    pub(crate) fn fill(
+    pub(crate) fn is_stdout(&self) -> bool {
+        self.output.as_os_str() == "-"
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.output
+    }
+
+    /// Lets `write` make the whole content; a file appears under its name only when it is complete. An error of the
+    /// system is one of writing; any other failure says itself why there is nothing to write.
+    pub(crate) fn fill<T>(
         &self,
-        write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
-    ) -> Result<(), Failure> {
-        if self.output.as_os_str() == "-" {
+        write: impl FnOnce(&mut dyn Write) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let what = || match self.is_stdout() {
+            true => "failed to write to standard output".to_owned(),
+            false => format!("failed to write {}", self.output.display()),
+        };
+        if self.is_stdout() {
             let mut out = BufWriter::new(io::stdout().lock());
-            write(&mut out)
-                .and_then(|()| out.flush())
-                .context("failed to write to standard output")?;
-            return Ok(());
+            let done = write(&mut out).and_then(|done| {
+                out.flush()?;
+                Ok(done)
+            });
+            return done.map_err(|failure| failure.named_if_io(what));
         }
-        let what = || format!("failed to write {}", self.output.display());
-        if !self.force && self.output.exists() {
+        if self.output.is_dir() {
+            let error = anyhow::anyhow!("{} is a directory", self.output.display());
+            return Err(Failure::new(error).with_hint("name a file in it"));
+        }
+        // A link that leads nowhere is there, too.
+        if !self.force && self.output.symlink_metadata().is_ok() {
             let error = anyhow::anyhow!("{} exists already", self.output.display());
             return Err(Failure::new(error).with_hint("--force replaces it"));
         }
         let draft = self.draft();
-        let outcome = fill_file(&draft, write).and_then(|()| fs::rename(&draft, &self.output));
+        let outcome = fill_file(&draft, write).and_then(|done| {
+            fs::rename(&draft, &self.output)?;
+            Ok(done)
+        });
         if outcome.is_err() {
             // The draft is of no use; that it may not even be there changes nothing.
             let _ = fs::remove_file(&draft);
         }
-        outcome.with_context(what)?;
-        Ok(())
+        outcome.map_err(|failure| failure.named_if_io(what))
     }
 
     /// A name beside the output, so that renaming stays within one file system.
@@ -66,10 +95,14 @@ impl Target {
     }
 }
 
-fn fill_file(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+fn fill_file<T>(
+    path: &Path,
+    write: impl FnOnce(&mut dyn Write) -> Result<T, Failure>,
+) -> Result<T, Failure> {
     let mut out = BufWriter::new(File::create_new(path)?);
-    write(&mut out)?;
-    out.flush()
+    let done = write(&mut out)?;
+    out.flush()?;
+    Ok(done)
 }
 
 /// Says on standard error what of a capture could not be read.

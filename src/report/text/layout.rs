@@ -11,6 +11,8 @@ use super::escape::visible;
 use super::join::entries;
 use super::marks::{self, Marks};
 use super::section::Section;
+use super::style::Style;
+use super::words::plural;
 use super::wrap::{shortened, visible_width, wrapped};
 
 /// How the text is laid out.
@@ -75,15 +77,6 @@ struct Page<'o, W: Write> {
     marks: Marks,
 }
 
-#[derive(Clone, Copy)]
-enum Style {
-    Bold,
-    Dim,
-    Red,
-    Green,
-    Yellow,
-}
-
 /// What an entry is said to be about, as far as its section's heading does not say it.
 struct EntryMark<'m> {
     exchanges: Option<&'m str>,
@@ -92,17 +85,7 @@ struct EntryMark<'m> {
 
 impl<W: Write> Page<'_, W> {
     fn styled(&self, style: Style, text: &str) -> String {
-        if !self.options.has_color {
-            return text.to_owned();
-        }
-        let code = match style {
-            Style::Bold => 1,
-            Style::Dim => 2,
-            Style::Red => 31,
-            Style::Green => 32,
-            Style::Yellow => 33,
-        };
-        format!("\u{1b}[{code}m{text}\u{1b}[0m")
+        style.applied(self.options.has_color, text)
     }
 
     fn head(&mut self, report: &Report) -> io::Result<()> {
@@ -347,12 +330,4 @@ fn about(input: &Input) -> String {
         line.push_str(&format!(", {problems} in reading"));
     }
     line
-}
-
-fn plural(count: usize, word: &str) -> String {
-    if count == 1 {
-        format!("1 {word}")
-    } else {
-        format!("{count} {word}s")
-    }
 }

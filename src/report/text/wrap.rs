@@ -2,7 +2,7 @@
 
 /// A text as lines of at most `width` columns: the first begins with `first`, the others with `rest`. A word that does
 /// not fit a line stands on one of its own.
-pub(super) fn wrapped(width: usize, first: &str, text: &str, rest: &str) -> String {
+pub(in crate::report) fn wrapped(width: usize, first: &str, text: &str, rest: &str) -> String {
     let mut out = String::new();
     let mut line = first.to_owned();
     let mut column = visible_width(first);

@@ -25,7 +25,8 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Outcome {
     let capture = input::capture(&args.capture)?;
     let redactor = (!args.keep_secrets).then(Redactor::new);
-    args.target
-        .fill(|out| CaptureWriter::new(out, capture.kind.name(), redactor)?.capture(&capture))?;
+    args.target.fill(|out| {
+        Ok(CaptureWriter::new(out, capture.kind.name(), redactor)?.capture(&capture)?)
+    })?;
     Ok(output::say_problems(&capture))
 }

@@ -7,4 +7,6 @@ pub(crate) mod export;
 pub(crate) mod import;
 pub(crate) mod man;
 pub(crate) mod records;
+pub(crate) mod recover;
 pub(crate) mod schema;
+pub(crate) mod show;

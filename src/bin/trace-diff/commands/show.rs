@@ -1,0 +1,153 @@
+//! `trace-diff show`: what happened in a session.
+
+use std::io::{self, BufWriter, IsTerminal, Read, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use trace_diff::capture::{SessionKind, session_kind};
+use trace_diff::outline::{
+    Options, Outline, capture_history, outline_capture, outline_exec_events, outline_pycodex_result,
+};
+use trace_diff::report::{TextOptions, has_problems, render_session_json, render_session_text};
+
+use crate::exit::{Failure, Outcome, Status};
+use crate::input;
+use crate::report::{Color, Format, write_file};
+
+/// Columns of text; what is longer is wrapped or cut.
+const WIDTH: usize = 80;
+
+/// Bytes of a file that are looked at to find out what it is.
+const HEAD: u64 = 64 * 1024;
+
+/// Shows what happened in a session: turns, messages, calls with their outputs, compactions
+///
+/// Takes a rollout (rollout-*.jsonl of any Codex or pycodex version), a capture of any format, a rollout-trace bundle, or
+/// what codex exec --json or pycodex --json printed. What FILE is, is found out by content; gzip and zstd are undone.
+///
+/// Every step stands behind its place: the number of its record, or #N for exchange N. Texts are cut to a few lines;
+/// --full shows them whole. Secrets are masked.
+///
+/// Exit status: 0 nothing wrong with the input, 1 it is damaged, 2 the job could not be done.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Rollout, capture or events; - is standard input
+    file: String,
+    /// Shows the history that the model had after record N of a rollout, or was sent with exchange N of a capture
+    #[arg(long, value_name = "N")]
+    at: Option<usize>,
+    /// Shows texts whole
+    #[arg(long)]
+    full: bool,
+    /// Form of the output
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+    /// Writes to a file instead of standard output
+    #[arg(short, long, value_name = "PATH")]
+    output: Option<PathBuf>,
+    /// When to use colours
+    #[arg(long, value_enum, default_value_t = Color::Auto)]
+    color: Color,
+}
+
+pub(crate) fn run(args: &Args) -> Outcome {
+    let outline = args.read()?;
+    args.write(&outline)?;
+    Ok(match has_problems(&outline) {
+        true => Status::Findings,
+        false => Status::Clean,
+    })
+}
+
+impl Args {
+    fn options(&self) -> Options {
+        Options { is_full: self.full }
+    }
+
+    fn read(&self) -> Result<Outline, Failure> {
+        if self.file != "-" && Path::new(&self.file).is_dir() {
+            return self.read_capture();
+        }
+        let mut source = input::open(Path::new(&self.file))?;
+        let mut bytes = Vec::new();
+        let what = || format!("failed to read {}", self.file);
+        source
+            .by_ref()
+            .take(HEAD)
+            .read_to_end(&mut bytes)
+            .with_context(what)?;
+        let kind = session_kind(&bytes);
+        let mut whole = || -> Result<Vec<u8>, Failure> {
+            let mut bytes = std::mem::take(&mut bytes);
+            source.read_to_end(&mut bytes).with_context(what)?;
+            Ok(bytes)
+        };
+        match kind {
+            Some(SessionKind::ExecEvents) => {
+                self.no_history("the events of a run hold no history")?;
+                Ok(outline_exec_events(&self.file, &whole()?, self.options()))
+            }
+            Some(SessionKind::PycodexResult) => {
+                self.no_history("the result of a run holds no history")?;
+                Ok(outline_pycodex_result(&self.file, &whole()?, self.options()))
+            }
+            _ => self.read_capture(),
+        }
+    }
+
+    fn no_history(&self, why: &str) -> Result<(), Failure> {
+        match self.at {
+            None => Ok(()),
+            Some(_) => Err(Failure::new(anyhow::anyhow!("{}: {why}", self.file))
+                .with_hint("--at is for rollouts and captures")),
+        }
+    }
+
+    fn read_capture(&self) -> Result<Outline, Failure> {
+        let capture = input::capture(&self.file)?;
+        let mut outline = outline_capture(&capture, self.options());
+        if let Some(number) = self.at {
+            let history = capture_history(&capture, number, self.options());
+            let Some(history) = history else {
+                let count = outline.input.exchanges.unwrap_or(0);
+                let error = anyhow::anyhow!("{} has no exchange {number}", self.file);
+                return Err(Failure::new(error)
+                    .with_hint(format!("its {count} exchanges are numbered from 0")));
+            };
+            outline.history = Some(history);
+        }
+        Ok(outline)
+    }
+
+    fn write(&self, outline: &Outline) -> Result<(), Failure> {
+        if let Some(path) = &self.output {
+            return write_file(path, |out| self.render(outline, false, out));
+        }
+        let stdout = io::stdout();
+        let is_terminal = stdout.is_terminal();
+        let mut out = BufWriter::new(stdout.lock());
+        self.render(outline, is_terminal, &mut out)
+            .and_then(|()| out.flush())
+            .context("failed to write to standard output")?;
+        Ok(())
+    }
+
+    fn render(
+        &self,
+        outline: &Outline,
+        is_terminal: bool,
+        mut out: &mut dyn Write,
+    ) -> io::Result<()> {
+        match self.format {
+            Format::Json => render_session_json(outline, &mut out),
+            Format::Text => {
+                let options = TextOptions {
+                    has_color: self.color.is_wanted(is_terminal),
+                    width: WIDTH,
+                    is_verbose: self.full,
+                };
+                render_session_text(outline, &options, &mut out)
+            }
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! What happened in a session: one model of threads, turns and steps, whatever it is read from.
+
+mod attempt;
+mod builder;
+mod capture_items;
+mod capture_thread;
+mod from_capture;
+mod from_exec_events;
+mod from_pycodex_result;
+mod item;
+mod model;
+mod request;
+mod text;
+mod tool_output;
+
+pub use from_capture::{capture_history, outline_capture};
+pub use from_exec_events::outline_exec_events;
+pub use from_pycodex_result::outline_pycodex_result;
+pub use model::{
+    Call, Compaction, End, EndKind, History, HistoryBase, HistoryItem, Input, Kept, Moment,
+    OtherRequest, Outline, Output, Position, Prediction, Problem, RawItem, Resume, Step, Thread,
+    Turn, Usage, What,
+};
+pub use text::{Options, Text};
