@@ -8,5 +8,5 @@ mod rollout;
 mod same;
 mod violation;
 
-pub use rollout::{CheckedRollout, RolloutCheck, check_rollouts};
+pub use rollout::{CheckedRollout, RolloutCheck, RolloutCheckError, check_rollouts};
 pub use violation::{RolloutPlace, Violation};

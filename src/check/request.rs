@@ -26,6 +26,8 @@ pub(super) struct Request {
     /// The JSON of `x-codex-turn-metadata`.
     pub(super) metadata: Option<Value>,
     pub(super) response: ResponseFacts,
+    /// The version in `user-agent`, of Codex or of the Codex that a port imitates.
+    pub(super) version: Option<String>,
 }
 
 /// An item of a request's input.
@@ -104,6 +106,7 @@ impl Builder {
         self.requests.push(Request {
             exchange: number,
             metadata: metadata(headers.filter(|_| flat_exchange.handshake.is_none()), body),
+            version: headers.and_then(|headers| version(headers.get("user-agent")?)),
             facts,
             input,
             is_whole,
@@ -147,6 +150,12 @@ impl Builder {
         items.extend(own_items(&effective, items.len()));
         (items.into(), previous.is_whole)
     }
+}
+
+/// The version in `codex_exec/0.169.0 (Debian 12.0.0; x86_64) …`.
+fn version(user_agent: &str) -> Option<String> {
+    let (_, rest) = user_agent.split_once('/')?;
+    Some(rest.split(' ').next()?.to_owned())
 }
 
 /// Rollout-trace bundles name the thread beside the request.

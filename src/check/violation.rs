@@ -1,5 +1,7 @@
 //! What a contract yields.
 
+use serde::Serialize;
+
 use crate::json::Pointer;
 use crate::normalize::Level;
 
@@ -31,7 +33,7 @@ pub struct Violation {
 }
 
 /// A place in a rollout.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct RolloutPlace {
     /// Path of the file as it was found.
     pub path: String,

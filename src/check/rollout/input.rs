@@ -3,7 +3,6 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use crate::align::common_subsequence;
 use crate::json::Pointer;
 use crate::normalize::Level;
 
@@ -13,6 +12,7 @@ use super::super::violation::{RolloutPlace, Violation};
 use super::excuse::Excuses;
 use super::item::{ItemFacts, item_difference};
 use super::label::{excerpt, label, pointer_in_record, the};
+use super::pairs::Pairs;
 use super::sampling::{Fit, Sample};
 use super::sent::{Due, Wire, WireItem};
 use super::stored::StoredRollout;
@@ -54,22 +54,22 @@ impl InputCheck {
 
     fn compare_near(&mut self, compared: &Compared<'_>, violations: &mut Vec<Violation>) {
         let due = &compared.sample.due;
-        let sent: Vec<&WireItem> = compared.sent().collect();
-        let mut pairing = Pairs::of(due, &sent, compared.wire);
+        let sent = &compared.wire.items[compared.sample.range.clone()];
+        let mut pairing = Pairs::of(due, sent, compared.wire);
         if compared.is_shortened_compaction(&pairing) {
             pairing.missing.clear();
         }
         for (at, to) in pairing.equal {
-            self.compare_pair(compared, &due[at], sent[to], violations);
+            self.compare_pair(compared, &due[at], &sent[to], violations);
         }
         for (at, to) in pairing.changed {
-            if !self.compare_pair(compared, &due[at], sent[to], violations) {
+            if !self.compare_pair(compared, &due[at], &sent[to], violations) {
                 let known = violations.len() - 1;
                 self.excuses.add_changed(&due[at], sent[to].facts.meaning, known);
             }
         }
         for (at, to) in pairing.moved {
-            violations.push(compared.moved(&due[at], sent[to]));
+            violations.push(compared.moved(&due[at], &sent[to]));
             let known = violations.len() - 1;
             self.excuses.add_missing(&due[at], known);
             self.excuses.add_added(sent[to].facts.meaning, known);
@@ -80,7 +80,7 @@ impl InputCheck {
         }
         for (to, after) in pairing.added {
             let after = after.map(|at| &due[at]);
-            violations.push(compared.added(sent[to], after));
+            violations.push(compared.added(&sent[to], after));
             self.excuses.add_added(sent[to].facts.meaning, violations.len() - 1);
         }
     }
@@ -240,71 +240,5 @@ fn rule_for(due: &Due, rule: &'static str) -> (&'static str, &'static str) {
     match due.origin.element {
         Some(_) => ("rollout-compaction-changed", "the rollout's compaction"),
         None => (rule, "the rollout"),
-    }
-}
-
-/// Which item due goes with which item sent, as numbers.
-#[derive(Default)]
-struct Pairs {
-    equal: Vec<(usize, usize)>,
-    changed: Vec<(usize, usize)>,
-    moved: Vec<(usize, usize)>,
-    missing: Vec<usize>,
-    /// With the last item due before it.
-    added: Vec<(usize, Option<usize>)>,
-}
-
-impl Pairs {
-    fn of(due: &[Due], sent: &[&WireItem], wire: &Wire) -> Self {
-        let a: Vec<u64> = due.iter().map(|due| wire.meaning_of(&due.facts)).collect();
-        let b: Vec<u64> = sent.iter().map(|sent| sent.facts.meaning).collect();
-        let mut pairs = Self {
-            equal: common_subsequence(&a, &b),
-            ..Self::default()
-        };
-        let (mut from, mut to) = (0, 0);
-        let ends = pairs.equal.clone().into_iter().chain([(a.len(), b.len())]);
-        for (next_due, next_sent) in ends {
-            let mut left: Vec<usize> = (from..next_due).collect();
-            for number in to..next_sent {
-                let facts = &sent[number].facts;
-                let partner = left.iter().position(|at| is_version(&due[*at].facts, facts));
-                match partner {
-                    Some(at) => pairs.changed.push((left.remove(at), number)),
-                    None => pairs.added.push((number, next_due.checked_sub(1))),
-                }
-            }
-            pairs.missing.extend(left);
-            (from, to) = (next_due + 1, next_sent + 1);
-        }
-        pairs.find_moved(&a, &b);
-        pairs
-    }
-
-    /// What is missing here and sent there was moved.
-    fn find_moved(&mut self, a: &[u64], b: &[u64]) {
-        let mut missing = std::mem::take(&mut self.missing);
-        self.added.retain(|(number, _)| {
-            match missing.iter().position(|at| a[*at] == b[*number]) {
-                Some(at) => {
-                    self.moved.push((missing.remove(at), *number));
-                    false
-                }
-                None => true,
-            }
-        });
-        self.missing = missing;
-    }
-}
-
-/// Whether two items that differ are one item in two versions: answers to or calls of one id, else of one kind.
-pub(super) fn is_version(a: &ItemFacts, b: &ItemFacts) -> bool {
-    if a.kind != b.kind {
-        return false;
-    }
-    let role = |facts: &ItemFacts| facts.item.node().get_string("role").map(|role| role.into_owned());
-    match (&a.call_id, &b.call_id) {
-        (Some(a), Some(b)) => a == b,
-        _ => role(a) == role(b),
     }
 }

@@ -21,6 +21,8 @@ fn is_loose(depth: usize, key: &str) -> bool {
             key,
             "id" | "status" | "internal_chat_message_metadata_passthrough"
         ),
+        // Where the parts of a text come from is never sent.
+        1 => key == "content_item_metadata",
         2 => matches!(key, "annotations" | "logprobs"),
         _ => false,
     }

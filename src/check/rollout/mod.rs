@@ -6,10 +6,11 @@ mod excuse;
 mod input;
 mod item;
 mod label;
+mod pairs;
 mod replay;
 mod sampling;
 mod sent;
 mod stored;
 mod threads;
 
-pub use check::{CheckedRollout, RolloutCheck, check_rollouts};
+pub use check::{CheckedRollout, RolloutCheck, RolloutCheckError, check_rollouts};

@@ -3,12 +3,12 @@
 use std::io;
 use std::ops::Range;
 
-use crate::align::common_subsequence;
 use crate::responses::RequestKind;
 use crate::rollout::What;
 
 use super::super::request::Request;
 use super::excuse::Excuses;
+use super::pairs::Pairs;
 use super::replay::{Position, Replay, Texts};
 use super::sent::{Due, Pairing, Wire, due_items};
 
@@ -123,14 +123,14 @@ impl Searcher<'_> {
     /// The point whose history is nearest to the input.
     fn nearest(&mut self, replay: &mut Replay<'_>) -> io::Result<Sample> {
         let mut at = replay.clone();
-        let mut best: Option<(isize, Sample, Replay<'_>)> = None;
+        let mut best: Option<(usize, Sample, Replay<'_>)> = None;
         let mut candidates = 0;
         loop {
             if is_before_an_answer(&at) && candidates < MOST_CANDIDATES || self.ends_alike(&at) {
                 candidates += 1;
-                let (score, sample) = self.scored(&at);
-                if best.as_ref().is_none_or(|(best, ..)| score > *best) {
-                    best = Some((score, sample, at.clone()));
+                let (cost, sample) = self.weighed(&at);
+                if best.as_ref().is_none_or(|(least, ..)| cost < *least) {
+                    best = Some((cost, sample, at.clone()));
                 }
             }
             if at.is_at_end() {
@@ -143,7 +143,7 @@ impl Searcher<'_> {
                 *replay = at;
                 Ok(sample)
             }
-            None => Ok(self.scored(replay).1),
+            None => Ok(self.weighed(replay).1),
         }
     }
 
@@ -154,23 +154,18 @@ impl Searcher<'_> {
         last.is_some_and(|last| sent.into_iter().any(|sent| sent.facts.meaning == last))
     }
 
-    fn scored(&mut self, at: &Replay<'_>) -> (isize, Sample) {
+    fn weighed(&mut self, at: &Replay<'_>) -> (usize, Sample) {
         let pairing = self.pairings.first().copied().unwrap_or(Pairing::MakeUp);
         let due = due_items(&at.items, pairing, &mut self.texts.facts);
         let range = sent_range(self.request, self.wire, &due, pairing);
-        let a: Vec<u64> = due.iter().map(|due| self.wire.meaning_of(&due.facts)).collect();
-        let sent = self.wire.items[range.clone()].iter();
-        let b: Vec<u64> = sent.map(|sent| sent.facts.meaning).collect();
-        let common = common_subsequence(&a, &b).len();
-        // Lengths of histories fit an `isize`.
-        let score = 2 * common as isize - a.len() as isize - b.len() as isize;
+        let pairs = Pairs::of(&due, &self.wire.items[range.clone()], self.wire);
         let sample = Sample {
             position: at.position,
             range,
             due,
             fit: Fit::Near,
         };
-        (score, sample)
+        (pairs.cost(), sample)
     }
 }
 

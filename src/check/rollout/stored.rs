@@ -10,6 +10,7 @@ use crate::rollout::{
 };
 
 use super::super::violation::RolloutPlace;
+use super::check::CheckedRollout;
 use super::item::{Facts, ItemFacts};
 
 /// One of a thread's own rollouts, in memory.
@@ -73,6 +74,16 @@ impl StoredRollout {
     /// The index of the file itself.
     pub(super) fn index(&self) -> &RolloutIndex {
         &self.lineage.own().index
+    }
+
+    /// What a report says of the file.
+    pub(super) fn summary(&self) -> CheckedRollout {
+        let index = self.index();
+        CheckedRollout {
+            path: self.lineage.own().source.path.to_string_lossy().into_owned(),
+            records: index.entries.len(),
+            problems: index.problems.iter().map(|(_, problem)| problem.clone()).collect(),
+        }
     }
 
     /// A place in a record of the file or of one that it inherits from.
