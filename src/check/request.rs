@@ -6,7 +6,8 @@ use std::sync::Arc;
 use crate::capture::{
     Capture, Content, DeliveredItem, Event, FlatExchange, Recorded, flatten, is_terminal,
 };
-use crate::json::{Kind, Node, Pointer, Value};
+use crate::http::HeaderList;
+use crate::json::{Kind, Pointer, Value};
 use crate::responses::{RequestFacts, RequestKind};
 
 /// All requests to the model in a capture, in order.
@@ -23,8 +24,8 @@ pub(super) struct Request {
     pub(super) input: Arc<[SentItem]>,
     /// Whether all of the input is known: the response that it continues is in the capture.
     pub(super) is_whole: bool,
-    /// The JSON of `x-codex-turn-metadata`.
-    pub(super) metadata: Option<Value>,
+    /// The JSON of `x-codex-turn-metadata`, with its place from the exchange.
+    pub(super) metadata: Option<(Pointer, Value)>,
     pub(super) response: ResponseFacts,
     /// The version in `user-agent`, of Codex or of the Codex that a port imitates.
     pub(super) version: Option<String>,
@@ -165,12 +166,16 @@ fn thread_of_trace(extra: Option<&Value>) -> Option<String> {
 }
 
 /// `x-codex-turn-metadata` of the body, else of the headers.
-fn metadata(headers: Option<&crate::http::HeaderList>, body: &Value) -> Option<Value> {
+fn metadata(headers: Option<&HeaderList>, body: &Value) -> Option<(Pointer, Value)> {
     let key = "x-codex-turn-metadata";
+    let request = Pointer::root().key("request");
     let in_body = body.get("client_metadata");
     let in_body = in_body.and_then(|map| Some(map.node().get_string(key)?.into_owned()));
-    let text = in_body.or_else(|| headers?.get(key).map(str::to_owned))?;
-    Value::parse(text).ok()
+    let (below, text) = match in_body {
+        Some(text) => (request.key("body").key("client_metadata"), text),
+        None => (request.key("headers"), headers?.get(key)?.to_owned()),
+    };
+    Some((below.key(key), Value::parse(text).ok()?))
 }
 
 fn response_facts(response: &crate::capture::Response, extra: Option<&Value>) -> ResponseFacts {
@@ -266,14 +271,10 @@ impl Request {
         matches!(self.facts.kind, RequestKind::Turn | RequestKind::Compaction)
     }
 
-    /// A text of the turn metadata.
-    pub(super) fn metadata(&self, key: &str) -> Option<String> {
-        let text = self.metadata.as_ref()?.node().get_string(key)?.into_owned();
-        (!text.is_empty()).then_some(text)
+    /// A text of the turn metadata with its place; nothing for an empty one.
+    pub(super) fn metadata(&self, key: &str) -> Option<(Pointer, String)> {
+        let (pointer, value) = self.metadata.as_ref()?;
+        let text = value.node().get_string(key)?.into_owned();
+        (!text.is_empty()).then(|| (pointer.key(key), text))
     }
-}
-
-/// Reads an unsigned member.
-pub(super) fn unsigned(node: Node<'_>, key: &str) -> Option<u64> {
-    node.get(key).and_then(Node::unsigned)
 }

@@ -32,6 +32,30 @@ pub struct Violation {
     pub detail: Vec<String>,
 }
 
+impl Violation {
+    /// A violation of which only the rule, its weight and the place in the exchange are known yet.
+    pub(super) fn new(
+        rule: &'static str,
+        level: Level,
+        exchange: Option<usize>,
+        pointer: Pointer,
+    ) -> Self {
+        Self {
+            rule,
+            level,
+            exchange,
+            recurs: Vec::new(),
+            pointer,
+            place: None,
+            subject: None,
+            expected: None,
+            found: None,
+            message: String::new(),
+            detail: Vec::new(),
+        }
+    }
+}
+
 /// A place in a rollout.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct RolloutPlace {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use crate::capture::Capture;
+use crate::capture::{Capture, CaptureKind};
 use crate::json::{Pointer, Problem};
 use crate::normalize::Level;
 use crate::rollout::{
@@ -14,12 +14,17 @@ use crate::rollout::{
 
 use super::super::request::{Request, Trace};
 use super::super::violation::Violation;
+use super::compaction::check_compaction;
+use super::delivered::Delivery;
+use super::identifiers::check_identifiers;
 use super::input::{Compared, InputCheck};
 use super::replay::{Replay, Texts};
 use super::sampling::{Fit, find_sample};
 use super::sent::{Pairing, Wire};
 use super::stored::StoredRollout;
+use super::stretch::{Sampled, stretches};
 use super::threads::{Found, Thread, find_files, match_threads};
+use super::usage::check_usage;
 
 /// What wire against disk yields.
 #[derive(Debug, Clone, Default)]
@@ -94,6 +99,11 @@ pub fn check_rollouts(
     }
     let trace = Trace::new(capture);
     let (threads, unused) = match_threads(&trace, &found);
+    let context = Context {
+        found: &found,
+        is_partial: !capture.problems.is_empty(),
+        lacks_compactions: capture.kind == CaptureKind::TraceBundle,
+    };
     let mut check = RolloutCheck::default();
     for thread in &threads {
         if thread.files.is_empty() {
@@ -104,18 +114,31 @@ pub fn check_rollouts(
             path: thread.files[0].clone(),
             source,
         };
-        check_thread(thread, &found, &mut check).map_err(fail)?;
+        check_thread(thread, &context, &mut check).map_err(fail)?;
     }
     check.violations.extend(unused.iter().map(no_requests));
     Ok(check)
 }
 
-fn check_thread(thread: &Thread<'_>, found: &[Found], check: &mut RolloutCheck) -> io::Result<()> {
+/// What is known of the capture and the rollouts as a whole.
+struct Context<'a> {
+    found: &'a [Found],
+    /// Whether the capture is damaged, so that responses may be missing.
+    is_partial: bool,
+    /// Whether its format has no place for local compactions.
+    lacks_compactions: bool,
+}
+
+fn check_thread(
+    thread: &Thread<'_>,
+    context: &Context<'_>,
+    check: &mut RolloutCheck,
+) -> io::Result<()> {
     let mut texts = Texts::default();
     let mut files = Vec::with_capacity(thread.files.len());
     for path in &thread.files {
         let source = RolloutSource::file(path)?;
-        let find = |id: &str| find_base(path, found, id);
+        let find = |id: &str| find_base(path, context.found, id);
         files.push(StoredRollout::read(source, find, &mut texts.facts)?);
     }
     check.rollouts.extend(files.iter().map(StoredRollout::summary));
@@ -127,6 +150,7 @@ fn check_thread(thread: &Thread<'_>, found: &[Found], check: &mut RolloutCheck) 
     let rules = rules_of(thread, &files);
     let mut replay = Replay::new(&files, rules, &mut texts)?;
     let mut inputs = InputCheck::default();
+    let mut sampled = Vec::new();
     for request in &thread.requests {
         let wire = Wire::new(&request.input, &mut texts.facts);
         let before = replay.clone();
@@ -150,7 +174,24 @@ fn check_thread(thread: &Thread<'_>, found: &[Found], check: &mut RolloutCheck) 
             files: &files,
         };
         inputs.compare(&compared, &mut check.violations);
+        sampled.push(Sampled {
+            request,
+            position: sample.position,
+        });
     }
+    let delivery = Delivery {
+        files: &files,
+        sampled: &sampled,
+        is_partial: context.is_partial,
+        lacks_compactions: context.lacks_compactions,
+    };
+    delivery.check(&mut texts.facts, &mut check.violations);
+    let stretches = stretches(&files, &sampled);
+    for stretch in &stretches {
+        check_usage(stretch, &mut check.violations);
+        check_compaction(stretch, &mut check.violations);
+    }
+    check_identifiers(thread.id.as_deref(), &stretches, &mut check.violations);
     Ok(())
 }
 
@@ -181,17 +222,8 @@ fn rules_of(thread: &Thread<'_>, files: &[StoredRollout]) -> Rules {
 
 fn note(rule: &'static str, exchange: Option<usize>, message: String) -> Violation {
     Violation {
-        rule,
-        level: Level::Note,
-        exchange,
-        recurs: Vec::new(),
-        pointer: Pointer::root(),
-        place: None,
-        subject: None,
-        expected: None,
-        found: None,
         message,
-        detail: Vec::new(),
+        ..Violation::new(rule, Level::Note, exchange, Pointer::root())
     }
 }
 

@@ -155,18 +155,10 @@ impl<'a> Compared<'a> {
     }
 
     fn violation(&self, rule: &'static str, pointer: Pointer, message: String) -> Violation {
+        let exchange = Some(self.request.exchange);
         Violation {
-            rule,
-            level: Level::Error,
-            exchange: Some(self.request.exchange),
-            recurs: Vec::new(),
-            pointer,
-            place: None,
-            subject: None,
-            expected: None,
-            found: None,
             message,
-            detail: Vec::new(),
+            ..Violation::new(rule, Level::Error, exchange, pointer)
         }
     }
 

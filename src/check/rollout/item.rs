@@ -119,6 +119,35 @@ pub(super) fn item_difference(disk: &ItemFacts, wire: &ItemFacts) -> Option<Diff
     first_difference(disk.item.node(), wire.item.node(), is_loose)
 }
 
+/// Where the item on disk differs from the one that was delivered; `None` when it holds all of that which agents keep.
+pub(super) fn delivery_difference(disk: &ItemFacts, delivered: &ItemFacts) -> Option<Difference> {
+    first_difference(disk.item.node(), delivered.item.node(), is_loose_in_delivery)
+}
+
+/// Whether a member of a delivered item counts only where it is on disk too: agents read items into types of their own
+/// and write what these know, with ids of their own where there is none.
+fn is_loose_in_delivery(depth: usize, key: &str) -> bool {
+    match depth {
+        0 => !matches!(
+            key,
+            "type"
+                | "role"
+                | "content"
+                | "name"
+                | "namespace"
+                | "arguments"
+                | "call_id"
+                | "input"
+                | "summary"
+                | "encrypted_content"
+                | "action"
+                | "execution"
+        ),
+        2 => !matches!(key, "type" | "text"),
+        _ => false,
+    }
+}
+
 /// Whether the wire has the form in which Codex sends an output that stands otherwise on disk.
 pub(super) fn is_output_on_its_way(disk: &ItemFacts, wire: &ItemFacts) -> bool {
     if !disk.is_output() || disk.kind != wire.kind || disk.call_id != wire.call_id {

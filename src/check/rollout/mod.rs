@@ -2,7 +2,10 @@
 //! the responses delivered.
 
 mod check;
+mod compaction;
+mod delivered;
 mod excuse;
+mod identifiers;
 mod input;
 mod item;
 mod label;
@@ -11,6 +14,8 @@ mod replay;
 mod sampling;
 mod sent;
 mod stored;
+mod stretch;
 mod threads;
+mod usage;
 
 pub use check::{CheckedRollout, RolloutCheck, RolloutCheckError, check_rollouts};

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use crate::json::{Pointer, Value};
 use crate::rollout::{
-    Lineage, Place, RecordKind, RolloutIndex, RolloutPart, RolloutReader, RolloutRecord, RolloutSource,
+    Lineage, Place, RecordKind, RolloutIndex, RolloutPart, RolloutReader, RolloutRecord,
+    RolloutSource, What,
 };
 
 use super::super::violation::RolloutPlace;
@@ -19,6 +20,7 @@ pub(super) struct StoredRollout {
     pub(super) lineage: Lineage,
     /// What is looked at, by number of the record.
     pub(super) records: Vec<StoredRecord>,
+    has_turn_events: bool,
     /// Whether a port wrote it that keeps less on disk than Codex: no contexts, no usage, no turns.
     pub(super) is_pycodex: bool,
 }
@@ -64,7 +66,12 @@ impl StoredRollout {
             records.push(StoredRecord::new(&record, facts));
         }
         index.summary = Some(reader.summary());
+        let entries = &index.entries;
+        let has_turn_events = entries
+            .iter()
+            .any(|entry| matches!(entry.what, What::TurnStarted(_)));
         Ok(Self {
+            has_turn_events,
             lineage: Lineage::of(source, Arc::new(index), find),
             records,
             is_pycodex,
@@ -74,6 +81,15 @@ impl StoredRollout {
     /// The index of the file itself.
     pub(super) fn index(&self) -> &RolloutIndex {
         &self.lineage.own().index
+    }
+
+    /// Whether a turn begins with such a record: by its event, in files without these with the user's message.
+    pub(super) fn begins_turn(&self, what: What) -> bool {
+        match what {
+            What::TurnStarted(_) => true,
+            What::Item(class) => class.is_turn() && !self.has_turn_events,
+            _ => false,
+        }
     }
 
     /// What a report says of the file.
@@ -108,6 +124,20 @@ impl StoredRollout {
 }
 
 impl StoredRecord {
+    /// Whether a model made it, or a compaction.
+    pub(super) fn is_answer(&self) -> bool {
+        self.kind == RecordKind::Compacted
+            || self.item.as_ref().is_some_and(|facts| facts.is_of_model())
+    }
+
+    /// The payload of an event of this type.
+    pub(super) fn event(&self, kind: &str) -> Option<&Value> {
+        let payload = self.payload.as_ref()?;
+        let is_event = self.kind == RecordKind::EventMsg;
+        let is_kind = payload.node().get("type").is_some_and(|name| name.is_key(kind));
+        (is_event && is_kind).then_some(payload)
+    }
+
     fn new(record: &RolloutRecord<'_>, facts: &mut Facts) -> Self {
         let is_needed = match record.kind {
             RecordKind::ResponseItem
@@ -132,4 +162,4 @@ impl StoredRecord {
 }
 
 /// Events that say something of usage and turns.
-const NEEDED_EVENTS: [&str; 3] = ["token_count", "task_started", "turn_started"];
+const NEEDED_EVENTS: [&str; 2] = ["token_count", "task_complete"];
