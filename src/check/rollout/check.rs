@@ -17,6 +17,7 @@ use super::super::violation::Violation;
 use super::compaction::check_compaction;
 use super::delivered::Delivery;
 use super::identifiers::check_identifiers;
+use super::causes::join_causes;
 use super::input::{Compared, InputCheck};
 use super::replay::{Replay, Texts};
 use super::sampling::{Fit, find_sample};
@@ -150,7 +151,8 @@ fn check_thread(
     let rules = rules_of(thread, &files);
     let mut replay = Replay::new(&files, rules, &mut texts)?;
     let mut inputs = InputCheck::default();
-    let mut sampled = Vec::new();
+    let mut sampled: Vec<Sampled<'_>> = Vec::new();
+    let mut violations = Vec::new();
     for request in &thread.requests {
         let wire = Wire::new(&request.input, &mut texts.facts);
         let before = replay.clone();
@@ -164,19 +166,22 @@ fn check_thread(
         )?;
         if matches!(sample.fit, Fit::Near) && !request.is_whole {
             replay = before;
-            check.violations.push(not_whole(request));
+            violations.push(not_whole(request));
             continue;
         }
         let compared = Compared {
             request,
             wire: &wire,
+            previous: sampled.last().map(|before: &Sampled<'_>| before.request),
             sample: &sample,
+            kept: &replay.items,
             files: &files,
         };
-        inputs.compare(&compared, &mut check.violations);
+        inputs.compare(&compared, &mut violations);
         sampled.push(Sampled {
             request,
             position: sample.position,
+            before_answer: replay.before_next_change(),
         });
     }
     let delivery = Delivery {
@@ -185,13 +190,14 @@ fn check_thread(
         is_partial: context.is_partial,
         lacks_compactions: context.lacks_compactions,
     };
-    delivery.check(&mut texts.facts, &mut check.violations);
+    delivery.check(&mut texts.facts, &mut violations);
     let stretches = stretches(&files, &sampled);
     for stretch in &stretches {
-        check_usage(stretch, &mut check.violations);
-        check_compaction(stretch, &mut check.violations);
+        check_usage(stretch, &mut violations);
+        check_compaction(stretch, &mut violations);
     }
-    check_identifiers(thread.id.as_deref(), &stretches, &mut check.violations);
+    check_identifiers(thread.id.as_deref(), &stretches, &mut violations);
+    check.violations.extend(join_causes(violations));
     Ok(())
 }
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use crate::capture::DeliveredItem;
 use crate::json::{Kind, Node, Pointer};
 use crate::normalize::{Level, embedded_json};
-use crate::responses::RequestKind;
-use crate::rollout::What;
+use crate::responses::{RequestKind, is_from_other_thread};
+use crate::rollout::{RecordKind, Version, What};
 
 use super::super::request::{Outcome, Request};
 use super::super::same::Difference;
@@ -49,33 +49,43 @@ struct Waiting<'a> {
 impl Delivery<'_> {
     /// Tells which items were lost, changed or invented between the responses and the disk.
     pub(super) fn check(&self, facts: &mut Facts, violations: &mut Vec<Violation>) {
-        let mut left: Vec<Waiting<'_>> = Vec::new();
+        let mut late: Vec<Waiting<'_>> = Vec::new();
         for (number, sampled) in self.sampled.iter().enumerate() {
             let mut made = self.made_after(number);
             let request = sampled.request;
-            let is_required = self.is_required(number);
-            let delivered = request.response.delivered.iter().map(|item| {
-                let facts = facts.of(&item.item);
-                Waiting {
-                    request,
-                    item,
-                    is_required: is_required && self.is_recorded(&facts),
-                    facts,
+            let delivered = request.response.delivered.iter();
+            let waiting: Vec<Waiting<'_>> = delivered
+                .map(|item| {
+                    let facts = facts.of(&item.item);
+                    Waiting {
+                        request,
+                        item,
+                        is_required: self.is_required(number) && self.is_recorded(&facts),
+                        facts,
+                    }
+                })
+                .collect();
+            late.retain(|one| !take_equal(one, &mut made));
+            let left = waiting.into_iter().filter(|one| !take_equal(one, &mut made));
+            for one in left.collect::<Vec<_>>() {
+                let found = self.match_versions(&one, &mut made, sampled);
+                match found {
+                    Found::Told(violation) => violations.push(violation),
+                    Found::Late => late.push(one),
                 }
-            });
-            left.extend(delivered);
-            let waiting = std::mem::take(&mut left);
-            left = self.match_items(waiting, &mut made, sampled, violations);
-            for made in made.iter().filter(|made| made.is_judged && !made.is_matched) {
-                violations.extend(self.invented(made, sampled, violations));
+            }
+            let invented = made.iter().filter(|made| made.is_judged && !made.is_matched);
+            violations.extend(invented.filter_map(|made| self.invented(made, sampled)));
+            if number + 1 == self.sampled.len() {
+                violations.extend(self.not_sent(&made, sampled));
             }
         }
     }
 
     /// The items that a model made between a request and the next one.
     fn made_after(&self, number: usize) -> Vec<Made<'_>> {
-        let from = self.sampled[number].position;
-        let until = self.sampled.get(number + 1).map(|next| next.position);
+        let from = self.sampled[number].before_answer;
+        let until = self.sampled.get(number + 1).map(|next| next.before_answer);
         let mut made: Vec<Made<'_>> = Vec::new();
         let mut turns = 0;
         let mut at = from;
@@ -114,11 +124,37 @@ impl Delivery<'_> {
     }
 
     /// Whether all that a response delivered has to be on disk. What came before a stream broke off may be there
-    /// (Codex from 0.125 on) or not; a compaction is in its own record.
+    /// (Codex from 0.125 on) or not; of a compaction that failed nothing is, and Codex up to 0.125 and pycodex keep its
+    /// result only.
     fn is_required(&self, number: usize) -> bool {
         let sampled = &self.sampled[number];
+        let facts = &sampled.request.facts;
         sampled.request.response.outcome == Outcome::Completed
-            && sampled.request.facts.kind == RequestKind::Turn
+            && match facts.kind {
+                RequestKind::Compaction => {
+                    let file = &self.files[sampled.before_answer.own];
+                    let keeps_summary = file.is_since(Version(0, 137, 0));
+                    facts.endpoint == "/responses" && keeps_summary && self.compacts(number)
+                }
+                _ => true,
+            }
+    }
+
+    fn is_pycodex(&self) -> bool {
+        self.files.iter().any(|file| file.is_pycodex)
+    }
+
+    /// Whether a compaction was recorded before the next request.
+    fn compacts(&self, number: usize) -> bool {
+        let from = self.sampled[number].before_answer;
+        let until = self.sampled.get(number + 1).map(|next| next.before_answer);
+        let records = &self.files[from.own].records;
+        let end = match until {
+            Some(until) if until.own == from.own => until.record.min(records.len()),
+            _ => records.len(),
+        };
+        let between = records.get(from.record..end).unwrap_or_default();
+        between.iter().any(|record| record.kind == RecordKind::Compacted)
     }
 
     /// Whether the agent keeps such an item. What it can't read it drops, without a word.
@@ -126,56 +162,72 @@ impl Delivery<'_> {
         let node = facts.item.node();
         let has = |keys: &[&str]| keys.iter().all(|key| node.get_string(key).is_some());
         let is_array = |key: &str| node.get(key).is_some_and(|value| value.kind() == Kind::Array);
-        let is_pycodex = self.files.iter().any(|file| file.is_pycodex);
         match facts.kind.as_str() {
             "message" => has(&["role"]) && is_array("content") && has_known_parts(node),
             "reasoning" => is_array("summary"),
             // pycodex ends the turn where arguments are no object (0.1.13–0.5.1).
             "function_call" => {
                 let arguments = node.get_string("arguments").unwrap_or_default();
-                let is_readable = !is_pycodex || embedded_json(&arguments).is_some();
+                let is_readable = !self.is_pycodex() || embedded_json(&arguments).is_some();
                 has(&["name", "arguments", "call_id"]) && is_readable
             }
             "custom_tool_call" => has(&["name", "input", "call_id"]),
-            "web_search_call" => !is_pycodex,
+            "web_search_call" => !self.is_pycodex(),
             _ => false,
         }
     }
 
-    /// Matches what waits with what a model made; gives what still may come.
-    fn match_items<'w>(
+    /// What became of an item of which there is no equal: it stands there otherwise, or not at all.
+    fn match_versions(
         &self,
-        waiting: Vec<Waiting<'w>>,
+        one: &Waiting<'_>,
         made: &mut [Made<'_>],
         sampled: &Sampled<'_>,
-        violations: &mut Vec<Violation>,
-    ) -> Vec<Waiting<'w>> {
-        let mut left = Vec::new();
-        for one in waiting {
-            let is_same = |made: &&mut Made<'_>| {
-                !made.is_matched && delivery_difference(made.facts, &one.facts).is_none()
-            };
-            match made.iter_mut().find(is_same) {
-                Some(made) => made.is_matched = true,
-                None => left.push(one),
-            }
+    ) -> Found {
+        let is_near = |made: &&mut Made<'_>| {
+            !made.is_matched && made.is_judged && is_version(made.facts, &one.facts)
+        };
+        if let Some(made) = made.iter_mut().find(is_near)
+            && let Some(difference) = delivery_difference(made.facts, &one.facts)
+        {
+            made.is_matched = true;
+            return Found::Told(self.changed(one, made, &difference));
         }
-        let mut lost = Vec::new();
-        for one in left {
-            let is_near = |made: &&mut Made<'_>| {
-                !made.is_matched && made.is_judged && is_version(made.facts, &one.facts)
-            };
-            match made.iter_mut().find(is_near) {
-                Some(made) => {
-                    made.is_matched = true;
-                    let difference = delivery_difference(made.facts, &one.facts);
-                    violations.extend(difference.map(|found| self.changed(&one, made, &found)));
-                }
-                None if one.is_required => violations.push(self.lost(&one, made, sampled)),
-                None => lost.push(one),
-            }
+        if one.is_required {
+            return Found::Told(self.lost(one, made, sampled));
         }
-        lost
+        Found::Late
+    }
+
+    /// What stands behind the last request's point of the rollout and before its answer, and was not sent.
+    fn not_sent(&self, made: &[Made<'_>], sampled: &Sampled<'_>) -> Vec<Violation> {
+        let from = sampled.before_answer;
+        let answer = made.iter().find(|made| made.is_matched && made.at.own == from.own);
+        let Some(answer) = answer else {
+            return Vec::new();
+        };
+        let file = &self.files[from.own];
+        let mut violations = Vec::new();
+        for record in from.record..answer.at.record {
+            let Some(facts) = &file.records[record].item else {
+                continue;
+            };
+            if facts.is_of_model() || is_from_other_thread(facts.item.node()) {
+                continue;
+            }
+            let pointer = Pointer::root().key("request").key("body").key("input");
+            let mut violation =
+                self.violation("rollout-input-missing", sampled.request, pointer);
+            violation.place = Some(file.own_place(record, Pointer::root().key("payload")));
+            violation.subject = Some(label(facts));
+            violation.expected = Some(excerpt(facts.item.text()));
+            violation.message = format!(
+                "{} is in the rollout before the answer and not in the request",
+                the(facts)
+            );
+            violations.push(violation);
+        }
+        violations
     }
 
     fn violation(&self, rule: &'static str, request: &Request, pointer: Pointer) -> Violation {
@@ -207,7 +259,7 @@ impl Delivery<'_> {
         let pointer = one.item.pointer.clone();
         let mut violation = self.violation("rollout-delivery-missing", one.request, pointer);
         let last = made.iter().rev().find(|made| made.is_matched);
-        let behind = last.map_or(sampled.position, |made| Position {
+        let behind = last.map_or(sampled.before_answer, |made| Position {
             record: made.at.record + 1,
             ..made.at
         });
@@ -220,12 +272,7 @@ impl Delivery<'_> {
         violation
     }
 
-    fn invented(
-        &self,
-        made: &Made<'_>,
-        sampled: &Sampled<'_>,
-        violations: &[Violation],
-    ) -> Option<Violation> {
+    fn invented(&self, made: &Made<'_>, sampled: &Sampled<'_>) -> Option<Violation> {
         if self.lacks_compactions && self.is_before_compaction(made.at) {
             return None;
         }
@@ -233,15 +280,6 @@ impl Delivery<'_> {
         let mut violation = self.violation("rollout-item-invented", sampled.request, pointer);
         let in_record = Pointer::root().key("payload");
         let place = self.files[made.at.own].own_place(made.at.record, in_record);
-        // One cause: the request that sends the item was told of already.
-        let is_told = |other: &Violation| {
-            other.rule == "rollout-input-missing" && other.place.as_ref() == Some(&place)
-        };
-        violation.recurs = violations
-            .iter()
-            .filter(|other| is_told(other))
-            .filter_map(|other| other.exchange)
-            .collect();
         violation.place = Some(place);
         violation.subject = Some(label(made.facts));
         violation.expected = Some(excerpt(made.facts.item.text()));
@@ -258,6 +296,27 @@ impl Delivery<'_> {
         let mut next = entries.skip(at.record + 1).map(|entry| entry.what);
         let next = next.find(|what| matches!(what, What::Item(_) | What::Compacted { .. }));
         matches!(next, Some(What::Compacted { .. }))
+    }
+}
+
+/// What became of a delivered item.
+enum Found {
+    Told(Violation),
+    /// It may still come: of a response that broke off, 0.115 writes it while the next one is under way.
+    Late,
+}
+
+/// Takes the record that is what was delivered; false without one.
+fn take_equal(one: &Waiting<'_>, made: &mut [Made<'_>]) -> bool {
+    let is_same = |made: &&mut Made<'_>| {
+        !made.is_matched && delivery_difference(made.facts, &one.facts).is_none()
+    };
+    match made.iter_mut().find(is_same) {
+        Some(made) => {
+            made.is_matched = true;
+            true
+        }
+        None => false,
     }
 }
 

@@ -1,18 +1,20 @@
 //! What a request sends against what the history on disk makes.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::json::Pointer;
 use crate::normalize::Level;
+use crate::responses::RequestKind;
 
-use super::super::request::Request;
+use super::super::request::{Outcome, Request};
 use super::super::same::Difference;
 use super::super::violation::{RolloutPlace, Violation};
 use super::excuse::Excuses;
 use super::item::{ItemFacts, item_difference};
 use super::label::{excerpt, label, pointer_in_record, the};
 use super::pairs::Pairs;
+use super::replay::Kept;
 use super::sampling::{Fit, Sample};
 use super::sent::{Due, Wire, WireItem};
 use super::stored::StoredRollout;
@@ -29,7 +31,11 @@ pub(super) struct InputCheck {
 pub(super) struct Compared<'a> {
     pub(super) request: &'a Request,
     pub(super) wire: &'a Wire,
+    /// The request before it.
+    pub(super) previous: Option<&'a Request>,
     pub(super) sample: &'a Sample,
+    /// The whole history there.
+    pub(super) kept: &'a [Kept],
     pub(super) files: &'a [StoredRollout],
 }
 
@@ -78,10 +84,18 @@ impl InputCheck {
             violations.push(compared.missing(&due[at]));
             self.excuses.add_missing(&due[at], violations.len() - 1);
         }
+        let mut calls: HashMap<&str, usize> = HashMap::new();
         for (to, after) in pairing.added {
-            let after = after.map(|at| &due[at]);
-            violations.push(compared.added(&sent[to], after));
-            self.excuses.add_added(sent[to].facts.meaning, violations.len() - 1);
+            let sent = &sent[to].facts;
+            let id = sent.call_id.as_deref();
+            // An output that is on disk without its call goes with the call.
+            let of_call = id.and_then(|id| calls.get(id)).copied();
+            let known = of_call.filter(|_| compared.is_kept(sent)).unwrap_or_else(|| {
+                violations.push(compared.added(to, after));
+                violations.len() - 1
+            });
+            self.excuses.add_added(sent.meaning, known);
+            calls.extend(id.filter(|_| sent.is_call()).map(|id| (id, known)));
         }
     }
 
@@ -140,10 +154,21 @@ impl<'a> Compared<'a> {
         })
     }
 
+    /// Whether the history holds such an item, though it is not sent.
+    fn is_kept(&self, facts: &ItemFacts) -> bool {
+        let mut kept = self.kept.iter();
+        kept.any(|kept| kept.facts.meaning == facts.meaning)
+    }
+
     /// Codex and pycodex repeat a compaction that was too long for the model without the oldest items: nothing else
     /// differs then (0.115.0–0.169.0, 0.1.13–0.5.1).
     fn is_shortened_compaction(&self, pairs: &Pairs) -> bool {
-        self.request.facts.kind == crate::responses::RequestKind::Compaction
+        let is_failed = |previous: &Request| {
+            previous.facts.kind == RequestKind::Compaction
+                && previous.response.outcome != Outcome::Completed
+        };
+        self.request.facts.kind == RequestKind::Compaction
+            && self.previous.is_some_and(is_failed)
             && pairs.changed.is_empty()
             && pairs.moved.is_empty()
             && pairs.added.is_empty()
@@ -190,14 +215,35 @@ impl<'a> Compared<'a> {
         violation
     }
 
-    fn added(&self, sent: &WireItem, after: Option<&Due>) -> Violation {
-        let message = format!("{} is sent and not in the rollout", the(&sent.facts));
-        let mut violation =
-            self.violation("rollout-input-added", sent.pointer.clone(), message);
+    /// An item, by its number among those sent, behind the one due with the number `after`.
+    fn added(&self, number: usize, after: Option<usize>) -> Violation {
+        let sent = &self.wire.items[self.sample.range.start + number];
+        let due = &self.sample.due;
+        let after = after.map(|at| &due[at]);
+        let next = match after {
+            Some(after) => due.iter().skip_while(|due| due.origin != after.origin).nth(1),
+            None => due.first(),
+        };
+        let is_element = |due: &Due| due.origin.element.is_some();
+        let is_in_compaction = next.is_some_and(is_element);
+        let (rule, whence) = match is_in_compaction {
+            true => ("rollout-compaction-changed", "the rollout's compaction"),
+            false => ("rollout-input-added", "the rollout"),
+        };
+        let message = match self.is_kept(&sent.facts) {
+            true => format!("{} is sent; {whence} has it without its call", the(&sent.facts)),
+            false => format!("{} is sent and not in {whence}", the(&sent.facts)),
+        };
+        let mut violation = self.violation(rule, sent.pointer.clone(), message);
         violation.subject = Some(label(&sent.facts));
-        violation.place = Some(match after {
-            Some(due) => self.place(due, &Pointer::root()),
-            None => self.files[self.sample.position.own].own_place(0, Pointer::root()),
+        violation.place = Some(match (after, next) {
+            (Some(due), _) => self.place(due, &Pointer::root()),
+            (None, Some(due)) if is_in_compaction => self.place(due, &Pointer::root()),
+            _ => {
+                let position = self.sample.position;
+                let record = position.record.saturating_sub(1);
+                self.files[position.own].own_place(record, Pointer::root())
+            }
         });
         violation.found = Some(excerpt(sent.facts.item.text()));
         violation

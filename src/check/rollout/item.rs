@@ -70,6 +70,12 @@ impl ItemFacts {
         }
     }
 
+    /// Whether it is a message with words of a user.
+    pub(super) fn is_of_user(&self) -> bool {
+        let role = self.item.node().get_string("role");
+        self.kind == "message" && role.as_deref() == Some("user") && !self.is_context()
+    }
+
     /// Its id.
     pub(super) fn id(&self) -> Option<Cow<'_, str>> {
         self.item.node().get_string("id")

@@ -1,6 +1,7 @@
 //! Wire against disk: whether each request's `input` can be rebuilt from the rollout, and whether the rollout holds what
 //! the responses delivered.
 
+mod causes;
 mod check;
 mod compaction;
 mod delivered;

@@ -44,8 +44,10 @@ impl Pairs {
     }
 
     /// How far apart the two are.
-    pub(super) fn cost(&self) -> usize {
-        2 * (self.missing.len() + self.added.len()) + self.changed.len() + self.moved.len()
+    pub(super) fn cost(&self, due: &[Due]) -> usize {
+        let made_up = self.changed.iter().filter(|(at, _)| due[*at].is_made_up);
+        let one_sided = self.missing.len() + self.added.len() + made_up.count();
+        2 * one_sided + self.changed.len() + self.moved.len()
     }
 
     /// What is missing here and sent there was moved.

@@ -85,6 +85,16 @@ impl<'f> Replay<'f> {
         self.next_what().is_none() && self.position.own + 1 >= self.files.len()
     }
 
+    /// The position before the next record that changes the history.
+    pub(super) fn before_next_change(&self) -> Position {
+        let mut at = self.position;
+        let entries = self.files.get(at.own).map(|file| &file.index().entries);
+        let rest = entries.and_then(|entries| entries.get(at.record..));
+        let same = rest.unwrap_or_default().iter();
+        at.record += same.take_while(|entry| !changes_history(entry.what)).count();
+        at
+    }
+
     /// The item in the next record.
     pub(super) fn next_item(&self) -> Option<&'f ItemFacts> {
         let file = self.files.get(self.position.own)?;
@@ -108,12 +118,9 @@ impl<'f> Replay<'f> {
         };
         self.position.record += 1;
         match what {
-            What::Item(ItemClass::NotSent) => return Ok(false),
+            what if !changes_history(what) => return Ok(false),
             What::Item(_) => self.push(record),
-            What::Compacted { .. }
-            | What::RolledBack { .. }
-            | What::Record(RecordKind::InterAgentCommunication) => self.plan(texts)?,
-            _ => return Ok(false),
+            _ => self.plan(texts)?,
         }
         Ok(true)
     }
@@ -143,6 +150,17 @@ impl<'f> Replay<'f> {
         let history = History::plan(lineage, Some(self.position.record), &self.rules)?;
         self.items = texts.read(self.position.own, lineage, &history)?;
         Ok(())
+    }
+}
+
+/// Whether the history behind a record is another one than before it.
+fn changes_history(what: What) -> bool {
+    match what {
+        What::Item(class) => class != ItemClass::NotSent,
+        What::Compacted { .. }
+        | What::RolledBack { .. }
+        | What::Record(RecordKind::InterAgentCommunication) => true,
+        _ => false,
     }
 }
 

@@ -1,5 +1,6 @@
 //! Which point of a rollout each request was made at: where the history is what the request sends.
 
+use std::collections::HashSet;
 use std::io;
 use std::ops::Range;
 
@@ -79,6 +80,9 @@ impl Searcher<'_> {
             return None;
         }
         for pairing in self.pairings {
+            if *pairing == Pairing::Keep && has_open_call(at) {
+                continue;
+            }
             let due = due_items(&at.items, *pairing, &mut self.texts.facts);
             let range = sent_range(self.request, self.wire, &due, *pairing);
             let is_same = || {
@@ -165,8 +169,25 @@ impl Searcher<'_> {
             due,
             fit: Fit::Near,
         };
-        (pairs.cost(), sample)
+        (pairs.cost(&sample.due), sample)
     }
+}
+
+/// Whether a call of the last turn has no output yet: no agent asks the model then.
+fn has_open_call(at: &Replay<'_>) -> bool {
+    let mut outputs = HashSet::new();
+    for kept in at.items.iter().rev() {
+        let facts = &kept.facts;
+        match facts.call_id.as_deref() {
+            Some(id) if facts.is_output() => {
+                outputs.insert(id);
+            }
+            Some(id) if facts.is_call() && !outputs.contains(id) => return true,
+            _ if facts.is_of_user() => return false,
+            _ => {}
+        }
+    }
+    false
 }
 
 fn has_call(at: &Replay<'_>, id: Option<&str>) -> bool {

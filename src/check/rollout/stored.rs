@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::json::{Pointer, Value};
 use crate::rollout::{
     Lineage, Place, RecordKind, RolloutIndex, RolloutPart, RolloutReader, RolloutRecord,
-    RolloutSource, What,
+    RolloutSource, Version, What,
 };
 
 use super::super::violation::RolloutPlace;
@@ -90,6 +90,19 @@ impl StoredRollout {
             What::Item(class) => class.is_turn() && !self.has_turn_events,
             _ => false,
         }
+    }
+
+    /// Whether each response has a record of its tokens: in files of Codex 0.153 and later.
+    pub(super) fn has_usage_records(&self) -> bool {
+        let is_usage = |record: &StoredRecord| record.kind == RecordKind::TokenUsageRecord;
+        self.is_since(Version(0, 153, 0)) || self.records.iter().any(is_usage)
+    }
+
+    /// Whether this version of Codex or a later one wrote the file, not a port.
+    pub(super) fn is_since(&self, version: Version) -> bool {
+        let meta = self.index().meta();
+        let written = meta.and_then(|meta| Version::parse(meta.cli_version.as_deref()?));
+        !self.is_pycodex && written.is_some_and(|written| written >= version)
     }
 
     /// What a report says of the file.

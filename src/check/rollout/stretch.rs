@@ -8,6 +8,8 @@ use super::stored::{StoredRecord, StoredRollout};
 pub(super) struct Sampled<'t> {
     pub(super) request: &'t Request,
     pub(super) position: Position,
+    /// Behind all that leaves the history as it is: where what the response delivered begins.
+    pub(super) before_answer: Position,
 }
 
 /// A request with the records that were written until the next one was made.

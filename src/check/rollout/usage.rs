@@ -24,10 +24,7 @@ pub(super) fn check_usage(stretch: &Stretch<'_>, violations: &mut Vec<Violation>
         return;
     };
     let mut records = stretch.usage_records();
-    let has_records = file
-        .records
-        .iter()
-        .any(|record| record.kind == RecordKind::TokenUsageRecord);
+    let has_records = file.has_usage_records();
     if !has_records {
         records = stretch.token_counts();
     }
