@@ -65,9 +65,15 @@ impl Delivery<'_> {
                     }
                 })
                 .collect();
-            late.retain(|one| !take_equal(one, &mut made));
-            let left = waiting.into_iter().filter(|one| !take_equal(one, &mut made));
-            for one in left.collect::<Vec<_>>() {
+            late.retain(|one| take_equal(one, &mut made).is_none());
+            let mut left = Vec::new();
+            for one in waiting {
+                match take_equal(&one, &mut made) {
+                    Some(record) => violations.extend(self.lost_id(&one, record)),
+                    None => left.push(one),
+                }
+            }
+            for one in left {
                 let found = self.match_versions(&one, &mut made, sampled);
                 match found {
                     Found::Told(violation) => violations.push(violation),
@@ -177,6 +183,25 @@ impl Delivery<'_> {
         }
     }
 
+    /// An id that was delivered and is not on disk, where nearly all other items have theirs.
+    fn lost_id(&self, one: &Waiting<'_>, made: &Made<'_>) -> Option<Violation> {
+        let delivered = one.facts.id()?;
+        if made.facts.id().is_some() {
+            return None;
+        }
+        let records = self.files[made.at.own].records.iter();
+        let items = records.filter_map(|record| record.item.as_ref());
+        let (with, without): (Vec<_>, Vec<_>) = items
+            .filter(|facts| facts.is_of_model())
+            .partition(|facts| facts.id().is_some());
+        let difference = Difference {
+            pointer: Pointer::root().key("id"),
+            a: None,
+            b: Some(delivered.into_owned()),
+        };
+        (with.len() > 3 * without.len()).then(|| self.changed(one, made, &difference))
+    }
+
     /// What became of an item of which there is no equal: it stands there otherwise, or not at all.
     fn match_versions(
         &self,
@@ -203,31 +228,46 @@ impl Delivery<'_> {
     fn not_sent(&self, made: &[Made<'_>], sampled: &Sampled<'_>) -> Vec<Violation> {
         let from = sampled.before_answer;
         let answer = made.iter().find(|made| made.is_matched && made.at.own == from.own);
-        let Some(answer) = answer else {
-            return Vec::new();
-        };
+        let end = answer.map_or(from.record, |answer| answer.at.record);
+        let records = from.record..end.max(self.doubled(from));
         let file = &self.files[from.own];
-        let mut violations = Vec::new();
-        for record in from.record..answer.at.record {
-            let Some(facts) = &file.records[record].item else {
-                continue;
-            };
-            if facts.is_of_model() || is_from_other_thread(facts.item.node()) {
-                continue;
-            }
+        let with_items = records.filter_map(|number| Some((number, file.records[number].item.as_ref()?)));
+        let own = with_items.filter(|(_, facts)| {
+            !facts.is_of_model() && !is_from_other_thread(facts.item.node())
+        });
+        own.map(|(number, facts)| {
             let pointer = Pointer::root().key("request").key("body").key("input");
-            let mut violation =
-                self.violation("rollout-input-missing", sampled.request, pointer);
-            violation.place = Some(file.own_place(record, Pointer::root().key("payload")));
+            let mut violation = self.violation("rollout-input-missing", sampled.request, pointer);
+            violation.place = Some(file.own_place(number, Pointer::root().key("payload")));
             violation.subject = Some(label(facts));
             violation.expected = Some(excerpt(facts.item.text()));
             violation.message = format!(
                 "{} is in the rollout before the answer and not in the request",
                 the(facts)
             );
-            violations.push(violation);
-        }
-        violations
+            violation
+        })
+        .collect()
+    }
+
+    /// The end of a record here that repeats the item before it within its turn.
+    fn doubled(&self, at: Position) -> usize {
+        let file = &self.files[at.own];
+        let items = |numbers: std::ops::Range<usize>| {
+            let records = file.records.get(numbers).unwrap_or_default();
+            records.iter().filter_map(|record| record.item.as_ref())
+        };
+        let begins = |number: &usize| {
+            let entry = file.index().entries.get(*number);
+            entry.is_some_and(|entry| matches!(entry.what, What::TurnStarted(_)))
+        };
+        let Some(begin) = (0..at.record).rev().find(begins) else {
+            return at.record;
+        };
+        let last = items(begin..at.record).last();
+        let next = items(at.record..at.record + 1).next();
+        let is_double = last.zip(next).is_some_and(|(a, b)| a.meaning == b.meaning);
+        at.record + usize::from(is_double)
     }
 
     fn violation(&self, rule: &'static str, request: &Request, pointer: Pointer) -> Violation {
@@ -306,18 +346,14 @@ enum Found {
     Late,
 }
 
-/// Takes the record that is what was delivered; false without one.
-fn take_equal(one: &Waiting<'_>, made: &mut [Made<'_>]) -> bool {
+/// Takes the record that is what was delivered.
+fn take_equal<'m, 'a>(one: &Waiting<'_>, made: &'m mut [Made<'a>]) -> Option<&'m Made<'a>> {
     let is_same = |made: &&mut Made<'_>| {
         !made.is_matched && delivery_difference(made.facts, &one.facts).is_none()
     };
-    match made.iter_mut().find(is_same) {
-        Some(made) => {
-            made.is_matched = true;
-            true
-        }
-        None => false,
-    }
+    let record = made.iter_mut().find(is_same)?;
+    record.is_matched = true;
+    Some(record)
 }
 
 /// Whether the parts of a message are of the types that agents know.

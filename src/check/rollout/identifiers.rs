@@ -2,6 +2,7 @@
 
 use crate::json::{Pointer, Value};
 use crate::normalize::Level;
+use crate::responses::RequestKind;
 use crate::rollout::{RecordKind, What};
 
 use super::super::violation::Violation;
@@ -73,8 +74,8 @@ fn session(stretch: &Stretch<'_>) -> Option<Violation> {
     Some(violation)
 }
 
-/// The turn: the last one that began before the request, or one that began before the next one was made, as requests are
-/// put where the history first was what they sent.
+/// The turn: one that began before the answer. Requests are put where the history first was what they sent, and a turn
+/// may begin behind that with a compaction.
 fn turn(stretch: &Stretch<'_>) -> Option<Violation> {
     let (pointer, sent) = stretch.request.metadata("turn_id")?;
     let file = stretch.file()?;
@@ -83,11 +84,15 @@ fn turn(stretch: &Stretch<'_>) -> Option<Violation> {
         What::TurnStarted(Some(turn)) => Some((number, index.turn_id(turn)?)),
         _ => None,
     };
-    let before = (0..stretch.from.record.min(index.entries.len())).rev().find_map(began);
+    let end = |record: usize| record.min(index.entries.len());
+    let before = (0..end(stretch.from.record)).rev().find_map(began);
     let mut candidates: Vec<(usize, &str)> = before.into_iter().collect();
-    let behind = stretch.records_to_next_answer();
-    candidates.extend(behind.filter_map(|(number, _)| began(number)));
-    let (record, written) = *candidates.last()?;
+    let behind = stretch.from.record..end(stretch.before_answer.record);
+    candidates.extend(behind.filter_map(began));
+    let (record, written) = match stretch.request.facts.kind {
+        RequestKind::Compaction => *candidates.last()?,
+        _ => *candidates.first()?,
+    };
     if candidates.iter().any(|(_, id)| *id == sent) {
         return None;
     }

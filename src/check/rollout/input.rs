@@ -62,8 +62,8 @@ impl InputCheck {
         let due = &compared.sample.due;
         let sent = &compared.wire.items[compared.sample.range.clone()];
         let mut pairing = Pairs::of(due, sent, compared.wire);
-        if compared.is_shortened_compaction(&pairing) {
-            pairing.missing.clear();
+        if compared.repeats_failed_compaction() {
+            leave_out_oldest(due, &mut pairing.missing);
         }
         for (at, to) in pairing.equal {
             self.compare_pair(compared, &due[at], &sent[to], violations);
@@ -160,18 +160,13 @@ impl<'a> Compared<'a> {
         kept.any(|kept| kept.facts.meaning == facts.meaning)
     }
 
-    /// Codex and pycodex repeat a compaction that was too long for the model without the oldest items: nothing else
-    /// differs then (0.115.0–0.169.0, 0.1.13–0.5.1).
-    fn is_shortened_compaction(&self, pairs: &Pairs) -> bool {
+    /// Whether it asks again for a compaction that failed.
+    fn repeats_failed_compaction(&self) -> bool {
         let is_failed = |previous: &Request| {
             previous.facts.kind == RequestKind::Compaction
                 && previous.response.outcome != Outcome::Completed
         };
-        self.request.facts.kind == RequestKind::Compaction
-            && self.previous.is_some_and(is_failed)
-            && pairs.changed.is_empty()
-            && pairs.moved.is_empty()
-            && pairs.added.is_empty()
+        self.request.facts.kind == RequestKind::Compaction && self.previous.is_some_and(is_failed)
     }
 
     fn place(&self, due: &Due, below: &Pointer) -> RolloutPlace {
@@ -239,7 +234,12 @@ impl<'a> Compared<'a> {
         violation.place = Some(match (after, next) {
             (Some(due), _) => self.place(due, &Pointer::root()),
             (None, Some(due)) if is_in_compaction => self.place(due, &Pointer::root()),
-            _ => {
+            (None, Some(due)) => {
+                let mut place = due.origin.place;
+                place.record = place.record.saturating_sub(1);
+                self.files[due.origin.own].place(place, Pointer::root())
+            }
+            (None, None) => {
                 let position = self.sample.position;
                 let record = position.record.saturating_sub(1);
                 self.files[position.own].own_place(record, Pointer::root())
@@ -271,6 +271,22 @@ impl<'a> Compared<'a> {
         });
         whole.unwrap_or_else(|| Pointer::root().key("request").key("body").key("input"))
     }
+}
+
+/// Takes out of what is missing that which agents leave away where a compaction was too long for the model: Codex the
+/// oldest items, a call with its output (0.115.0–0.169.0), pycodex the oldest output with its call (0.1.13–0.5.1).
+fn leave_out_oldest(due: &[Due], missing: &mut Vec<usize>) {
+    let oldest = missing.iter().enumerate().take_while(|(at, number)| at == *number).count();
+    let id = |number: usize| due[number].facts.call_id.as_deref();
+    let pairs: HashSet<usize> = missing
+        .iter()
+        .filter(|number| {
+            let has_partner = |other: &usize| other != *number && id(*other) == id(**number);
+            id(**number).is_some() && missing.iter().any(has_partner)
+        })
+        .copied()
+        .collect();
+    missing.retain(|number| *number >= oldest && !pairs.contains(number));
 }
 
 /// What a compaction left on disk is a contract of its own.

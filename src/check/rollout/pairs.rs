@@ -40,7 +40,25 @@ impl Pairs {
             (from, to) = (next_due + 1, next_sent + 1);
         }
         pairs.find_moved(&a, &b);
+        pairs.find_made_up(due, sent);
         pairs
+    }
+
+    /// A made-up output stands directly behind its call, the real one may stand behind further calls.
+    fn find_made_up(&mut self, due: &[Due], sent: &[WireItem]) {
+        let mut missing = std::mem::take(&mut self.missing);
+        self.added.retain(|(number, _)| {
+            let facts = &sent[*number].facts;
+            let is_it = |at: &usize| due[*at].is_made_up && is_version(&due[*at].facts, facts);
+            match missing.iter().position(is_it) {
+                Some(at) => {
+                    self.changed.push((missing.remove(at), *number));
+                    false
+                }
+                None => true,
+            }
+        });
+        self.missing = missing;
     }
 
     /// How far apart the two are.
@@ -73,7 +91,14 @@ pub(super) fn is_version(a: &ItemFacts, b: &ItemFacts) -> bool {
     }
     let role = |facts: &ItemFacts| facts.item.node().get_string("role").map(|role| role.into_owned());
     match (&a.call_id, &b.call_id) {
-        (Some(a), Some(b)) => a == b,
+        (Some(x), Some(y)) => x == y || (a.is_call() && what_is_called(a) == what_is_called(b)),
         _ => role(a) == role(b),
     }
+}
+
+/// The tool and what it is called with.
+fn what_is_called(facts: &ItemFacts) -> [Option<String>; 3] {
+    let node = facts.item.node();
+    ["name", "arguments", "input"]
+        .map(|key| node.get(key).map(|value| value.text().to_owned()))
 }

@@ -16,6 +16,8 @@ pub(super) struct Sampled<'t> {
 pub(super) struct Stretch<'a> {
     pub(super) request: &'a Request,
     pub(super) from: Position,
+    /// Where the answer begins, see [`Sampled::before_answer`].
+    pub(super) before_answer: Position,
     /// `None` for the last request.
     pub(super) until: Option<Position>,
     pub(super) files: &'a [StoredRollout],
@@ -33,6 +35,7 @@ pub(super) fn stretches<'a>(
         .map(|(sampled, until)| Stretch {
             request: sampled.request,
             from: sampled.position,
+            before_answer: sampled.before_answer,
             until,
             files,
         })
