@@ -15,6 +15,7 @@ mod cli_bad_input;
 mod cli_rules;
 mod cli_secrets;
 mod compare;
+mod check_corpus;
 mod compare_properties;
 mod corpus;
 mod discover;
