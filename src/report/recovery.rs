@@ -140,7 +140,7 @@ fn counted(count: u64, noun: &str) -> String {
     format!("{count} {noun}{plural}")
 }
 
-/// Writes what was recovered as one JSON object, as `docs/recover.md` describes it.
+/// Writes what was recovered as one JSON object, as `docs/sessions.md` describes it.
 ///
 /// # Errors
 ///

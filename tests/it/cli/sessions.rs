@@ -21,7 +21,7 @@ fn name(day: u32, n: u32) -> String {
 fn rollout(day: u32, n: u32, more: Value, text: Option<&str>) -> String {
     let time = format!("2026-11-{day:02}T08:00:{n:02}.123Z");
     let mut meta = json!({
-        "id": id(n), "timestamp": time, "cwd": "/work/app", "originator": "codex_exec",
+        "id": id(n), "timestamp": time, "cwd": "/srv/app", "originator": "codex_exec",
         "cli_version": "0.169.0", "source": "exec", "model_provider": "fake",
     });
     meta.as_object_mut()
@@ -43,7 +43,7 @@ fn rollout(day: u32, n: u32, more: Value, text: Option<&str>) -> String {
         "event_msg",
         json!({"type": "task_started", "turn_id": format!("t{n}")}),
     );
-    out += &message("<environment_context>\n  <cwd>/work/app</cwd>\n</environment_context>");
+    out += &message("<environment_context>\n  <cwd>/srv/app</cwd>\n</environment_context>");
     out += &record(
         "turn_context",
         json!({"turn_id": format!("t{n}"), "model": "gpt-5.5"}),
@@ -69,7 +69,7 @@ fn home() -> Program {
     add(
         22,
         2,
-        json!({"cwd": "/work/app/deep", "cli_version": "0.137.0"}),
+        json!({"cwd": "/srv/app/deep", "cli_version": "0.137.0"}),
         Some(&long),
     );
     add(
@@ -81,7 +81,7 @@ fn home() -> Program {
     add(
         23,
         4,
-        json!({"source": {"subagent": {"thread_spawn": {"parent_thread_id": id(1), "agent_path": "/root/x"}}}}),
+        json!({"source": {"subagent": {"thread_spawn": {"parent_thread_id": id(1), "agent_nickname": "Wegener"}}}}),
         Some("Do it."),
     );
     add(24, 5, json!({"cwd": "/other"}), None);
@@ -90,7 +90,7 @@ fn home() -> Program {
     add(
         25,
         6,
-        json!({"cwd": "/work/\u{202e}evil", "cli_version": "0.170.0-alpha.12"}),
+        json!({"cwd": "/srv/\u{202e}evil", "cli_version": "0.170.0-alpha.12"}),
         Some(hostile),
     );
     let torn = rollout(26, 7, json!({}), Some("What is lost?")).replace(
@@ -101,7 +101,7 @@ fn home() -> Program {
     program.file(&format!("home/{}", name(27, 8)), "");
     program.file(
         "home/archived_sessions/rollout-copy.jsonl",
-        rollout(20, 9, json!({"cwd": "/work/application"}), Some("Old.")),
+        rollout(20, 9, json!({"cwd": "/srv/application"}), Some("Old.")),
     );
     program
 }
@@ -147,9 +147,9 @@ fn filters_choose() {
     check(&[], &["7", "6", "4", "3", "2", "1", "9"]);
     check(&["--all"], &["8", "7", "6", "5", "4", "3", "2", "1", "9"]);
     check(&["--damaged"], &["8", "7"]);
-    check(&["--cwd", "/work/app"], &["7", "4", "3", "2", "1"]);
-    check(&["--cwd", "/work/app/"], &["7", "4", "3", "2", "1"]);
-    check(&["--cwd", "/work/app/deep"], &["2"]);
+    check(&["--cwd", "/srv/app"], &["7", "4", "3", "2", "1"]);
+    check(&["--cwd", "/srv/app/"], &["7", "4", "3", "2", "1"]);
+    check(&["--cwd", "/srv/app/deep"], &["2"]);
     check(&["--version", "0.1"], &["7", "6", "4", "3", "2", "1", "9"]);
     check(&["--version", "0.137.0"], &["2"]);
     check(&["--since", "2026-11-25"], &["7", "6"]);
@@ -174,7 +174,7 @@ fn filters_choose() {
             "--version",
             "0.169",
             "--cwd",
-            "/work",
+            "/srv",
         ],
         &["7", "4"],
     );
