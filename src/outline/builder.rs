@@ -3,7 +3,11 @@
 use std::collections::HashMap;
 
 use super::item::Item;
-use super::model::{Call, End, EndKind, Moment, Output, Position, Step, Thread, Turn, Usage, What};
+use super::model::{
+    Call, End, EndKind, Moment, Output, Position, Step, Thread, Turn, Usage, What,
+};
+use super::text::Text;
+use super::time::elapsed_ms;
 
 /// A thread while it is read.
 #[derive(Debug, Default)]
@@ -11,6 +15,8 @@ pub(super) struct ThreadBuilder {
     pub(super) thread: Thread,
     /// Whether the last turn goes on.
     is_open: bool,
+    /// Context that came while no turn was open: it belongs to the next one.
+    waiting: Vec<Step>,
     /// Calls that have no output yet, by their `call_id`.
     calls: HashMap<String, Place>,
 }
@@ -42,6 +48,7 @@ impl ThreadBuilder {
             number,
             id,
             started,
+            steps: std::mem::take(&mut self.waiting),
             ..Turn::default()
         });
         let last = self.thread.turns.len() - 1;
@@ -59,6 +66,23 @@ impl ThreadBuilder {
             turn.answer = turn.answer.take().or(answer);
         }
         self.is_open = false;
+    }
+
+    /// Adds context, which belongs to the next turn if none is open.
+    pub(super) fn push_context(&mut self, at: Position, time: Option<Moment>, what: What) {
+        if self.is_open {
+            self.push(at, time, what);
+        } else {
+            self.waiting.push(Step { at, time, what });
+        }
+    }
+
+    /// The thread, whole.
+    pub(super) fn finish(mut self) -> Thread {
+        let waiting = std::mem::take(&mut self.waiting);
+        let turn = self.thread.turns.len().checked_sub(1);
+        self.steps(turn).extend(waiting);
+        self.thread
     }
 
     /// Adds a step to the last turn, or before the first.
@@ -101,20 +125,32 @@ impl ThreadBuilder {
         };
         if let Some(call) = self.call(place) {
             call.duration_ms = call.duration_ms.or(output.wall_ms);
+            call.exit_code = call.exit_code.or(output.exit_code);
             call.output = Some(*output);
         }
         place
+    }
+
+    /// Sets the duration of a call that just got its output, where nothing tells it, to the time between the two.
+    pub(super) fn time_call(&mut self, place: Place, now: &str) {
+        let Some(step) = self.step(place) else {
+            return;
+        };
+        let Some(Moment::Written(started)) = &step.time else {
+            return;
+        };
+        if let What::Call(call) = &mut step.what
+            && call.output.is_some()
+            && call.duration_ms.is_none()
+        {
+            call.duration_ms = elapsed_ms(started, now);
+        }
     }
 
     /// The call that still waits for its output.
     pub(super) fn waiting_call(&mut self, call_id: &str) -> Option<&mut Call> {
         let place = *self.calls.get(call_id)?;
         self.call(place)
-    }
-
-    /// Where the call stands that still waits for its output.
-    pub(super) fn place_of_waiting(&self, call_id: &str) -> Option<Place> {
-        self.calls.get(call_id).copied()
     }
 
     pub(super) fn call(&mut self, place: Place) -> Option<&mut Call> {
@@ -146,9 +182,9 @@ impl ThreadBuilder {
         }
     }
 
-    /// What an input that has no word for it lets conclude of the end of the last turn: an answer of the model and no
-    /// call that waits.
-    pub(super) fn conclude_turn(&mut self) {
+    /// Ends the open turn of an input that has no word for it: completed, if the model's answer is the last that
+    /// happened, else as told.
+    pub(super) fn conclude_turn(&mut self, otherwise: EndKind) {
         let Some(turn) = self.thread.turns.last() else {
             return;
         };
@@ -156,14 +192,26 @@ impl ThreadBuilder {
         let is_silent = |step: &&Step| {
             matches!(
                 step.what,
-                What::Reasoning { .. } | What::Event { .. } | What::Damage { .. }
+                What::Reasoning { .. }
+                    | What::Event { .. }
+                    | What::Damage { .. }
+                    | What::Compaction(_)
             )
         };
         let last = turn.steps.iter().rev().find(|step| !is_silent(step));
         let kind = match last {
             Some(step) if is_answer(step) => EndKind::Completed,
-            _ => EndKind::Open,
+            _ => otherwise,
         };
         self.end_turn(End::plain(kind));
+    }
+
+    /// Takes away the last step, if it is a message of the model that the text ends with, and gives its place.
+    pub(super) fn take_summary(&mut self, is_it: impl Fn(&Text) -> bool) -> Option<Position> {
+        let steps = &mut self.thread.turns.last_mut()?.steps;
+        match &steps.last()?.what {
+            What::Assistant { text, .. } if is_it(text) => steps.pop().map(|step| step.at),
+            _ => None,
+        }
     }
 }

@@ -208,7 +208,7 @@ impl<'c> CaptureThread<'c> {
         let mut held = held;
         for item in new {
             let at = item.position();
-            let read = read_item(item.raw(), None, &at, texts);
+            let read = read_item(item.raw(), &at, texts);
             let is_user = matches!(read, Item::Alone(What::User { .. }));
             if is_user && earlier == 0 && let Some(turn) = held.take() {
                 self.builder.thread.turns.push(turn);
@@ -330,7 +330,7 @@ impl<'c> CaptureThread<'c> {
         } else {
             for item in &round.delivered {
                 let at = item.position();
-                let read = read_item(item.raw(), None, &at, texts);
+                let read = read_item(item.raw(), &at, texts);
                 self.builder.push_item(read, at, time.clone());
             }
             self.known = round.sent.clone();
@@ -367,7 +367,7 @@ impl<'c> CaptureThread<'c> {
     /// The summary that a compaction request was answered with.
     fn take_summary(&mut self, round: &Round<'c>, texts: &mut Texts) {
         let summary = round.delivered.iter().rev().find_map(|item| {
-            match read_item(item.raw(), None, &item.position(), texts) {
+            match read_item(item.raw(), &item.position(), texts) {
                 Item::Alone(What::Assistant { text, .. }) => Some(text),
                 Item::Alone(What::Context { role, .. }) if role == "compaction" => {
                     Some(Text::plain("encrypted"))
@@ -402,7 +402,7 @@ impl<'c> CaptureThread<'c> {
             Answer::Complete if last.kind == RequestKind::Compaction => {
                 End::plain(EndKind::Completed)
             }
-            Answer::Complete | Answer::Unknown => return self.builder.conclude_turn(),
+            Answer::Complete | Answer::Unknown => return self.builder.conclude_turn(EndKind::Open),
         };
         self.builder.end_turn(end);
     }
@@ -417,7 +417,7 @@ impl<'c> CaptureThread<'c> {
             }
         }
         thread.cwd = thread.cwd.take().or_else(|| cwd(thread));
-        self.builder.thread
+        self.builder.finish()
     }
 }
 

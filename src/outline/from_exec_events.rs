@@ -61,7 +61,7 @@ pub fn outline_exec_events(name: &str, bytes: &[u8], options: Options) -> Outlin
         }
     }
     reader.finish();
-    outline.threads.push(reader.builder.thread);
+    outline.threads.push(reader.builder.finish());
     outline
 }
 
@@ -261,6 +261,7 @@ fn call(
         namespace: None,
         arguments,
         duration_ms: None,
+        exit_code: output.as_ref().and_then(|(_, code)| *code),
         status: status.filter(|status| status != "completed"),
         expects_output: is_running,
         output: output.map(|(text, exit_code)| Output {

@@ -25,7 +25,7 @@ pub fn outline_pycodex_result(name: &str, bytes: &[u8], options: Options) -> Out
     for part in &records.parts {
         match part {
             Part::Record(record) => {
-                let thread = read_result(Raw::new(record.text), &mut texts).thread;
+                let thread = read_result(Raw::new(record.text), &mut texts).finish();
                 outline.threads.push(thread);
             }
             Part::Problem(problem) => outline.problems.push(Problem {
@@ -49,7 +49,7 @@ fn read_result(result: Raw<'_>, texts: &mut Texts) -> ThreadBuilder {
         let at = Position::Pointer(format!("/history/{index}"));
         let item = read_entry(entry, &at, texts);
         if matches!(item, Item::Alone(What::User { .. })) {
-            builder.conclude_turn();
+            builder.conclude_turn(EndKind::Unanswered);
             builder.begin_turn(None, None);
         }
         builder.push_item(item, at, None);
@@ -97,7 +97,7 @@ fn read_entry(entry: Raw<'_>, at: &Position, texts: &mut Texts) -> Item {
         ("tool_result", _) => Item::Output(Box::new(read_output(entry, at, texts))),
         // Items that pycodex only passes on stand in it as they came.
         (_, _) => match entry.get("payload").filter(|p| p.kind() == Kind::Object) {
-            Some(payload) => read_item(payload, None, at, texts),
+            Some(payload) => read_item(payload, at, texts),
             None => Item::Alone(What::Unknown {
                 what: "item",
                 name: kind,
@@ -111,7 +111,7 @@ fn read_output(entry: Raw<'_>, at: &Position, texts: &mut Texts) -> Output {
     let output = entry.get("output").unwrap_or(entry);
     let whole = output.string();
     let text = whole.as_deref().unwrap_or(output.text());
-    let (facts, body) = split_output(text, text);
+    let (facts, body) = split_output(text, || text);
     Output {
         at: at.clone(),
         call_id: owned(entry, "call_id"),

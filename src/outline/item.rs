@@ -11,7 +11,7 @@ use super::text::{Joined, Text, Texts};
 use super::tool_output::split_output;
 
 /// How the summary of a local compaction begins (codex 0.115.0–0.169.0, pycodex 0.1.13–0.5.1).
-const SUMMARY: &str = "Another language model started to solve this problem";
+pub(super) const SUMMARY: &str = "Another language model started to solve this problem";
 
 /// How the prompt of a local compaction begins (codex 0.115.0–0.169.0, pycodex 0.1.13–0.5.1).
 const COMPACTION_PROMPT: &str = "You are performing a CONTEXT CHECKPOINT COMPACTION";
@@ -38,13 +38,8 @@ pub(super) fn type_of(item: Raw<'_>) -> Cow<'_, str> {
     }
 }
 
-/// Reads an item that stands at `at`; `metadata` is what a rollout holds beside it.
-pub(super) fn read_item(
-    item: Raw<'_>,
-    metadata: Option<Raw<'_>>,
-    at: &Position,
-    texts: &mut Texts,
-) -> Item {
+/// Reads an item that stands at `at`.
+pub(super) fn read_item(item: Raw<'_>, at: &Position, texts: &mut Texts) -> Item {
     let kind = type_of(item);
     if is_output(&kind) {
         return Item::Output(Box::new(read_output(item, at.clone(), texts)));
@@ -90,6 +85,7 @@ pub(super) fn owned(item: Raw<'_>, key: &str) -> Option<String> {
 /// The text of a member; empty where there is none.
 pub(super) fn member(item: Raw<'_>, key: &str, texts: &mut Texts) -> Text {
     item.get(key)
+        .filter(|value| !value.is_null())
         .map_or_else(Text::default, |value| texts.make_raw(value))
 }
 
@@ -240,6 +236,7 @@ fn read_call(item: Raw<'_>, item_type: &str, texts: &mut Texts) -> Call {
         namespace: owned(item, "namespace"),
         arguments: arguments.map_or_else(Text::default, |value| texts.make_raw(value)),
         duration_ms: None,
+        exit_code: None,
         status: owned(item, "status").filter(|status| status != "completed"),
         expects_output: expects_output(item_type, item),
         output: None,
@@ -264,7 +261,7 @@ fn read_output(item: Raw<'_>, at: Position, texts: &mut Texts) -> Output {
         Some(_) => add_content(item, "output", &mut joined),
         None => joined.add_words(&tool_names(item)),
     }
-    let end = item.get("output").map_or("", |output| output.text());
+    let end = || item.get("output").map_or("", |output| output.text());
     let (facts, body) = split_output(&joined.text, end);
     let text = match texts.is_full() {
         true => texts.finish(joined),
@@ -288,7 +285,7 @@ pub(super) fn kept(item: Raw<'_>, is_old: bool, texts: &mut Texts) -> Kept {
 
 /// What an item is, in a word or two, and what it says.
 pub(super) fn in_short(item: Raw<'_>, texts: &mut Texts) -> (String, Text) {
-    match read_item(item, None, &Position::Pointer(String::new()), texts) {
+    match read_item(item, &Position::Pointer(String::new()), texts) {
         Item::Call(call) => (call.name, call.arguments),
         Item::Output(output) => ("output".to_owned(), output.text),
         Item::Alone(what) => match what {

@@ -93,6 +93,8 @@ pub struct Thread {
     pub name: Option<String>,
     /// For a fork, the thread it was forked from.
     pub forked_from: Option<String>,
+    /// Its file, where that is not the input: of a sub-agent.
+    pub path: Option<String>,
     /// Where its history begins in another file.
     pub history_base: Option<HistoryBase>,
     /// When it began.
@@ -126,8 +128,6 @@ pub struct HistoryBase {
     pub end_ordinal: Option<u64>,
     /// The file, if it was found.
     pub path: Option<String>,
-    /// Why it could not be followed.
-    pub problem: Option<String>,
 }
 
 /// One unit of user work.
@@ -202,6 +202,8 @@ pub enum EndKind {
     Failed,
     /// The user interrupted it.
     Interrupted,
+    /// It ended without an answer of the model. Codex before 0.153 and pycodex don't write down that a turn failed.
+    Unanswered,
     /// The agent gave it up for another reason, which the message tells.
     Aborted,
     /// Nothing says that it ended: the agent is still at it, was killed, or the rest is lost.
@@ -210,12 +212,13 @@ pub enum EndKind {
 }
 
 impl EndKind {
-    /// The word in JSON: `completed`, `failed`, `interrupted`, `aborted`, `open`.
+    /// The word in JSON: `completed`, `failed`, `interrupted`, `unanswered`, `aborted`, `open`.
     pub fn name(self) -> &'static str {
         match self {
             EndKind::Completed => "completed",
             EndKind::Failed => "failed",
             EndKind::Interrupted => "interrupted",
+            EndKind::Unanswered => "unanswered",
             EndKind::Aborted => "aborted",
             EndKind::Open => "open",
         }
@@ -245,6 +248,17 @@ impl Usage {
         self.output += other.output;
         self.reasoning_output += other.reasoning_output;
         self.total += other.total;
+    }
+
+    /// The tokens since an earlier count.
+    pub fn since(&self, earlier: &Usage) -> Usage {
+        Usage {
+            input: self.input.saturating_sub(earlier.input),
+            cached_input: self.cached_input.saturating_sub(earlier.cached_input),
+            output: self.output.saturating_sub(earlier.output),
+            reasoning_output: self.reasoning_output.saturating_sub(earlier.reasoning_output),
+            total: self.total.saturating_sub(earlier.total),
+        }
     }
 }
 
@@ -407,7 +421,9 @@ pub struct Call {
     pub arguments: Text,
     /// How long it took, in milliseconds.
     pub duration_ms: Option<f64>,
-    /// Status, where the input says one: `completed`, `failed`, `declined`.
+    /// Exit code of the command that it ran.
+    pub exit_code: Option<i64>,
+    /// Status, where it is another than `completed`: `failed`, `declined`, `in_progress`.
     pub status: Option<String>,
     /// Whether a call of this kind has an output at all; those that the API carries out itself have none.
     pub expects_output: bool,
@@ -422,7 +438,7 @@ pub struct Output {
     pub at: Position,
     /// `call_id`.
     pub call_id: Option<String>,
-    /// Exit code, of a command.
+    /// Exit code of a command, as the tool tells it.
     pub exit_code: Option<i64>,
     /// Wall time of a command in milliseconds, as the tool tells it.
     pub wall_ms: Option<f64>,
@@ -452,6 +468,8 @@ pub struct Compaction {
     pub dropped_types: Vec<(String, usize)>,
     /// The summary.
     pub summary: Option<Text>,
+    /// Where the model's answer stands that the summary was made of.
+    pub summary_at: Option<Position>,
     /// Tokens in the context before.
     pub tokens_before: Option<u64>,
     /// Tokens in the context after.

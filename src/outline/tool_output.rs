@@ -23,12 +23,15 @@ const METADATA: usize = 128;
 
 /// Takes an output apart into what is said of the command and the command's own output.
 ///
-/// `text` may be cut off; `end` is the end of the whole. Layouts of codex 0.115.0–0.169.0 and pycodex 0.1.2–0.5.1: lines
+/// `text` may be cut off; `end` gives the whole as it stands in the input. Layouts of codex 0.115.0–0.169.0 and pycodex 0.1.2–0.5.1: lines
 /// such as `Wall time: 0.0012 seconds` and `Process exited with code 0` up to a line `Output:`; and, up to about 0.125,
 /// the JSON `{"output":…,"metadata":{"exit_code":0,"duration_seconds":0.1}}`.
-pub(super) fn split_output<'t>(text: &'t str, end: &str) -> (CommandFacts, Cow<'t, str>) {
+pub(super) fn split_output<'t, 'e>(
+    text: &'t str,
+    end: impl FnOnce() -> &'e str,
+) -> (CommandFacts, Cow<'t, str>) {
     if let Some(inner) = text.strip_prefix("{\"output\":") {
-        return split_json(inner, end).unwrap_or((CommandFacts::default(), Cow::Borrowed(text)));
+        return split_json(inner, end()).unwrap_or((CommandFacts::default(), Cow::Borrowed(text)));
     }
     let mut facts = CommandFacts::default();
     let mut at = 0;
@@ -36,7 +39,7 @@ pub(super) fn split_output<'t>(text: &'t str, end: &str) -> (CommandFacts, Cow<'
         at += line.len();
         let line = line.trim_end();
         if line == "Output:" {
-            return (facts, Cow::Borrowed(&text[at..]));
+            return facts.with_inner(&text[at..], end);
         }
         if !facts.take_line(line) {
             break;
@@ -75,6 +78,22 @@ fn split_json<'t>(inner: &'t str, end: &str) -> Option<(CommandFacts, Cow<'t, st
 }
 
 impl CommandFacts {
+    /// A tool that stands in for another one (a patch given to a shell) answers with that one's JSON.
+    fn with_inner<'t, 'e>(
+        mut self,
+        body: &'t str,
+        end: impl FnOnce() -> &'e str,
+    ) -> (Self, Cow<'t, str>) {
+        let inner = body.strip_prefix("{\"output\":");
+        match inner.and_then(|inner| split_json(inner, end())) {
+            Some((facts, body)) => {
+                self.exit_code = self.exit_code.or(facts.exit_code);
+                (self, body)
+            }
+            None => (self, Cow::Borrowed(body)),
+        }
+    }
+
     /// Takes what a line says; false for a line that is none of a tool's.
     fn take_line(&mut self, line: &str) -> bool {
         let number = |text: &str| text.split(' ').next()?.parse().ok();
@@ -113,7 +132,7 @@ mod tests {
                 wall_ms,
                 session,
             };
-            assert_eq!(split_output(text, text), (facts, Cow::Borrowed(body)), "{text}");
+            assert_eq!(split_output(text, || text), (facts, Cow::Borrowed(body)), "{text}");
         };
         let plain = "Chunk ID: 28dd3e\nWall time: 0.2500 seconds\nProcess exited with code 3\nOriginal token count: 3\nOutput:\nalpha\n";
         check(plain, Some(3), Some(250.0), None, "alpha\n");
@@ -128,6 +147,10 @@ mod tests {
         check(aborted, None, Some(6400.0), None, aborted);
         let json = r#"{"output":"a\nb","metadata":{"exit_code":2,"duration_seconds":0.5}}"#;
         check(json, Some(2), Some(500.0), None, "a\nb");
+        let nested = r#"Wall time: 0.5 seconds
+Output:
+{"output":"ok","metadata":{"exit_code":1,"duration_seconds":0.0}}"#;
+        check(nested, Some(1), Some(500.0), None, "ok");
         check("Output of something", None, None, None, "Output of something");
         check("", None, None, None, "");
     }
@@ -136,7 +159,8 @@ mod tests {
     fn json_that_is_cut_off_still_tells_its_exit_code() {
         let long = "x".repeat(100);
         let end = r#"xx\",\"metadata\":{\"exit_code\":7,\"duration_seconds\":0.0}}"#;
-        let (facts, body) = split_output(&format!("{{\"output\":\"{long}"), end);
+        let text = format!("{{\"output\":\"{long}");
+        let (facts, body) = split_output(&text, || end);
         assert_eq!((facts.exit_code, facts.wall_ms), (Some(7), Some(0.0)));
         assert!(body.starts_with("xxx"));
     }

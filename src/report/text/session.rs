@@ -3,12 +3,12 @@
 use std::io::{self, Write};
 
 use crate::outline::{
-    End, EndKind, History, Input, Outline, Position, Prediction, Problem, Thread, Turn, What,
+    End, EndKind, History, Input, Outline, Position, Prediction, Problem, Step, Thread, Turn, What,
 };
 
 use super::escape::visible;
 use super::layout::TextOptions;
-use super::step::{Row, Rows};
+use super::step::{Row, Rows, context_row, is_context};
 use super::style::Style;
 use super::words::{bytes, duration, moment, plural, time_of_day, tokens};
 use super::wrap::{visible_width, wrapped};
@@ -117,28 +117,37 @@ impl<W: Write> Page<'_, W> {
     fn turn(&mut self, turn: &Turn) -> io::Result<()> {
         let mut parts = Vec::new();
         parts.extend(turn.started.as_ref().map(time_of_day));
-        parts.extend(turn.duration_ms.map(duration));
+        parts.extend(turn.duration_ms.map(|ms| format!("took {}", duration(ms))));
         parts.extend(turn.usage.map(|usage| format!("{} tokens", tokens(usage.total))));
         parts.extend(context_left(turn));
         parts.push(end_word(&turn.end).to_owned());
         if turn.is_rolled_back {
             parts.push("rolled back later".to_owned());
         }
-        parts.extend(turn.inherited_from.as_ref().map(|id| format!("inherited from {id}")));
+        if turn.inherited_from.is_some() {
+            parts.push("inherited".to_owned());
+        }
         let word = format!("turn {}", turn.number);
         writeln!(self.out)?;
         self.fact(&word, &parts.join(" · "))?;
         self.steps(&turn.steps, turn.is_rolled_back)?;
-        self.end(&turn.end)
+        match turn.steps.last().map(|step| &step.what) {
+            Some(What::Error { is_terminal: true, .. }) => Ok(()),
+            _ => self.end(&turn.end),
+        }
     }
 
-    fn steps(&mut self, steps: &[crate::outline::Step], is_faint: bool) -> io::Result<()> {
-        for step in steps {
-            let mut rows = Rows::of(step, &self.options).rows;
+    fn steps(&mut self, steps: &[Step], is_faint: bool) -> io::Result<()> {
+        let is_full = self.options.is_verbose;
+        for group in steps.chunk_by(|a, b| !is_full && is_context(a) && is_context(b)) {
+            let mut rows = match group {
+                [_, _, ..] => vec![context_row(group)],
+                _ => Rows::of(&group[0], &self.options).rows,
+            };
             if is_faint {
                 rows.iter_mut().for_each(|row| row.style = Style::Dim);
             }
-            let place = place(&step.at);
+            let place = place(&group[0].at);
             for (number, row) in rows.iter().enumerate() {
                 self.row(if number == 0 { &place } else { "" }, row)?;
             }
@@ -168,6 +177,9 @@ impl<W: Write> Page<'_, W> {
             EndKind::Completed if message.is_empty() => return Ok(()),
             EndKind::Open if message.is_empty() => {
                 "nothing says how the turn ended: the agent was killed, or is still at it".to_owned()
+            }
+            EndKind::Unanswered if message.is_empty() => {
+                "no answer is recorded: the turn failed, or there was nothing to answer".to_owned()
             }
             _ if message.is_empty() && code.is_empty() => return Ok(()),
             _ => format!("{message}{code}"),
@@ -247,6 +259,10 @@ impl<W: Write> Page<'_, W> {
     }
 }
 
+fn file_name(path: &str) -> &str {
+    path.rsplit(['/', '\\']).next().unwrap_or(path)
+}
+
 /// Where an item of a history comes from.
 fn origin(at: &Position) -> String {
     match at {
@@ -308,10 +324,10 @@ fn thread_facts(thread: &Thread, outline: &Outline) -> Vec<String> {
         lines.push(format!("forked from {forked}"));
     }
     if let Some(base) = &thread.history_base {
-        let path = base.path.as_ref().map_or(String::new(), |path| format!(" in {path}"));
         let end = base.end_ordinal.map_or(String::new(), |end| format!(" before ordinal {end}"));
-        lines.push(format!("history begins in {}{end}{path}", base.thread_id));
-        lines.extend(base.problem.clone());
+        let name = base.path.as_deref().map(file_name);
+        let name = name.unwrap_or(&base.thread_id);
+        lines.push(format!("goes on from {name}{end}"));
     }
     let children: Vec<&str> = outline
         .threads

@@ -7,7 +7,7 @@ use super::escape::visible;
 use super::layout::TextOptions;
 use super::style::Style;
 use super::words::{bytes, duration, plural, tokens};
-use super::wrap::{shortened, wrapped};
+use super::wrap::shortened;
 
 /// A word and what it stands for.
 #[derive(Debug, Clone)]
@@ -51,17 +51,38 @@ impl Row {
     }
 }
 
-/// A line in lines of at most `width` columns; words that are longer are broken, too.
-fn broken(line: &str, width: usize) -> Vec<String> {
-    let mut out = Vec::new();
-    for line in wrapped(width, "", line, "").lines() {
-        let chars: Vec<char> = line.chars().collect();
-        if chars.is_empty() {
-            out.push(String::new());
+/// Words that are longer are broken where a line ends instead of going to a line of their own.
+const LONGEST_WORD: usize = 24;
+
+/// A text in lines of at most `width` columns.
+fn broken(text: &str, width: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut line = String::new();
+    let mut column = 0;
+    for word in text.split(' ') {
+        let mut rest: Vec<char> = word.chars().collect();
+        let gap = usize::from(column > 0);
+        if column > 0 && column + gap + rest.len() > width && rest.len() <= LONGEST_WORD {
+            lines.push(std::mem::take(&mut line));
+            column = 0;
+        } else if column > 0 && column < width {
+            line.push(' ');
+            column += 1;
         }
-        out.extend(chars.chunks(width).map(|chunk| chunk.iter().collect::<String>()));
+        while column + rest.len() > width {
+            let tail = rest.split_off(width.saturating_sub(column));
+            line.extend(rest);
+            lines.push(std::mem::take(&mut line));
+            (rest, column) = (tail, 0);
+        }
+        column += rest.len();
+        line.extend(rest);
     }
-    out
+    lines.push(line);
+    for line in &mut lines {
+        line.truncate(line.trim_end().len());
+    }
+    lines
 }
 
 /// The rows of a step.
@@ -145,14 +166,8 @@ impl Rows {
     }
 
     fn context(&mut self, role: &str, tags: &[String], text: &Text) {
-        let tags = tags.join(", ");
-        let about = match (tags.is_empty(), role) {
-            (true, role) => format!("{role}: {}", shown(text)),
-            (false, "user") => format!("{tags} ({})", bytes(text.bytes)),
-            (false, role) => format!("{role}: {tags} ({})", bytes(text.bytes)),
-        };
-        self.push("context", &about, Style::Dim, 2);
-        if self.is_full && !tags.is_empty() {
+        self.push("context", &context_in_short(role, tags, text), Style::Dim, 2);
+        if self.is_full {
             self.text("", text, Style::Dim, usize::MAX);
         }
     }
@@ -171,7 +186,7 @@ impl Rows {
         let mut about: Vec<String> = Vec::new();
         about.extend(call.status.clone());
         let output = call.output.as_ref();
-        about.extend(output.and_then(|o| o.exit_code).map(|code| format!("exit {code}")));
+        about.extend(call.exit_code.map(|code| format!("exit {code}")));
         about.extend(output.and_then(|o| o.session).map(|id| format!("running in session {id}")));
         about.extend(call.duration_ms.map(duration));
         let about = about.join(", ");
@@ -225,10 +240,39 @@ impl Rows {
         }
         if let Some(dropped) = compaction.dropped.filter(|dropped| *dropped > 0) {
             let types = compaction.dropped_types.iter();
-            let types: Vec<String> = types.map(|(name, count)| format!("{count} {name}")).collect();
+            let types: Vec<String> = types.map(|(name, count)| plural(*count, &name.replace('_', " "))).collect();
             let text = format!("gone {}: {}", plural(dropped, "item"), types.join(", "));
             self.push("", &text, Style::Plain, 2);
         }
+    }
+}
+
+/// The rows of steps that follow each other and are only context: in one.
+pub(super) fn context_row(steps: &[Step]) -> Row {
+    let parts = steps.iter().filter_map(|step| match &step.what {
+        What::Context { role, tags, text } => Some(context_in_short(role, tags, text)),
+        _ => None,
+    });
+    let text = parts.collect::<Vec<_>>().join("; ");
+    Row::new("context", &text, Style::Dim, 4)
+}
+
+/// Whether a step is only context.
+pub(super) fn is_context(step: &Step) -> bool {
+    matches!(step.what, What::Context { .. })
+}
+
+/// What a context message is called, or how it begins.
+fn context_in_short(role: &str, tags: &[String], text: &Text) -> String {
+    const HEAD: usize = 40;
+    let tags = match tags {
+        [] => format!("“{}”", shortened(&text.text, HEAD)),
+        tags => tags.join(", "),
+    };
+    let size = bytes(text.bytes);
+    match role {
+        "user" => format!("{tags} ({size})"),
+        role => format!("{role}: {tags} ({size})"),
     }
 }
 

@@ -7,7 +7,9 @@ use anyhow::Context;
 use trace_diff::capture::{SessionKind, session_kind};
 use trace_diff::outline::{
     Options, Outline, capture_history, outline_capture, outline_exec_events, outline_pycodex_result,
+    outline_rollout,
 };
+use trace_diff::rollout::{RolloutSource, find_segment, sessions_root_of};
 use trace_diff::report::{TextOptions, has_problems, render_session_json, render_session_text};
 
 use crate::exit::{Failure, Outcome, Status};
@@ -91,8 +93,23 @@ impl Args {
                 self.no_history("the result of a run holds no history")?;
                 Ok(outline_pycodex_result(&self.file, &whole()?, self.options()))
             }
+            Some(SessionKind::Rollout) if self.file == "-" => {
+                self.read_rollout(&RolloutSource::memory("-", whole()?))
+            }
+            Some(SessionKind::Rollout) => {
+                let source = RolloutSource::file(Path::new(&self.file)).with_context(what)?;
+                self.read_rollout(&source)
+            }
             _ => self.read_capture(),
         }
+    }
+
+    fn read_rollout(&self, source: &RolloutSource) -> Result<Outline, Failure> {
+        let root = sessions_root_of(&source.path);
+        let find = |id: &str| find_segment(&root, id);
+        let outline = outline_rollout(source, find, self.options())
+            .with_context(|| format!("failed to read {}", self.file))?;
+        Ok(outline)
     }
 
     fn no_history(&self, why: &str) -> Result<(), Failure> {
