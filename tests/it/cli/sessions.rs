@@ -263,6 +263,48 @@ fn turns_are_those_of_the_agent_or_messages_of_the_user() {
 }
 
 #[test]
+fn what_is_wrong_with_a_file_is_named() {
+    let program = Program::new();
+    let good = rollout(21, 1, json!({}), Some("x"));
+    let last = good.lines().last().unwrap();
+    program
+        .file(&format!("home/{}", name(21, 1)), format!("{good}{last}\n"))
+        .file(&format!("home/{}", name(21, 2)), &good)
+        .file(
+            &format!("home/{}", name(21, 3)),
+            good.split_once('\n').unwrap().1,
+        )
+        .file(
+            &format!("home/{}.zst", name(21, 4)),
+            b"\x28\xb5\x2f\xfd\xff\xff\xff\xff",
+        );
+    let output = program.run(&["sessions", "home", "--all", "--format", "json"]);
+    assert_eq!(code(&output), 1);
+    let list = report(&output)["sessions"].clone();
+    let kind = |n: u32| {
+        let is_it = |s: &&Value| s["path"].as_str().unwrap().contains(&id(n));
+        let session = list.as_array().unwrap().iter().find(is_it).unwrap();
+        session["damage"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|d| d["kind"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    let kinds: Vec<String> = (1..5).map(kind).collect();
+    assert_eq!(
+        kinds,
+        [
+            "duplicated-record",
+            "id-not-in-name",
+            "no-session-meta",
+            "unreadable"
+        ]
+    );
+}
+
+#[test]
 fn what_can_not_be_listed_is_told() {
     let program = Program::new().with_environment("HOME", "nobody");
     program
