@@ -3,9 +3,7 @@
 use std::collections::HashMap;
 
 use super::item::Item;
-use super::model::{
-    Call, End, EndKind, Moment, Output, Position, Step, Thread, Turn, Usage, What,
-};
+use super::model::{Call, End, EndKind, Moment, Output, Position, Step, Thread, Turn, Usage, What};
 use super::text::Text;
 use super::time::elapsed_ms;
 
@@ -57,7 +55,9 @@ impl ThreadBuilder {
 
     /// Ends the last turn, if it is open.
     pub(super) fn end_turn(&mut self, end: End) {
-        if self.is_open && let Some(turn) = self.thread.turns.last_mut() {
+        if self.is_open
+            && let Some(turn) = self.thread.turns.last_mut()
+        {
             turn.end = end;
             let answer = turn.steps.iter().rev().find_map(|step| match &step.what {
                 What::Assistant { text, .. } => Some(text.clone()),
@@ -129,6 +129,22 @@ impl ThreadBuilder {
             call.output = Some(*output);
         }
         place
+    }
+
+    /// Sets the tokens in the context behind the last compaction of the turn.
+    pub(super) fn set_tokens_after(&mut self, tokens: u64) {
+        let steps = self.thread.turns.last_mut().map(|turn| &mut turn.steps);
+        let last = steps
+            .into_iter()
+            .flatten()
+            .rev()
+            .find_map(|step| match &mut step.what {
+                What::Compaction(compaction) => Some(compaction),
+                _ => None,
+            });
+        if let Some(compaction) = last {
+            compaction.tokens_after = compaction.tokens_after.or(Some(tokens));
+        }
     }
 
     /// Sets the duration of a call that just got its output, where nothing tells it, to the time between the two.

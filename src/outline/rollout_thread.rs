@@ -11,8 +11,8 @@ use super::from_exec_events::read_usage;
 use super::from_rollout::{learn, roll_back};
 use super::item::{Item, member, owned, read_item};
 use super::model::{EndKind, Moment, Position, Thread, Usage, What};
-use super::time::elapsed_ms;
 use super::text::{Options, Text, Texts};
+use super::time::elapsed_ms;
 
 /// A thread of a rollout while it is read.
 pub(super) struct RolloutThread {
@@ -39,8 +39,10 @@ struct TokenCount {
     /// Responses that usage records told of.
     seen: HashSet<String>,
     has_records: bool,
-    /// The last response that a usage record told of.
-    last_response: Option<String>,
+    /// Whether a response was counted since the last item, or the beginning of the turn: that of a compaction.
+    is_ahead: bool,
+    /// Whether the last record that tells of the context was a compaction.
+    is_compacted: bool,
     /// Tokens in the context after the last response, and after the one before it.
     used: Option<u64>,
     used_before: Option<u64>,
@@ -120,7 +122,8 @@ impl RolloutThread {
     }
 
     pub(super) fn push(&mut self, record: &RolloutRecord<'_>, what: What) {
-        self.builder.push(Self::at(record), Self::time(record), what);
+        self.builder
+            .push(Self::at(record), Self::time(record), what);
     }
 
     pub(super) fn push_event(&mut self, record: &RolloutRecord<'_>, name: &str, text: Text) {
@@ -166,6 +169,7 @@ impl RolloutThread {
     fn item(&mut self, record: &RolloutRecord<'_>) {
         let (at, time) = (Self::at(record), Self::time(record));
         let item = read_item(record.payload, &at, &mut self.texts);
+        self.tokens.is_ahead = false;
         self.compactions.add(record.payload, &item);
         match &item {
             Item::Alone(What::User { .. }) => {
@@ -189,7 +193,12 @@ impl RolloutThread {
         self.builder.time_call(place, &self.last_time);
     }
 
-    pub(super) fn begin_turn(&mut self, id: Option<String>, started: Option<Moment>, is_announced: bool) {
+    pub(super) fn begin_turn(
+        &mut self,
+        id: Option<String>,
+        started: Option<Moment>,
+        is_announced: bool,
+    ) {
         let is_copied = self.is_copied(id.as_deref());
         let from = self.builder.thread.forked_from.clone();
         let turn = self.builder.begin_turn(id, started);
@@ -198,6 +207,7 @@ impl RolloutThread {
         }
         self.is_announced = is_announced;
         self.has_user_item = false;
+        self.tokens.is_ahead = false;
         self.tokens.at_turn_start = self.tokens.total.unwrap_or_default();
     }
 
@@ -205,7 +215,11 @@ impl RolloutThread {
     /// with the time.
     fn is_copied(&self, turn: Option<&str>) -> bool {
         const LENGTH: usize = 36;
-        let Some(meta) = self.meta.as_ref().filter(|meta| meta.forked_from_id.is_some()) else {
+        let Some(meta) = self
+            .meta
+            .as_ref()
+            .filter(|meta| meta.forked_from_id.is_some())
+        else {
             return false;
         };
         let is_uuid = |id: &str| id.len() == LENGTH && id.as_bytes()[14] == b'7';
@@ -268,17 +282,17 @@ impl RolloutThread {
         let mut compaction = self.compactions.read(payload, &mut self.texts);
         let summary = compaction.summary.as_ref();
         // The answer that the summary was made of stands before the record and is never sent.
-        let is_summary = |answer: &Text| summary.is_some_and(|summary| summary.text.starts_with(&answer.text));
+        let is_summary =
+            |answer: &Text| summary.is_some_and(|summary| summary.text.starts_with(&answer.text));
         compaction.summary_at = self.builder.take_summary(is_summary);
         if compaction.summary_at.is_some() {
             compaction.without_summary();
         }
-        let response = owned(payload, "compaction_response_id");
-        let is_last = response.is_some() && response == self.tokens.last_response;
-        compaction.tokens_before = match is_last || compaction.summary_at.is_some() {
+        compaction.tokens_before = match self.tokens.is_ahead {
             true => self.tokens.used_before,
             false => self.tokens.used,
         };
+        self.tokens.is_compacted = true;
         self.push(record, What::Compaction(Box::new(compaction)));
     }
 
@@ -302,8 +316,16 @@ impl RolloutThread {
         if let Some(last) = last.filter(|last| last.total > 0) {
             turn.context_used = Some(last.total);
             self.tokens.use_context(last.total);
+            // Behind a compaction the agent writes its estimate of what is left.
+            if std::mem::take(&mut self.tokens.is_compacted) && !is_new {
+                self.builder.set_tokens_after(last.total);
+            }
         }
+        let Some(turn) = self.builder.turn() else {
+            return;
+        };
         if is_new {
+            self.tokens.is_ahead = true;
             turn.usage = total.map(|total| total.since(&start));
             turn.responses += usize::from(!has_records);
         }
@@ -313,10 +335,10 @@ impl RolloutThread {
     fn usage_record(&mut self, payload: Raw<'_>) {
         self.tokens.has_records = true;
         let id = owned(payload, "response_id").unwrap_or_default();
-        if !id.is_empty() && !self.tokens.seen.insert(id.clone()) {
+        if !id.is_empty() && !self.tokens.seen.insert(id) {
             return;
         }
-        self.tokens.last_response = Some(id);
+        self.tokens.is_ahead = true;
         let turn_usage = payload.get("turn_token_usage").and_then(read_usage);
         let usage = payload.get("usage").and_then(read_usage);
         let total = payload.get("thread_token_usage").and_then(read_usage);
