@@ -8,6 +8,7 @@ mod mask;
 mod model;
 mod outline;
 mod recovery;
+mod sessions;
 mod text;
 
 pub use accept::apply_accept;
@@ -20,4 +21,5 @@ pub use model::{
 };
 pub use outline::{outline_report, render_outline};
 pub use recovery::{RecoveryNames, render_recovery, render_recovery_json};
+pub use sessions::{SessionList, render_sessions, render_sessions_json};
 pub use text::{TextOptions, has_problems, render_session_text, render_text, visible};

@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    compare, completions, explain, export, import, man, records, recover, schema, show,
+    compare, completions, explain, export, import, man, records, recover, schema, sessions, show,
 };
 
 /// What the program reads, for `--help`.
@@ -58,6 +58,7 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     Records(records::Args),
     Show(show::Args),
+    Sessions(sessions::Args),
     Recover(recover::Args),
     Import(import::Args),
     Export(export::Args),

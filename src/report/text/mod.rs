@@ -16,4 +16,4 @@ mod wrap;
 pub use escape::visible;
 pub use layout::{TextOptions, render_text};
 pub use session::{has_problems, render_session_text};
-pub(super) use wrap::wrapped;
+pub(super) use wrap::{shortened, wrapped};
