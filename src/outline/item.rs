@@ -131,6 +131,11 @@ pub(super) fn is_user(item: Raw<'_>) -> bool {
     is_user_turn(item) && start.is_none_or(|(start, _)| of_compaction(&start).is_none())
 }
 
+/// Whether an item tells the model that the user interrupted the turn before.
+pub(super) fn is_abort_notice(item: Raw<'_>) -> bool {
+    tags_of(item).iter().any(|tag| tag == "turn_aborted")
+}
+
 /// Adds the texts of a message's or an output's content, and words for parts that are no text.
 fn add_content(item: Raw<'_>, key: &str, joined: &mut Joined) {
     let Some(content) = item.get(key) else {

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::json::Raw;
+use crate::json::{Problem, Raw};
 use crate::rollout::{Layout, RecordKind, RolloutRecord, SessionMeta};
 
 use super::builder::ThreadBuilder;
@@ -75,8 +75,12 @@ impl RolloutThread {
     }
 
     /// Tells of bytes that can't be read.
-    pub(super) fn damage(&mut self, at: Position, problem: String, bytes: u64) {
-        self.builder.push(at, None, What::Damage { problem, bytes });
+    pub(super) fn damage(&mut self, at: Position, problem: &Problem) {
+        let what = What::Damage {
+            problem: problem.kind.name().to_owned(),
+            bytes: problem.span.end - problem.span.start,
+        };
+        self.builder.push(at, None, what);
     }
 
     /// Takes the next record.

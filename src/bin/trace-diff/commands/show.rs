@@ -7,10 +7,10 @@ use anyhow::Context;
 use trace_diff::capture::{SessionKind, session_kind};
 use trace_diff::outline::{
     Options, Outline, capture_history, outline_capture, outline_exec_events,
-    outline_pycodex_result, outline_rollout,
+    outline_pycodex_result, outline_rollout, rollout_history,
 };
 use trace_diff::report::{TextOptions, has_problems, render_session_json, render_session_text};
-use trace_diff::rollout::{RolloutSource, find_segment, sessions_root_of};
+use trace_diff::rollout::{RolloutSource, sessions_root_of};
 
 use crate::exit::{Failure, Outcome, Status};
 use crate::input;
@@ -110,10 +110,23 @@ impl Args {
 
     fn read_rollout(&self, source: &RolloutSource) -> Result<Outline, Failure> {
         let root = sessions_root_of(&source.path);
-        let find = |id: &str| find_segment(&root, id);
-        let outline = outline_rollout(source, find, self.options())
-            .with_context(|| format!("failed to read {}", self.file))?;
+        let root = (self.file != "-").then_some(root.as_path());
+        let what = || format!("failed to read {}", self.file);
+        let mut outline = outline_rollout(source, root, self.options()).with_context(what)?;
+        if let Some(number) = self.at {
+            let history =
+                rollout_history(source, number, root, self.options()).with_context(what)?;
+            outline.history = Some(
+                history.ok_or_else(|| self.nothing_at(number, "record", outline.input.records))?,
+            );
+        }
         Ok(outline)
+    }
+
+    fn nothing_at(&self, number: usize, what: &str, count: Option<u64>) -> Failure {
+        let error = anyhow::anyhow!("{} has no {what} {number}", self.file);
+        let count = count.unwrap_or(0);
+        Failure::new(error).with_hint(format!("its {count} {what}s are numbered from 0"))
     }
 
     fn no_history(&self, why: &str) -> Result<(), Failure> {
@@ -129,12 +142,8 @@ impl Args {
         let mut outline = outline_capture(&capture, self.options());
         if let Some(number) = self.at {
             let history = capture_history(&capture, number, self.options());
-            let Some(history) = history else {
-                let count = outline.input.exchanges.unwrap_or(0);
-                let error = anyhow::anyhow!("{} has no exchange {number}", self.file);
-                return Err(Failure::new(error)
-                    .with_hint(format!("its {count} exchanges are numbered from 0")));
-            };
+            let count = outline.input.exchanges.map(|count| count as u64);
+            let history = history.ok_or_else(|| self.nothing_at(number, "exchange", count))?;
             outline.history = Some(history);
         }
         Ok(outline)
