@@ -1,7 +1,7 @@
 //! What happened in a session, told by its rollout.
 
 use std::collections::HashMap;
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -62,7 +62,12 @@ fn read_thread(
     root: Option<&Path>,
     options: Options,
 ) -> io::Result<(Thread, Vec<Problem>, crate::json::Summary)> {
-    let mut reader = RolloutReader::new(source.open()?);
+    let mut failure = None;
+    let mut reader = RolloutReader::new(UntilFailure {
+        source: source.open()?,
+        has_read: false,
+        failure: &mut failure,
+    });
     let mut thread = RolloutThread::new(options);
     let mut problems = Vec::new();
     let mut next = 0;
@@ -97,7 +102,41 @@ fn read_thread(
                 .map(|problem| about("lineage", problem)),
         );
     }
-    Ok((thread, problems, reader.summary()))
+    let summary = reader.summary();
+    drop(reader);
+    if let Some(error) = failure {
+        let at = summary.bytes;
+        problems.push(Problem {
+            start: at,
+            end: at,
+            ..about("unreadable", &format!("behind byte {at} the file can't be read: {error}"))
+        });
+    }
+    Ok((thread, problems, summary))
+}
+
+/// Bytes up to where reading fails, as compressed data does that breaks off; what comes before still tells something.
+struct UntilFailure<'f, R> {
+    source: R,
+    has_read: bool,
+    failure: &'f mut Option<io::Error>,
+}
+
+impl<R: Read> Read for UntilFailure<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self.source.read(buffer) {
+            Ok(count) => {
+                self.has_read |= count > 0;
+                Ok(count)
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Err(error),
+            Err(error) if self.has_read => {
+                *self.failure = Some(error);
+                Ok(0)
+            }
+            Err(error) => Err(error),
+        }
+    }
 }
 
 fn damage(problem: &crate::json::Problem) -> Problem {
