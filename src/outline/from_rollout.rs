@@ -109,7 +109,10 @@ fn read_thread(
         problems.push(Problem {
             start: at,
             end: at,
-            ..about("unreadable", &format!("behind byte {at} the file can't be read: {error}"))
+            ..about(
+                "unreadable",
+                &format!("behind byte {at} the file can't be read: {error}"),
+            )
         });
     }
     Ok((thread, problems, summary))

@@ -155,8 +155,13 @@ impl Args {
             [only] => self.read_file(&only.path),
             several => {
                 let count = several.len();
-                Err(Failure::new(anyhow::anyhow!("{} holds {count} rollouts", self.file))
-                    .with_hint(format!("name one of them: trace-diff sessions {} lists them", self.file)))
+                Err(
+                    Failure::new(anyhow::anyhow!("{} holds {count} rollouts", self.file))
+                        .with_hint(format!(
+                            "name one of them: trace-diff sessions {} lists them",
+                            self.file
+                        )),
+                )
             }
         }
     }
