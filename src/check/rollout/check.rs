@@ -8,16 +8,14 @@ use thiserror::Error;
 use crate::capture::{Capture, CaptureKind};
 use crate::json::{Pointer, Problem};
 use crate::normalize::Level;
-use crate::rollout::{
-    RolloutName, RolloutSource, Rules, find_segment, sessions_root_of,
-};
+use crate::rollout::{RolloutName, RolloutSource, Rules, find_segment, sessions_root_of};
 
 use super::super::request::{Request, Trace};
 use super::super::violation::Violation;
+use super::causes::join_causes;
 use super::compaction::check_compaction;
 use super::delivered::Delivery;
 use super::identifiers::check_identifiers;
-use super::causes::join_causes;
 use super::input::{Compared, InputCheck};
 use super::replay::{Replay, Texts};
 use super::sampling::{Fit, find_sample};
@@ -71,7 +69,9 @@ impl RolloutCheckError {
     /// What to do about it.
     pub fn hint(&self) -> &'static str {
         match self {
-            Self::Unreadable { .. } => "name a rollout-….jsonl[.zst] file or a directory of sessions",
+            Self::Unreadable { .. } => {
+                "name a rollout-….jsonl[.zst] file or a directory of sessions"
+            }
             Self::NoRollout { .. } => {
                 "rollouts are files rollout-….jsonl[.zst], in the sessions directory of the agent's home"
             }
@@ -142,7 +142,9 @@ fn check_thread(
         let find = |id: &str| find_base(path, context.found, id);
         files.push(StoredRollout::read(source, find, &mut texts.facts)?);
     }
-    check.rollouts.extend(files.iter().map(StoredRollout::summary));
+    check
+        .rollouts
+        .extend(files.iter().map(StoredRollout::summary));
     let is_pycodex = files.iter().any(|file| file.is_pycodex);
     let pairings: &[Pairing] = match is_pycodex {
         true => &[Pairing::Drop, Pairing::Keep, Pairing::MakeUp],
@@ -206,7 +208,9 @@ fn find_base(path: &Path, found: &[Found], id: &str) -> Option<PathBuf> {
     let last_id = |file: &&Found| {
         let name = file.path.file_name().and_then(|name| name.to_str());
         let name = name.and_then(RolloutName::parse);
-        name.and_then(|name| name.segment_id.or(name.thread_id)).as_deref() == Some(id)
+        name.and_then(|name| name.segment_id.or(name.thread_id))
+            .as_deref()
+            == Some(id)
     };
     match found.iter().find(last_id) {
         Some(file) => Some(file.path.clone()),
@@ -216,10 +220,17 @@ fn find_base(path: &Path, found: &[Found], id: &str) -> Option<PathBuf> {
 
 /// The rules of the version that sent the requests, by its `user-agent`; else of the one that wrote the rollout.
 fn rules_of(thread: &Thread<'_>, files: &[StoredRollout]) -> Rules {
-    let sent = thread.requests.iter().find_map(|request| request.version.as_deref());
-    let written = files.iter().find_map(|file| file.index().meta()?.cli_version.as_deref());
+    let sent = thread
+        .requests
+        .iter()
+        .find_map(|request| request.version.as_deref());
+    let written = files
+        .iter()
+        .find_map(|file| file.index().meta()?.cli_version.as_deref());
     let rules = Rules::named(sent.or(written));
-    let provider = files.iter().find_map(|file| file.index().meta()?.model_provider.as_deref());
+    let provider = files
+        .iter()
+        .find_map(|file| file.index().meta()?.model_provider.as_deref());
     match provider {
         Some(name) if name.eq_ignore_ascii_case("openai") => rules.for_openai(),
         _ => rules,
@@ -244,7 +255,12 @@ fn no_rollout(thread: &Thread<'_>) -> Violation {
         first.map(|request| request.exchange),
         message,
     );
-    violation.recurs = thread.requests.iter().skip(1).map(|request| request.exchange).collect();
+    violation.recurs = thread
+        .requests
+        .iter()
+        .skip(1)
+        .map(|request| request.exchange)
+        .collect();
     violation
 }
 
@@ -258,6 +274,7 @@ fn no_requests(file: &Found) -> Violation {
 
 fn not_whole(request: &Request) -> Violation {
     let message =
-        "the input continues a response that is not in the capture, so it was not compared".to_owned();
+        "the input continues a response that is not in the capture, so it was not compared"
+            .to_owned();
     note("rollout-not-compared", Some(request.exchange), message)
 }
