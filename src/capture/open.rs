@@ -126,9 +126,9 @@ impl OpenError {
             OpenError::Empty { .. } => {
                 Some("was the recorder stopped before the first request?".to_owned())
             }
-            OpenError::Rollout { path, .. } => {
-                Some(format!("to see what happened in it: trace-diff show {path}"))
-            }
+            OpenError::Rollout { path, .. } => Some(format!(
+                "to see what happened in it: trace-diff show {path}"
+            )),
             OpenError::NewerVersion { .. } => {
                 Some("a newer trace-diff wrote it; use that one to read it".to_owned())
             }

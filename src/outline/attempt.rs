@@ -33,7 +33,10 @@ pub(super) fn answer(exchange: &Exchange) -> Answer {
     }
     match &response.content {
         Content::Events(stream) => {
-            let last = stream.events.iter().find(|event| is_terminal(&event.kind()));
+            let last = stream
+                .events
+                .iter()
+                .find(|event| is_terminal(&event.kind()));
             match last {
                 Some(event) => terminal(event),
                 None => cut(response.end.as_option().copied()),
@@ -86,7 +89,10 @@ fn error_of(body: Node<'_>) -> (Option<String>, Option<String>) {
     let owned = |node: Node<'_>, key| node.get_string(key).map(|text| text.into_owned());
     let error = body.get("error").filter(|error| !error.is_null());
     let Some(error) = error else {
-        return (owned(body, "message").or_else(|| owned(body, "detail")), None);
+        return (
+            owned(body, "message").or_else(|| owned(body, "detail")),
+            None,
+        );
     };
     let text = error.string().map(|text| text.into_owned());
     let code = owned(error, "code").or_else(|| owned(error, "type"));
@@ -124,7 +130,10 @@ fn cut(end: Option<End>) -> Answer {
 pub(super) fn usage(exchange: &Exchange) -> Option<Usage> {
     let node = match &exchange.response.content {
         Content::Events(stream) => {
-            let last = stream.events.iter().find(|event| is_terminal(&event.kind()))?;
+            let last = stream
+                .events
+                .iter()
+                .find(|event| is_terminal(&event.kind()))?;
             last.data.json()?.node().get("response")?.get("usage")?
         }
         Content::Digest(digest) => digest.node().get("token_usage")?,

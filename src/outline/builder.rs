@@ -3,9 +3,7 @@
 use std::collections::HashMap;
 
 use super::item::Item;
-use super::model::{
-    Call, End, EndKind, Moment, Output, Position, Step, Thread, Turn, Usage, What,
-};
+use super::model::{Call, End, EndKind, Moment, Output, Position, Step, Thread, Turn, Usage, What};
 use super::text::Text;
 use super::time::elapsed_ms;
 
@@ -57,7 +55,9 @@ impl ThreadBuilder {
 
     /// Ends the last turn, if it is open.
     pub(super) fn end_turn(&mut self, end: End) {
-        if self.is_open && let Some(turn) = self.thread.turns.last_mut() {
+        if self.is_open
+            && let Some(turn) = self.thread.turns.last_mut()
+        {
             turn.end = end;
             let answer = turn.steps.iter().rev().find_map(|step| match &step.what {
                 What::Assistant { text, .. } => Some(text.clone()),

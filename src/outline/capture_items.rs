@@ -85,7 +85,7 @@ pub(super) fn output_items(exchange: &Exchange, index: usize) -> Vec<ItemRef<'_>
         Content::Digest(digest) => {
             let items = digest.node().get("output_items");
             listed(items, "output_items", index)
-        },
+        }
         Content::Body(body) => {
             let output = body.json().and_then(|body| body.node().get("output"));
             listed(output, "body/output", index)

@@ -204,13 +204,18 @@ impl<'c> CaptureThread<'c> {
             0 => user_messages.saturating_sub(1),
             _ => 0,
         };
-        let held = (earlier > 0).then(|| self.builder.thread.turns.pop()).flatten();
+        let held = (earlier > 0)
+            .then(|| self.builder.thread.turns.pop())
+            .flatten();
         let mut held = held;
         for item in new {
             let at = item.position();
             let read = read_item(item.raw(), &at, texts);
             let is_user = matches!(read, Item::Alone(What::User { .. }));
-            if is_user && earlier == 0 && let Some(turn) = held.take() {
+            if is_user
+                && earlier == 0
+                && let Some(turn) = held.take()
+            {
                 self.builder.thread.turns.push(turn);
             }
             if is_user {
@@ -252,7 +257,14 @@ impl<'c> CaptureThread<'c> {
             pointer: "/request/body/input".to_owned(),
         };
         let name = "history".to_owned();
-        self.builder.push(at, time.cloned(), What::Event { name, text: texts.make(&text) });
+        self.builder.push(
+            at,
+            time.cloned(),
+            What::Event {
+                name,
+                text: texts.make(&text),
+            },
+        );
     }
 
     fn begin_compaction(&mut self, request: &Request, round: &Round<'c>) {
@@ -273,14 +285,19 @@ impl<'c> CaptureThread<'c> {
         let before = before.filter_map(|turn| turn.context_used).next();
         let compaction = Compaction {
             method: if is_remote { "remote" } else { "local" },
-            trigger: request.compaction.as_ref().and_then(|facts| facts.trigger.clone()),
+            trigger: request
+                .compaction
+                .as_ref()
+                .and_then(|facts| facts.trigger.clone()),
             items_before: Some(self.known.len()).filter(|count| *count > 0),
             tokens_before: last.or(before),
             summary: None,
             ..Compaction::default()
         };
         let what = What::Compaction(Box::new(compaction));
-        let place = self.builder.push(at, moment(round.exchange.started_ms), what);
+        let place = self
+            .builder
+            .push(at, moment(round.exchange.started_ms), what);
         self.compaction = Some(place);
     }
 
@@ -431,7 +448,10 @@ struct News {
 fn is_known_type(kind: &str) -> bool {
     matches!(
         kind,
-        "message" | "function_call" | "function_call_output" | "custom_tool_call"
+        "message"
+            | "function_call"
+            | "function_call_output"
+            | "custom_tool_call"
             | "custom_tool_call_output"
     )
 }
@@ -457,19 +477,22 @@ pub(super) fn counts(types: &[&String]) -> Vec<(String, usize)> {
 
 fn counted(types: &[&String]) -> Vec<String> {
     let counts = counts(types).into_iter();
-    counts.map(|(name, count)| format!("{count} {name}")).collect()
+    counts
+        .map(|(name, count)| format!("{count} {name}"))
+        .collect()
 }
 
 /// The working directory that the agent told the model.
 fn cwd(thread: &Thread) -> Option<String> {
     let first = thread.turns.first().map(|turn| turn.steps.as_slice());
     let steps = thread.before.iter().chain(first.unwrap_or_default());
-    steps.filter_map(|step| match &step.what {
-        What::Context { text, .. } => {
-            let (_, rest) = text.text.split_once("<cwd>")?;
-            Some(rest.split_once("</cwd>")?.0.to_owned())
-        }
-        _ => None,
-    })
-    .next()
+    steps
+        .filter_map(|step| match &step.what {
+            What::Context { text, .. } => {
+                let (_, rest) = text.text.split_once("<cwd>")?;
+                Some(rest.split_once("</cwd>")?.0.to_owned())
+            }
+            _ => None,
+        })
+        .next()
 }

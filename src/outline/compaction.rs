@@ -41,11 +41,7 @@ impl CompactionReader {
     }
 
     /// Reads a `compacted` record and goes on with the history that it makes.
-    pub(super) fn read(
-        &mut self,
-        payload: Raw<'_>,
-        texts: &mut Texts,
-    ) -> Compaction {
+    pub(super) fn read(&mut self, payload: Raw<'_>, texts: &mut Texts) -> Compaction {
         let mut compaction = Compaction {
             method: "unknown",
             window: window_number(payload),
@@ -73,9 +69,15 @@ impl CompactionReader {
             if type_of(item).contains("compaction") {
                 compaction.method = "remote";
             }
-            let read = super::item::read_item(item, &super::model::Position::Pointer(String::new()), texts);
+            let read = super::item::read_item(
+                item,
+                &super::model::Position::Pointer(String::new()),
+                texts,
+            );
             self.add(item, &read);
-            let count = known.get_mut(&content_key(item)).filter(|count| **count > 0);
+            let count = known
+                .get_mut(&content_key(item))
+                .filter(|count| **count > 0);
             let is_old = count.is_some();
             if let Some(count) = count {
                 *count -= 1;

@@ -148,7 +148,10 @@ impl<'c> CaptureReader<'c> {
 
     /// Position of the thread that a request belongs to.
     fn thread(&mut self, request: &Request) -> usize {
-        let found = self.threads.iter().position(|(id, _)| *id == request.thread);
+        let found = self
+            .threads
+            .iter()
+            .position(|(id, _)| *id == request.thread);
         found.unwrap_or_else(|| {
             self.threads
                 .push((request.thread.clone(), CaptureThread::default()));
@@ -194,7 +197,9 @@ pub(super) fn as_tree(threads: Vec<Thread>) -> Vec<Thread> {
     let ids: Vec<Option<String>> = threads.iter().map(|thread| thread.id.clone()).collect();
     let is_child = |thread: &Thread| {
         let parent = thread.parent.as_ref();
-        parent.is_some_and(|parent| thread.id.as_ref() != Some(parent) && ids.contains(&thread.parent))
+        parent.is_some_and(|parent| {
+            thread.id.as_ref() != Some(parent) && ids.contains(&thread.parent)
+        })
     };
     let (mut children, roots): (Vec<Thread>, Vec<Thread>) = threads.into_iter().partition(is_child);
     let mut ordered = Vec::new();

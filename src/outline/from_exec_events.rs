@@ -6,9 +6,7 @@ use crate::json::{Part, Raw, Record, read_records};
 
 use super::builder::{Place, ThreadBuilder};
 use super::item::{member, owned};
-use super::model::{
-    Call, End, EndKind, Input, Outline, Output, Position, Problem, Usage, What,
-};
+use super::model::{Call, End, EndKind, Input, Outline, Output, Position, Problem, Usage, What};
 use super::text::{Options, Text, Texts};
 
 /// Tells what happened from the events that `codex exec --json` prints (codex 0.115.0–0.169.0), one JSON object each.
@@ -109,7 +107,8 @@ impl Events {
     fn unknown(&mut self, what: &'static str, name: &str, raw: Raw<'_>, at: Position) {
         let raw = self.texts.make(raw.text());
         let name = name.to_owned();
-        self.builder.push(at, None, What::Unknown { what, name, raw });
+        self.builder
+            .push(at, None, What::Unknown { what, name, raw });
     }
 
     /// An error that the agent got over, or, if `turn.failed` follows, not.
@@ -200,7 +199,13 @@ impl Events {
             "command_execution" => {
                 let text = member(item, "aggregated_output", texts);
                 let exit_code = item.get("exit_code").and_then(Raw::signed);
-                call(item, &kind, member(item, "command", texts), Some((text, exit_code)), at)
+                call(
+                    item,
+                    &kind,
+                    member(item, "command", texts),
+                    Some((text, exit_code)),
+                    at,
+                )
             }
             "mcp_tool_call" => {
                 let result = ["error", "result"].iter().find_map(|key| {
@@ -233,7 +238,8 @@ impl Events {
 
     fn finish(&mut self) {
         if self.builder.has_open_turn() {
-            let message = "neither turn.completed nor turn.failed: the agent was interrupted or killed";
+            let message =
+                "neither turn.completed nor turn.failed: the agent was interrupted or killed";
             self.builder.end_turn(End {
                 kind: EndKind::Open,
                 message: Some(Text::plain(message)),
@@ -378,7 +384,10 @@ mod tests {
             panic!("{step:?}");
         };
         let output = call.output.as_ref().unwrap();
-        assert_eq!((output.text.text.as_str(), output.exit_code), ("a", Some(2)));
+        assert_eq!(
+            (output.text.text.as_str(), output.exit_code),
+            ("a", Some(2))
+        );
         assert_eq!(turn.end.kind, EndKind::Open);
     }
 }

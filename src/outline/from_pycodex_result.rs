@@ -141,7 +141,10 @@ mod tests {
             panic!("{:?}", turn.steps);
         };
         let output = call.output.as_ref().unwrap();
-        assert_eq!((output.exit_code, output.text.text.as_str()), (Some(1), "no"));
+        assert_eq!(
+            (output.exit_code, output.text.text.as_str()),
+            (Some(1), "no")
+        );
         assert_eq!(call.duration_ms, Some(500.0));
     }
 }

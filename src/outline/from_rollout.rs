@@ -63,14 +63,16 @@ pub fn outline_rollout(
     if base.is_some() {
         let lineage = Lineage::of(source.clone(), meta_index(source)?, find);
         inherit(&mut own, &lineage, options)?;
-        outline.problems.extend(lineage.problems.iter().map(|problem| Problem {
-            path: None,
-            kind: "lineage".to_owned(),
-            start: 0,
-            end: 0,
-            message: problem.to_string(),
-            lost: Vec::new(),
-        }));
+        outline
+            .problems
+            .extend(lineage.problems.iter().map(|problem| Problem {
+                path: None,
+                kind: "lineage".to_owned(),
+                start: 0,
+                end: 0,
+                message: problem.to_string(),
+                lost: Vec::new(),
+            }));
     }
     own.id = own.id.or(own_id);
     outline.threads.push(own);

@@ -114,7 +114,10 @@ fn read_message(item: Raw<'_>, texts: &mut Texts) -> What {
 
 /// What a message is to a compaction, by how it begins.
 fn of_compaction(text: &str) -> Option<&'static str> {
-    let known = [(SUMMARY, "summary"), (COMPACTION_PROMPT, "compaction prompt")];
+    let known = [
+        (SUMMARY, "summary"),
+        (COMPACTION_PROMPT, "compaction prompt"),
+    ];
     let found = known.iter().find(|(start, _)| text.starts_with(start));
     found.map(|(_, name)| *name)
 }
@@ -125,8 +128,7 @@ pub(super) fn is_user(item: Raw<'_>) -> bool {
         .get("content")
         .and_then(|content| content.items().next())
         .and_then(|part| part.get("text")?.string_start(HEAD));
-    is_user_turn(item)
-        && start.is_none_or(|(start, _)| of_compaction(&start).is_none())
+    is_user_turn(item) && start.is_none_or(|(start, _)| of_compaction(&start).is_none())
 }
 
 /// Adds the texts of a message's or an output's content, and words for parts that are no text.
@@ -180,7 +182,10 @@ fn read_reasoning(item: Raw<'_>, texts: &mut Texts) -> What {
     add_content(item, "summary", &mut joined);
     if joined.text.is_empty() {
         joined = texts.joined();
-        if item.get("content").is_some_and(|content| !content.is_null()) {
+        if item
+            .get("content")
+            .is_some_and(|content| !content.is_null())
+        {
             add_content(item, "content", &mut joined);
         }
     }

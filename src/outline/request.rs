@@ -42,7 +42,9 @@ pub(super) fn read_request(exchange: &FlatExchange<'_>, flat: &[FlatExchange<'_>
         metadata: metadata.as_ref().map(Value::node),
         traced: traced.as_ref().map(Value::node),
     };
-    let compaction = source.metadata.and_then(|metadata| metadata.get("compaction"));
+    let compaction = source
+        .metadata
+        .and_then(|metadata| metadata.get("compaction"));
     Request {
         kind: facts.kind,
         thread: source.traced("thread_id").or(facts.thread),
@@ -56,7 +58,9 @@ pub(super) fn read_request(exchange: &FlatExchange<'_>, flat: &[FlatExchange<'_>
             .or_else(|| source.traced("model")),
         provider: source.traced("provider_name"),
         originator: source.header("originator"),
-        agent_version: source.header("user-agent").and_then(|agent| version(&agent)),
+        agent_version: source
+            .header("user-agent")
+            .and_then(|agent| version(&agent)),
         previous_response: body.and_then(|body| owned(body, "previous_response_id")),
         compaction: compaction.map(|facts| CompactionFacts {
             trigger: owned(facts, "trigger"),

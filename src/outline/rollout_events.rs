@@ -150,8 +150,14 @@ impl RolloutThread {
                 let text = self.texts.make(item.text());
                 self.push_event(record, "sub-agent", text);
             }
-            "AgentMessage" | "Reasoning" | "WebSearch" | "ImageView" | "ImageGeneration"
-            | "ContextCompaction" | "CollabAgentToolCall" | "DynamicToolCall" => {}
+            "AgentMessage"
+            | "Reasoning"
+            | "WebSearch"
+            | "ImageView"
+            | "ImageGeneration"
+            | "ContextCompaction"
+            | "CollabAgentToolCall"
+            | "DynamicToolCall" => {}
             kind => {
                 let what = What::Unknown {
                     what: "event",

@@ -11,8 +11,8 @@ use super::from_exec_events::read_usage;
 use super::from_rollout::{learn, roll_back};
 use super::item::{Item, member, owned, read_item};
 use super::model::{EndKind, Moment, Position, Thread, Usage, What};
-use super::time::elapsed_ms;
 use super::text::{Options, Text, Texts};
+use super::time::elapsed_ms;
 
 /// A thread of a rollout while it is read.
 pub(super) struct RolloutThread {
@@ -120,7 +120,8 @@ impl RolloutThread {
     }
 
     pub(super) fn push(&mut self, record: &RolloutRecord<'_>, what: What) {
-        self.builder.push(Self::at(record), Self::time(record), what);
+        self.builder
+            .push(Self::at(record), Self::time(record), what);
     }
 
     pub(super) fn push_event(&mut self, record: &RolloutRecord<'_>, name: &str, text: Text) {
@@ -189,7 +190,12 @@ impl RolloutThread {
         self.builder.time_call(place, &self.last_time);
     }
 
-    pub(super) fn begin_turn(&mut self, id: Option<String>, started: Option<Moment>, is_announced: bool) {
+    pub(super) fn begin_turn(
+        &mut self,
+        id: Option<String>,
+        started: Option<Moment>,
+        is_announced: bool,
+    ) {
         let is_copied = self.is_copied(id.as_deref());
         let from = self.builder.thread.forked_from.clone();
         let turn = self.builder.begin_turn(id, started);
@@ -205,7 +211,11 @@ impl RolloutThread {
     /// with the time.
     fn is_copied(&self, turn: Option<&str>) -> bool {
         const LENGTH: usize = 36;
-        let Some(meta) = self.meta.as_ref().filter(|meta| meta.forked_from_id.is_some()) else {
+        let Some(meta) = self
+            .meta
+            .as_ref()
+            .filter(|meta| meta.forked_from_id.is_some())
+        else {
             return false;
         };
         let is_uuid = |id: &str| id.len() == LENGTH && id.as_bytes()[14] == b'7';
@@ -268,7 +278,8 @@ impl RolloutThread {
         let mut compaction = self.compactions.read(payload, &mut self.texts);
         let summary = compaction.summary.as_ref();
         // The answer that the summary was made of stands before the record and is never sent.
-        let is_summary = |answer: &Text| summary.is_some_and(|summary| summary.text.starts_with(&answer.text));
+        let is_summary =
+            |answer: &Text| summary.is_some_and(|summary| summary.text.starts_with(&answer.text));
         compaction.summary_at = self.builder.take_summary(is_summary);
         if compaction.summary_at.is_some() {
             compaction.without_summary();

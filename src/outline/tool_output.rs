@@ -126,14 +126,19 @@ mod tests {
 
     #[test]
     fn outputs_are_taken_apart() {
-        let check = |text: &str, exit_code: Option<i64>, wall_ms: Option<f64>, session, body: &str| {
-            let facts = CommandFacts {
-                exit_code,
-                wall_ms,
-                session,
+        let check =
+            |text: &str, exit_code: Option<i64>, wall_ms: Option<f64>, session, body: &str| {
+                let facts = CommandFacts {
+                    exit_code,
+                    wall_ms,
+                    session,
+                };
+                assert_eq!(
+                    split_output(text, || text),
+                    (facts, Cow::Borrowed(body)),
+                    "{text}"
+                );
             };
-            assert_eq!(split_output(text, || text), (facts, Cow::Borrowed(body)), "{text}");
-        };
         let plain = "Chunk ID: 28dd3e\nWall time: 0.2500 seconds\nProcess exited with code 3\nOriginal token count: 3\nOutput:\nalpha\n";
         check(plain, Some(3), Some(250.0), None, "alpha\n");
         let running =
@@ -151,7 +156,13 @@ mod tests {
 Output:
 {"output":"ok","metadata":{"exit_code":1,"duration_seconds":0.0}}"#;
         check(nested, Some(1), Some(500.0), None, "ok");
-        check("Output of something", None, None, None, "Output of something");
+        check(
+            "Output of something",
+            None,
+            None,
+            None,
+            "Output of something",
+        );
         check("", None, None, None, "");
     }
 

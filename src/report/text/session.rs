@@ -118,7 +118,10 @@ impl<W: Write> Page<'_, W> {
         let mut parts = Vec::new();
         parts.extend(turn.started.as_ref().map(time_of_day));
         parts.extend(turn.duration_ms.map(|ms| format!("took {}", duration(ms))));
-        parts.extend(turn.usage.map(|usage| format!("{} tokens", tokens(usage.total))));
+        parts.extend(
+            turn.usage
+                .map(|usage| format!("{} tokens", tokens(usage.total))),
+        );
         parts.extend(context_left(turn));
         parts.push(end_word(&turn.end).to_owned());
         if turn.is_rolled_back {
@@ -132,7 +135,9 @@ impl<W: Write> Page<'_, W> {
         self.fact(&word, &parts.join(" · "))?;
         self.steps(&turn.steps, turn.is_rolled_back)?;
         match turn.steps.last().map(|step| &step.what) {
-            Some(What::Error { is_terminal: true, .. }) => Ok(()),
+            Some(What::Error {
+                is_terminal: true, ..
+            }) => Ok(()),
             _ => self.end(&turn.end),
         }
     }
@@ -158,8 +163,14 @@ impl<W: Write> Page<'_, W> {
     /// A row of a step: where, what, and its text in as many lines as it may have.
     fn row(&mut self, place: &str, row: &Row) -> io::Result<()> {
         let label = self.styled(row.style, &format!("{:<10}", row.label));
-        let first = format!("{} {label} ", self.styled(Style::Dim, &format!("{place:>6}")));
-        let first = format!("{first}{}", " ".repeat(STEP.saturating_sub(visible_width(&first))));
+        let first = format!(
+            "{} {label} ",
+            self.styled(Style::Dim, &format!("{place:>6}"))
+        );
+        let first = format!(
+            "{first}{}",
+            " ".repeat(STEP.saturating_sub(visible_width(&first)))
+        );
         let rest = " ".repeat(STEP);
         let room = self.options.width.saturating_sub(STEP).max(20);
         for (number, line) in row.lines(room).iter().enumerate() {
@@ -171,12 +182,16 @@ impl<W: Write> Page<'_, W> {
     }
 
     fn end(&mut self, end: &End) -> io::Result<()> {
-        let code = end.code.as_ref().map_or(String::new(), |code| format!(" ({code})"));
+        let code = end
+            .code
+            .as_ref()
+            .map_or(String::new(), |code| format!(" ({code})"));
         let message = end.message.as_ref().map_or("", |message| &message.text);
         let text = match end.kind {
             EndKind::Completed if message.is_empty() => return Ok(()),
             EndKind::Open if message.is_empty() => {
-                "nothing says how the turn ended: the agent was killed, or is still at it".to_owned()
+                "nothing says how the turn ended: the agent was killed, or is still at it"
+                    .to_owned()
             }
             EndKind::Unanswered if message.is_empty() => {
                 "no answer is recorded: the turn failed, or there was nothing to answer".to_owned()
@@ -194,7 +209,10 @@ impl<W: Write> Page<'_, W> {
         let title = plural(problems.len(), "problem");
         writeln!(self.out, "\n{}", self.styled(Style::Bold, &title))?;
         for problem in problems {
-            let path = problem.path.as_ref().map_or(String::new(), |path| format!("{path}: "));
+            let path = problem
+                .path
+                .as_ref()
+                .map_or(String::new(), |path| format!("{path}: "));
             let text = visible(&format!("{path}{}", problem.message)).into_owned();
             let kind = self.styled(Style::Red, &problem.kind);
             let lines = wrapped(self.options.width, &format!("  {kind}  "), &text, "    ");
@@ -214,9 +232,18 @@ impl<W: Write> Page<'_, W> {
         writeln!(self.out)?;
         let reason = prediction.reason.as_deref();
         let text = match (prediction.is_accepted, reason) {
-            (true, None) => format!("{reader} would take the file and send {}", plural(prediction.items.len(), "item")),
-            (true, Some(reason)) => format!("{reader} would take the file and send {}: {reason}", plural(prediction.items.len(), "item")),
-            (false, reason) => format!("{reader} would refuse the file: {}", reason.unwrap_or("for an unknown reason")),
+            (true, None) => format!(
+                "{reader} would take the file and send {}",
+                plural(prediction.items.len(), "item")
+            ),
+            (true, Some(reason)) => format!(
+                "{reader} would take the file and send {}: {reason}",
+                plural(prediction.items.len(), "item")
+            ),
+            (false, reason) => format!(
+                "{reader} would refuse the file: {}",
+                reason.unwrap_or("for an unknown reason")
+            ),
         };
         self.fact("resume", &text)
     }
@@ -246,9 +273,20 @@ impl<W: Write> Page<'_, W> {
             } else {
                 item.text.text.clone()
             };
-            let room = self.options.width.saturating_sub(visible_width(&first)).max(20);
-            let most = if self.options.is_verbose { usize::MAX } else { 2 };
-            let row = Row { most_lines: most, ..Row::new("", &text, Style::Plain, most) };
+            let room = self
+                .options
+                .width
+                .saturating_sub(visible_width(&first))
+                .max(20);
+            let most = if self.options.is_verbose {
+                usize::MAX
+            } else {
+                2
+            };
+            let row = Row {
+                most_lines: most,
+                ..Row::new("", &text, Style::Plain, most)
+            };
             let rest = " ".repeat(visible_width(&first));
             for (number, line) in row.lines(room).iter().enumerate() {
                 let before = if number == 0 { &first } else { &rest };
@@ -300,7 +338,12 @@ fn thread_facts(thread: &Thread, outline: &Outline) -> Vec<String> {
         (None, Some(fact)) => about.push(format!("provider {fact}")),
         (None, None) => {}
     }
-    about.extend(thread.source.as_ref().map(|source| format!("started by {source}")));
+    about.extend(
+        thread
+            .source
+            .as_ref()
+            .map(|source| format!("started by {source}")),
+    );
     if !about.is_empty() {
         lines.push(about.join(", "));
     }
@@ -324,7 +367,9 @@ fn thread_facts(thread: &Thread, outline: &Outline) -> Vec<String> {
         lines.push(format!("forked from {forked}"));
     }
     if let Some(base) = &thread.history_base {
-        let end = base.end_ordinal.map_or(String::new(), |end| format!(" before ordinal {end}"));
+        let end = base
+            .end_ordinal
+            .map_or(String::new(), |end| format!(" before ordinal {end}"));
         let name = base.path.as_deref().map(file_name);
         let name = name.unwrap_or(&base.thread_id);
         lines.push(format!("goes on from {name}{end}"));
@@ -360,6 +405,8 @@ pub fn has_problems(outline: &Outline) -> bool {
     !outline.problems.is_empty()
         || outline.threads.iter().any(|thread| {
             let steps = thread.turns.iter().flat_map(|turn| &turn.steps);
-            steps.chain(&thread.before).any(|step| is_damage(&step.what))
+            steps
+                .chain(&thread.before)
+                .any(|step| is_damage(&step.what))
         })
 }

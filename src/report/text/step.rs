@@ -26,7 +26,11 @@ impl Row {
             label: visible(label).into_owned(),
             text: text.to_owned(),
             style,
-            text_style: if style == Style::Dim { Style::Dim } else { Style::Plain },
+            text_style: if style == Style::Dim {
+                Style::Dim
+            } else {
+                Style::Plain
+            },
             most_lines,
         }
     }
@@ -36,10 +40,17 @@ impl Row {
         if self.most_lines == usize::MAX {
             let own = self.text.lines().map(|line| visible(line).into_owned());
             let lines: Vec<String> = own.flat_map(|line| broken(&line, width)).collect();
-            return if lines.is_empty() { vec![String::new()] } else { lines };
+            return if lines.is_empty() {
+                vec![String::new()]
+            } else {
+                lines
+            };
         }
         let text = visible(self.text.trim()).into_owned();
-        let text = shortened(&text, width.saturating_mul(self.most_lines).saturating_sub(4));
+        let text = shortened(
+            &text,
+            width.saturating_mul(self.most_lines).saturating_sub(4),
+        );
         let mut lines = broken(&text, width);
         if lines.len() > self.most_lines {
             lines.truncate(self.most_lines);
@@ -113,7 +124,11 @@ impl Rows {
             }
             What::Context { role, tags, text } => self.context(role, tags, text),
             What::Reasoning { text, is_encrypted } => {
-                let hidden = if *is_encrypted { "(encrypted)" } else { "(empty)" };
+                let hidden = if *is_encrypted {
+                    "(encrypted)"
+                } else {
+                    "(empty)"
+                };
                 match text.is_empty() {
                     true => self.push("reasoning", hidden, Style::Dim, 1),
                     false => self.text("reasoning", text, Style::Dim, 2),
@@ -130,7 +145,8 @@ impl Rows {
                 reason,
                 delay_ms,
             } => {
-                let after = delay_ms.map_or(String::new(), |ms| format!("after {}: ", duration(ms)));
+                let after =
+                    delay_ms.map_or(String::new(), |ms| format!("after {}: ", duration(ms)));
                 let text = format!("{after}{}", shown(reason));
                 self.push(&format!("retry {attempt}"), &text, Style::Yellow, 2);
             }
@@ -141,7 +157,9 @@ impl Rows {
                 code,
                 is_terminal,
             } => {
-                let code = code.as_ref().map_or(String::new(), |code| format!(" ({code})"));
+                let code = code
+                    .as_ref()
+                    .map_or(String::new(), |code| format!(" ({code})"));
                 let label = if *is_terminal { "failed" } else { "error" };
                 self.push(label, &format!("{}{code}", shown(message)), Style::Red, 3);
             }
@@ -149,7 +167,10 @@ impl Rows {
                 let text = format!("{what} `{name}`: {}", shown(raw));
                 self.push("unknown", &text, Style::Yellow, 2);
             }
-            What::Damage { problem, bytes: count } => {
+            What::Damage {
+                problem,
+                bytes: count,
+            } => {
                 let text = format!("{problem}: {} can't be read", bytes(*count));
                 self.push("damage", &text, Style::Red, 2);
             }
@@ -166,7 +187,12 @@ impl Rows {
     }
 
     fn context(&mut self, role: &str, tags: &[String], text: &Text) {
-        self.push("context", &context_in_short(role, tags, text), Style::Dim, 2);
+        self.push(
+            "context",
+            &context_in_short(role, tags, text),
+            Style::Dim,
+            2,
+        );
         if self.is_full {
             self.text("", text, Style::Dim, usize::MAX);
         }
@@ -187,19 +213,32 @@ impl Rows {
         about.extend(call.status.clone());
         let output = call.output.as_ref();
         about.extend(call.exit_code.map(|code| format!("exit {code}")));
-        about.extend(output.and_then(|o| o.session).map(|id| format!("running in session {id}")));
+        about.extend(
+            output
+                .and_then(|o| o.session)
+                .map(|id| format!("running in session {id}")),
+        );
         about.extend(call.duration_ms.map(duration));
         let about = about.join(", ");
         let (text, style) = match output {
             Some(output) => (output_text(output, &about), Style::Plain),
             None if call.expects_output => {
-                let about = if about.is_empty() { about } else { format!(" ({about})") };
+                let about = if about.is_empty() {
+                    about
+                } else {
+                    format!(" ({about})")
+                };
                 (format!("no output is recorded{about}"), Style::Red)
             }
             None if about.is_empty() => return,
             None => (about, Style::Plain),
         };
-        let mut row = Row::new("", &format!("→ {text}"), style, if self.is_full { usize::MAX } else { 2 });
+        let mut row = Row::new(
+            "",
+            &format!("→ {text}"),
+            style,
+            if self.is_full { usize::MAX } else { 2 },
+        );
         row.text_style = style;
         self.rows.push(row);
     }
@@ -209,7 +248,9 @@ impl Rows {
         let mut about = vec![compaction.method.to_owned()];
         about.extend(compaction.trigger.clone());
         let items = match (compaction.items_before, compaction.items_after) {
-            (Some(before), Some(after)) => Some(format!("{} became {after}", plural(before, "item"))),
+            (Some(before), Some(after)) => {
+                Some(format!("{} became {after}", plural(before, "item")))
+            }
             (None, Some(after)) => Some(format!("the history is now {}", plural(after, "item"))),
             (Some(before), None) => Some(format!("of {}", plural(before, "item"))),
             (None, None) => None,
@@ -229,18 +270,29 @@ impl Rows {
         if let Some(summary) = &compaction.summary {
             self.push("", &format!("summary: {}", shown(summary)), Style::Plain, 2);
         }
-        for kept in compaction.kept.iter().take(if self.is_full { usize::MAX } else { SHOWN }) {
+        for kept in compaction
+            .kept
+            .iter()
+            .take(if self.is_full { usize::MAX } else { SHOWN })
+        {
             let sign = if kept.is_old { "kept" } else { "new" };
             let text = format!("{sign:<4} {}: {}", kept.what, shown(&kept.text));
             self.push("", &text, Style::Plain, 1);
         }
         if compaction.kept.len() > SHOWN && !self.is_full {
             let more = compaction.kept.len() - SHOWN;
-            self.push("", &format!("… {} (--full shows them)", plural(more, "more item")), Style::Dim, 1);
+            self.push(
+                "",
+                &format!("… {} (--full shows them)", plural(more, "more item")),
+                Style::Dim,
+                1,
+            );
         }
         if let Some(dropped) = compaction.dropped.filter(|dropped| *dropped > 0) {
             let types = compaction.dropped_types.iter();
-            let types: Vec<String> = types.map(|(name, count)| plural(*count, &name.replace('_', " "))).collect();
+            let types: Vec<String> = types
+                .map(|(name, count)| plural(*count, &name.replace('_', " ")))
+                .collect();
             let text = format!("gone {}: {}", plural(dropped, "item"), types.join(", "));
             self.push("", &text, Style::Plain, 2);
         }
@@ -306,9 +358,16 @@ fn arguments(arguments: &Text) -> String {
     let mut others = Vec::new();
     for (name, value) in object.members() {
         let is_cut = arguments.is_cut && value.text().is_empty();
-        let value = match value.string().or_else(|| is_cut.then(|| value.string_start(usize::MAX)).flatten().map(|(s, _)| s)) {
+        let value = match value.string().or_else(|| {
+            is_cut
+                .then(|| value.string_start(usize::MAX))
+                .flatten()
+                .map(|(s, _)| s)
+        }) {
             Some(text) => text.into_owned(),
-            None if value.kind() == Kind::Array => words(value).unwrap_or_else(|| value.text().to_owned()),
+            None if value.kind() == Kind::Array => {
+                words(value).unwrap_or_else(|| value.text().to_owned())
+            }
             None => value.text().to_owned(),
         };
         match name.as_ref() {
@@ -317,7 +376,11 @@ fn arguments(arguments: &Text) -> String {
         }
     }
     if command.is_none() && others.is_empty() {
-        return if object.members().next().is_none() && !arguments.is_cut { String::new() } else { text };
+        return if object.members().next().is_none() && !arguments.is_cut {
+            String::new()
+        } else {
+            text
+        };
     }
     let mut parts: Vec<String> = command.into_iter().collect();
     parts.extend(others);

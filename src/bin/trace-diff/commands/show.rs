@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use trace_diff::capture::{SessionKind, session_kind};
 use trace_diff::outline::{
-    Options, Outline, capture_history, outline_capture, outline_exec_events, outline_pycodex_result,
-    outline_rollout,
+    Options, Outline, capture_history, outline_capture, outline_exec_events,
+    outline_pycodex_result, outline_rollout,
 };
-use trace_diff::rollout::{RolloutSource, find_segment, sessions_root_of};
 use trace_diff::report::{TextOptions, has_problems, render_session_json, render_session_text};
+use trace_diff::rollout::{RolloutSource, find_segment, sessions_root_of};
 
 use crate::exit::{Failure, Outcome, Status};
 use crate::input;
@@ -91,7 +91,11 @@ impl Args {
             }
             Some(SessionKind::PycodexResult) => {
                 self.no_history("the result of a run holds no history")?;
-                Ok(outline_pycodex_result(&self.file, &whole()?, self.options()))
+                Ok(outline_pycodex_result(
+                    &self.file,
+                    &whole()?,
+                    self.options(),
+                ))
             }
             Some(SessionKind::Rollout) if self.file == "-" => {
                 self.read_rollout(&RolloutSource::memory("-", whole()?))
