@@ -32,6 +32,7 @@ mod recover;
 mod report;
 mod report_text;
 mod rollout_history;
+mod rollout_rules;
 mod rules;
 mod rules_options;
 mod rust_text;

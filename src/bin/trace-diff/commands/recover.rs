@@ -36,7 +36,7 @@ pub(crate) struct Args {
     /// Only white space between tokens is taken away, and only from such records.
     #[arg(long)]
     one_line: bool,
-    /// What is said about it
+    /// Form of what is said about it; docs/sessions.md describes the JSON
     #[arg(long, value_enum, value_name = "FORMAT", default_value = "text")]
     format: output::Format,
 }
