@@ -118,6 +118,7 @@ pub fn check_rollouts(
         check_thread(thread, &context, &mut check).map_err(fail)?;
     }
     check.violations.extend(unused.iter().map(no_requests));
+    check.violations.extend(warm_ups(&trace));
     Ok(check)
 }
 
@@ -145,6 +146,9 @@ fn check_thread(
     check
         .rollouts
         .extend(files.iter().map(StoredRollout::summary));
+    check
+        .violations
+        .extend(files.iter().flat_map(broken_lineage));
     let is_pycodex = files.iter().any(|file| file.is_pycodex);
     let pairings: &[Pairing] = match is_pycodex {
         true => &[Pairing::Drop, Pairing::Keep, Pairing::MakeUp],
@@ -201,6 +205,17 @@ fn check_thread(
     check_identifiers(thread.id.as_deref(), &stretches, &mut violations);
     check.violations.extend(join_causes(violations));
     Ok(())
+}
+
+/// What is wrong with the files that a rollout goes on from.
+fn broken_lineage(file: &StoredRollout) -> impl Iterator<Item = Violation> {
+    file.lineage.problems.iter().map(|problem| {
+        let level = Level::Warning;
+        let mut violation = Violation::new("rollout-lineage-broken", level, None, Pointer::root());
+        violation.message = format!("the rollout {problem}");
+        violation.place = Some(file.own_place(0, Pointer::root()));
+        violation
+    })
 }
 
 /// The file that a `history_base` names: one of those at hand, or in the same tree.
@@ -270,6 +285,19 @@ fn no_requests(file: &Found) -> Violation {
     let mut violation = note("rollout-unused", None, message);
     violation.subject = Some(file.path.to_string_lossy().into_owned());
     violation
+}
+
+/// Requests that never get to disk, in one note.
+fn warm_ups(trace: &Trace) -> Option<Violation> {
+    let mut requests = trace
+        .requests
+        .iter()
+        .filter(|request| !request.is_for_model());
+    let first = requests.next()?;
+    let message = "requests that warm up a connection leave nothing on disk".to_owned();
+    let mut violation = note("rollout-not-compared", Some(first.exchange), message);
+    violation.recurs = requests.map(|request| request.exchange).collect();
+    Some(violation)
 }
 
 fn not_whole(request: &Request) -> Violation {
