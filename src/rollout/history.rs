@@ -51,6 +51,8 @@ pub enum Origin {
         /// Its number there.
         element: usize,
     },
+    /// The text of a `user_message` event, by which pycodex knows what the user said. Never made by [`History::plan`].
+    UserMessageEvent,
     /// A message between agents that stands in a record of its own, not as an item (before 0.169).
     Communication,
     /// A message of the user that a compaction without `replacement_history` keeps, as a new item.

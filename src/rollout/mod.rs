@@ -1,4 +1,5 @@
 //! What agents write to disk: records, sessions, and the history that they make; what can be saved of a damaged file.
+
 mod checkpoint;
 mod codex_reader;
 mod codex_record;
@@ -14,9 +15,13 @@ mod members;
 mod order;
 mod ordinals;
 mod predict;
+mod pycodex;
+mod pycodex_bounds;
+mod pycodex_item;
 mod reader;
 mod record;
 mod recover;
+mod resume;
 mod rules;
 mod session;
 mod shape;
@@ -43,9 +48,11 @@ pub use lineage::{Lineage, LineageFile, LineageProblem, Place};
 pub use load::ItemText;
 pub use order::{OrderCheck, OrderKind, OrderProblem};
 pub use predict::{Prediction, predict_resume};
+pub use pycodex::{PycodexItem, PycodexReader, PycodexRefusal, PycodexView};
 pub use reader::{RolloutPart, RolloutReader};
 pub use record::{Layout, RecordKind, RolloutRecord};
 pub use recover::{LeftOut, RecoverOptions, Recovery, Repeat, recover};
+pub use resume::{CodexResume, Resume};
 pub use rules::{NEWEST, Rules, Version};
 pub use session::{HistoryBase, SessionMeta};
 pub use source::RolloutSource;
