@@ -34,9 +34,10 @@ impl Content {
                 .collect()
             }
             Content::Digest(digest) => listed(digest.get("output_items"), &response.key("output")),
-            Content::Body(Body::Json(body)) => {
-                listed(body.value.get("output"), &response.key("body").key("output"))
-            }
+            Content::Body(Body::Json(body)) => listed(
+                body.value.get("output"),
+                &response.key("body").key("output"),
+            ),
             _ => Vec::new(),
         }
     }

@@ -86,7 +86,9 @@ impl Builder {
     fn add(&mut self, flat: &[FlatExchange<'_>], number: usize) {
         let flat_exchange = &flat[number];
         let exchange = &flat_exchange.exchange;
-        let owner = flat_exchange.handshake.map_or(flat_exchange, |at| &flat[at]);
+        let owner = flat_exchange
+            .handshake
+            .map_or(flat_exchange, |at| &flat[at]);
         let headers = owner.exchange.request.headers.as_option();
         let headers = headers.map(|headers| &headers.list);
         let Some(body) = exchange.request.body.json() else {
@@ -118,7 +120,9 @@ impl Builder {
     /// The items that a request sends, behind those of the response that it continues.
     fn whole_input(&self, body: &Value) -> (Arc<[SentItem]>, bool) {
         let request = Pointer::root().key("request");
-        let own = body.get("input").filter(|input| input.node().kind() == Kind::Array);
+        let own = body
+            .get("input")
+            .filter(|input| input.node().kind() == Kind::Array);
         let own_items = |pointer: &Pointer, from: usize| -> Vec<SentItem> {
             let Some(own) = &own else {
                 return Vec::new();
@@ -189,17 +193,26 @@ fn response_facts(response: &crate::capture::Response, extra: Option<&Value>) ->
             if let Some((number, event)) = end {
                 // Codex and pycodex read no further.
                 delivered.retain(|item| item.event.is_none_or(|at| at < number));
-                let at = pointer.key("events").index(number).key("data").key("response");
+                let at = pointer
+                    .key("events")
+                    .index(number)
+                    .key("data")
+                    .key("response");
                 facts.read_end(event, &at);
             } else if response.end == Recorded::Lost {
                 facts.outcome = Outcome::Unknown;
             }
-            facts.id = facts.id.or_else(|| numbered().find_map(|(_, event)| id_of(event)));
+            facts.id = facts
+                .id
+                .or_else(|| numbered().find_map(|(_, event)| id_of(event)));
             facts.delivered = delivered;
             facts
         }
         Content::Digest(digest) => ResponseFacts {
-            id: digest.node().get_string("response_id").map(|id| id.into_owned()),
+            id: digest
+                .node()
+                .get_string("response_id")
+                .map(|id| id.into_owned()),
             outcome: outcome_of_trace(extra),
             usage: digest
                 .get("token_usage")
@@ -234,7 +247,10 @@ fn response_facts(response: &crate::capture::Response, extra: Option<&Value>) ->
 impl ResponseFacts {
     /// Takes over what the event says that ends a response.
     fn read_end(&mut self, event: &Event, at: &Pointer) {
-        let is_completed = matches!(event.kind().as_str(), "response.completed" | "response.done");
+        let is_completed = matches!(
+            event.kind().as_str(),
+            "response.completed" | "response.done"
+        );
         self.outcome = if is_completed {
             Outcome::Completed
         } else {

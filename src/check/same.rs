@@ -184,9 +184,17 @@ mod tests {
 
     #[test]
     fn order_and_nulls_of_members_do_not_count() {
-        check(r#"{"a":1,"b":null,"c":"x"}"#, r#"{"c":"\u0078","a":1}"#, None);
+        check(
+            r#"{"a":1,"b":null,"c":"x"}"#,
+            r#"{"c":"\u0078","a":1}"#,
+            None,
+        );
         check("[1,2]", "[2,1]", Some(("/0", Some("1"), Some("2"))));
-        check(r#"{"a":1}"#, r#"{"a":1.0}"#, Some(("/a", Some("1"), Some("1.0"))));
+        check(
+            r#"{"a":1}"#,
+            r#"{"a":1.0}"#,
+            Some(("/a", Some("1"), Some("1.0"))),
+        );
     }
 
     #[test]
@@ -209,8 +217,16 @@ mod tests {
             r#"{"arguments":"{\"cmd\":\"rm\",\"n\":1}"}"#,
             Some(("/arguments/cmd", Some("ls"), Some("rm"))),
         );
-        check(r#"{"a":[1]}"#, r#"{"a":[1,[]]}"#, Some(("/a/1", None, Some("[]"))));
-        check(r#"{"a":1,"id":"x"}"#, r#"{"a":1}"#, Some(("/id", Some("x"), None)));
+        check(
+            r#"{"a":[1]}"#,
+            r#"{"a":[1,[]]}"#,
+            Some(("/a/1", None, Some("[]"))),
+        );
+        check(
+            r#"{"a":1,"id":"x"}"#,
+            r#"{"a":1}"#,
+            Some(("/id", Some("x"), None)),
+        );
     }
 
     #[test]

@@ -267,7 +267,11 @@ impl<'c> Side<'c> {
             .previous_response(at)
             .and_then(|id| self.request_of(&id, at))
         {
-            let delivered = self.flat[previous].exchange.response.content.delivered_items();
+            let delivered = self.flat[previous]
+                .exchange
+                .response
+                .content
+                .delivered_items();
             let delivered = delivered.into_iter().map(|delivered| delivered.item);
             parts.push(self.print_all(delivered));
             parts.push(self.inputs[previous].clone().unwrap_or_default());

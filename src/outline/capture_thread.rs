@@ -7,7 +7,7 @@ use super::attempt::{Answer, answer, usage};
 use super::builder::{Place, ThreadBuilder};
 use super::capture_items::ItemRef;
 use super::from_capture::moment;
-use super::item::{Item, is_user, kept, read_item, type_of};
+use super::item::{Item, is_abort_notice, is_user, kept, read_item, type_of};
 use super::model::{Compaction, End, EndKind, Kept, Moment, Position, Thread, What};
 use super::request::Request;
 use super::text::{Text, Texts};
@@ -80,14 +80,22 @@ impl<'c> CaptureThread<'c> {
         let new: Vec<&ItemRef<'c>> = news.new.iter().map(|at| &round.sent[*at]).collect();
         let user_messages = new.iter().filter(|item| is_user(item.raw())).count();
         let is_compaction = request.kind == RequestKind::Compaction;
+        if new.iter().any(|item| is_abort_notice(item.raw())) {
+            self.interrupt();
+        }
         self.turn_to(request, round, user_messages > 0 && !is_compaction);
         self.tell_retry(request, round, user_messages > 0, texts);
         let time = moment(round.exchange.started_ms);
         if is_compaction {
             self.begin_compaction(request, round);
         } else {
-            self.tell_shortening(&news, round, time.as_ref(), texts);
-            self.push_new(&new, user_messages, time.as_ref(), texts);
+            let told = self.tell_shortening(&news, round, time.as_ref(), texts);
+            self.push_new(
+                &new[told.min(new.len())..],
+                user_messages,
+                time.as_ref(),
+                texts,
+            );
         }
         self.take_answer(request, round, texts);
     }
@@ -105,6 +113,17 @@ impl<'c> CaptureThread<'c> {
             self.end_turn();
             self.builder
                 .begin_turn(request.turn.clone(), moment(round.exchange.started_ms));
+        }
+    }
+
+    /// The agent tells the model that the user interrupted it: so the request before was not left for another reason.
+    fn interrupt(&mut self) {
+        if let Some(last) = self
+            .last
+            .as_mut()
+            .filter(|last| last.answer != Answer::Complete)
+        {
+            last.answer = Answer::Left;
         }
     }
 
@@ -226,45 +245,41 @@ impl<'c> CaptureThread<'c> {
         self.builder.thread.turns.extend(held);
     }
 
-    /// Tells that a history is shorter than it was.
+    /// Tells that a history is shorter than it was, and gives how many of the new items were told with that.
     fn tell_shortening(
         &mut self,
         news: &News,
         round: &Round<'c>,
         time: Option<&Moment>,
         texts: &mut Texts,
-    ) {
+    ) -> usize {
         if let Some(place) = self.compaction.take() {
             return self.finish_compaction(place, news, round, texts);
         }
         let left_out = news.left_out.iter().map(|at| &self.known[*at]);
-        let types: Vec<String> = left_out
-            .map(|item| type_of(item.raw()).into_owned())
-            .collect();
         // Items that an agent does not know are never sent again; that is no event.
-        let known: Vec<&String> = types.iter().filter(|kind| is_known_type(kind)).collect();
-        if known.is_empty() || self.is_failing() {
-            return;
+        let left_out: Vec<_> = left_out
+            .filter(|item| is_known_type(&type_of(item.raw())))
+            .collect();
+        if left_out.is_empty() || self.is_failing() {
+            return 0;
         }
-        let items = if known.len() == 1 { "item" } else { "items" };
-        let text = format!(
-            "{} {items} of the history no longer sent: {}",
-            known.len(),
-            counted(&known).join(", ")
-        );
+        let kinds = counts(left_out.iter().map(|item| item.kind(texts)));
+        let counted: Vec<String> = kinds
+            .iter()
+            .map(|(name, count)| format!("{count} × {name}"))
+            .collect();
+        let text = format!("no longer sent: {}", counted.join(", "));
         let at = Position::Exchange {
             index: round.index,
             pointer: "/request/body/input".to_owned(),
         };
-        let name = "history".to_owned();
-        self.builder.push(
-            at,
-            time.cloned(),
-            What::Event {
-                name,
-                text: texts.make(&text),
-            },
-        );
+        let what = What::Event {
+            name: "history".to_owned(),
+            text: texts.make(&text),
+        };
+        self.builder.push(at, time.cloned(), what);
+        0
     }
 
     fn begin_compaction(&mut self, request: &Request, round: &Round<'c>) {
@@ -308,8 +323,8 @@ impl<'c> CaptureThread<'c> {
         news: &News,
         round: &Round<'c>,
         texts: &mut Texts,
-    ) {
-        let is_new = |at: &usize| news.new.contains(at);
+    ) -> usize {
+        let is_new = |at: &usize| news.new.binary_search(at).is_ok();
         // The message of the user that begins the turn comes behind the new history.
         let last_user = (0..round.sent.len())
             .rev()
@@ -318,21 +333,16 @@ impl<'c> CaptureThread<'c> {
         let kept: Vec<Kept> = (0..end)
             .map(|at| kept(round.sent[at].raw(), !is_new(&at), texts))
             .collect();
-        let types: Vec<String> = news
-            .left_out
-            .iter()
-            .map(|at| type_of(self.known[*at].raw()).into_owned())
-            .collect();
-        let dropped = counts(&types.iter().collect::<Vec<_>>());
-        let Some(step) = self.builder.step(place) else {
-            return;
-        };
-        if let What::Compaction(compaction) = &mut step.what {
+        let left_out = news.left_out.iter();
+        let dropped = counts(left_out.map(|at| self.known[*at].kind(texts)));
+        let step = self.builder.step(place).map(|step| &mut step.what);
+        if let Some(What::Compaction(compaction)) = step {
             compaction.items_after = Some(end);
             compaction.kept = kept;
-            compaction.dropped = Some(types.len());
+            compaction.dropped = Some(news.left_out.len());
             compaction.dropped_types = dropped;
         }
+        news.new.iter().filter(|at| **at < end).count()
     }
 
     /// Takes what came back.
@@ -413,7 +423,7 @@ impl<'c> CaptureThread<'c> {
             },
             Answer::Left => End {
                 kind: EndKind::Interrupted,
-                message: Some(Text::plain("the agent closed the connection")),
+                message: None,
                 code: None,
             },
             Answer::Complete if last.kind == RequestKind::Compaction => {
@@ -464,22 +474,15 @@ fn with_code(reason: &str, code: Option<&str>) -> String {
 }
 
 /// How often each occurs, in order of first appearance.
-pub(super) fn counts(types: &[&String]) -> Vec<(String, usize)> {
+fn counts(kinds: impl Iterator<Item = String>) -> Vec<(String, usize)> {
     let mut counts: Vec<(String, usize)> = Vec::new();
-    for kind in types {
-        match counts.iter_mut().find(|(name, _)| name == *kind) {
+    for kind in kinds {
+        match counts.iter_mut().find(|(name, _)| *name == kind) {
             Some((_, count)) => *count += 1,
-            None => counts.push(((*kind).clone(), 1)),
+            None => counts.push((kind, 1)),
         }
     }
     counts
-}
-
-fn counted(types: &[&String]) -> Vec<String> {
-    let counts = counts(types).into_iter();
-    counts
-        .map(|(name, count)| format!("{count} {name}"))
-        .collect()
 }
 
 /// The working directory that the agent told the model.

@@ -108,7 +108,7 @@ impl CompactionReader {
 }
 
 /// What an item is, of a message with whose it is.
-fn kind_of(item: Raw<'_>, read: &Item) -> String {
+pub(super) fn kind_of(item: Raw<'_>, read: &Item) -> String {
     match read {
         Item::Alone(What::User { .. }) => "user message".to_owned(),
         Item::Alone(What::Assistant { .. }) => ASSISTANT.to_owned(),

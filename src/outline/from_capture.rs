@@ -12,6 +12,7 @@ use super::capture_thread::{CaptureThread, Round};
 use super::item::in_short;
 use super::model::{
     History, HistoryItem, Input, Moment, OtherRequest, Outline, Position, Problem, RawItem, Thread,
+    What,
 };
 use super::request::{Request, read_request};
 use super::text::{Options, Texts};
@@ -48,7 +49,9 @@ pub fn outline_capture(capture: &Capture, options: Options) -> Outline {
     }
     let threads = reader.threads.into_iter().map(|(_, thread)| thread);
     let mut texts = reader.texts;
-    outline.threads = as_tree(threads.map(|thread| thread.finish(&mut texts)).collect());
+    let mut threads: Vec<Thread> = threads.map(|thread| thread.finish(&mut texts)).collect();
+    link_spawned(&mut threads);
+    outline.threads = as_tree(threads);
     outline.problems = capture.problems.iter().map(problem).collect();
     outline
 }
@@ -89,6 +92,7 @@ fn history_item(number: usize, item: &ItemRef<'_>, texts: &mut Texts) -> History
     HistoryItem {
         number,
         at: Some(item.position()),
+        path: None,
         item_type: super::item::type_of(raw).into_owned(),
         role: super::item::owned(raw, "role"),
         text: in_short(raw, texts).1,
@@ -189,6 +193,28 @@ impl<'c> CaptureReader<'c> {
             request: self.texts.whole(&what),
             status: flat.exchange.response.status.as_option().copied().flatten(),
         }
+    }
+}
+
+/// Finds the parents of sub-agents that do not name theirs: the thread that a tool told their id when it asked for one.
+fn link_spawned(threads: &mut [Thread]) {
+    let parent_of = |id: &str| {
+        let parent = threads.iter().find(|thread| {
+            let steps = thread.turns.iter().flat_map(|turn| &turn.steps);
+            let mut spawned = steps.filter_map(|step| match &step.what {
+                What::Call(call) if call.name == "spawn_agent" => call.output.as_ref(),
+                _ => None,
+            });
+            thread.id.as_deref() != Some(id) && spawned.any(|output| output.text.text.contains(id))
+        });
+        parent.and_then(|parent| parent.id.clone())
+    };
+    let parents: Vec<_> = threads
+        .iter()
+        .map(|thread| parent_of(thread.id.as_deref().filter(|id| !id.is_empty())?))
+        .collect();
+    for (thread, parent) in threads.iter_mut().zip(parents) {
+        thread.parent = thread.parent.take().or(parent);
     }
 }
 

@@ -13,6 +13,7 @@ mod item;
 mod model;
 mod request;
 mod rollout_events;
+mod rollout_history;
 mod rollout_thread;
 mod text;
 mod time;
@@ -27,4 +28,5 @@ pub use model::{
     OtherRequest, Outline, Output, Position, Prediction, Problem, RawItem, Resume, Step, Thread,
     Turn, Usage, What,
 };
+pub use rollout_history::rollout_history;
 pub use text::{Options, Text};

@@ -548,6 +548,9 @@ pub struct HistoryItem {
     pub number: usize,
     /// Where it comes from; `None` for one that nothing on disk holds.
     pub at: Option<Position>,
+    /// The file it comes from, where that is not the input.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
     /// Type of the item.
     #[serde(rename = "type")]
     pub item_type: String,

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::json::Raw;
+use crate::json::{Problem, Raw};
 use crate::rollout::{Layout, RecordKind, RolloutRecord, SessionMeta};
 
 use super::builder::ThreadBuilder;
@@ -39,8 +39,10 @@ struct TokenCount {
     /// Responses that usage records told of.
     seen: HashSet<String>,
     has_records: bool,
-    /// The last response that a usage record told of.
-    last_response: Option<String>,
+    /// Whether a response was counted since the last item, or the beginning of the turn: that of a compaction.
+    is_ahead: bool,
+    /// Whether the last record that tells of the context was a compaction.
+    is_compacted: bool,
     /// Tokens in the context after the last response, and after the one before it.
     used: Option<u64>,
     used_before: Option<u64>,
@@ -73,8 +75,12 @@ impl RolloutThread {
     }
 
     /// Tells of bytes that can't be read.
-    pub(super) fn damage(&mut self, at: Position, problem: String, bytes: u64) {
-        self.builder.push(at, None, What::Damage { problem, bytes });
+    pub(super) fn damage(&mut self, at: Position, problem: &Problem) {
+        let what = What::Damage {
+            problem: problem.kind.name().to_owned(),
+            bytes: problem.span.end - problem.span.start,
+        };
+        self.builder.push(at, None, what);
     }
 
     /// Takes the next record.
@@ -167,6 +173,7 @@ impl RolloutThread {
     fn item(&mut self, record: &RolloutRecord<'_>) {
         let (at, time) = (Self::at(record), Self::time(record));
         let item = read_item(record.payload, &at, &mut self.texts);
+        self.tokens.is_ahead = false;
         self.compactions.add(record.payload, &item);
         match &item {
             Item::Alone(What::User { .. }) => {
@@ -204,6 +211,7 @@ impl RolloutThread {
         }
         self.is_announced = is_announced;
         self.has_user_item = false;
+        self.tokens.is_ahead = false;
         self.tokens.at_turn_start = self.tokens.total.unwrap_or_default();
     }
 
@@ -284,12 +292,11 @@ impl RolloutThread {
         if compaction.summary_at.is_some() {
             compaction.without_summary();
         }
-        let response = owned(payload, "compaction_response_id");
-        let is_last = response.is_some() && response == self.tokens.last_response;
-        compaction.tokens_before = match is_last || compaction.summary_at.is_some() {
+        compaction.tokens_before = match self.tokens.is_ahead {
             true => self.tokens.used_before,
             false => self.tokens.used,
         };
+        self.tokens.is_compacted = true;
         self.push(record, What::Compaction(Box::new(compaction)));
     }
 
@@ -313,8 +320,16 @@ impl RolloutThread {
         if let Some(last) = last.filter(|last| last.total > 0) {
             turn.context_used = Some(last.total);
             self.tokens.use_context(last.total);
+            // Behind a compaction the agent writes its estimate of what is left.
+            if std::mem::take(&mut self.tokens.is_compacted) && !is_new {
+                self.builder.set_tokens_after(last.total);
+            }
         }
+        let Some(turn) = self.builder.turn() else {
+            return;
+        };
         if is_new {
+            self.tokens.is_ahead = true;
             turn.usage = total.map(|total| total.since(&start));
             turn.responses += usize::from(!has_records);
         }
@@ -324,10 +339,10 @@ impl RolloutThread {
     fn usage_record(&mut self, payload: Raw<'_>) {
         self.tokens.has_records = true;
         let id = owned(payload, "response_id").unwrap_or_default();
-        if !id.is_empty() && !self.tokens.seen.insert(id.clone()) {
+        if !id.is_empty() && !self.tokens.seen.insert(id) {
             return;
         }
-        self.tokens.last_response = Some(id);
+        self.tokens.is_ahead = true;
         let turn_usage = payload.get("turn_token_usage").and_then(read_usage);
         let usage = payload.get("usage").and_then(read_usage);
         let total = payload.get("thread_token_usage").and_then(read_usage);

@@ -32,7 +32,11 @@ pub fn add_rollout_check(
     let mut mask = Mask::new(&[capture]);
     new.iter_mut().for_each(|finding| mask.finding(finding));
     let is_reading = |finding: &Finding| finding.source == Source::Reader;
-    let at = report.findings.iter().take_while(|one| is_reading(one)).count();
+    let at = report
+        .findings
+        .iter()
+        .take_while(|one| is_reading(one))
+        .count();
     report.findings.splice(at..at, new);
     report.update_summary();
 }
@@ -84,7 +88,11 @@ fn finding(violation: &Violation) -> Finding {
         candidate: violation.found.clone(),
         message: violation.message.clone(),
         accepted: None,
-        recurs: violation.recurs.iter().map(|exchange| pair(*exchange)).collect(),
+        recurs: violation
+            .recurs
+            .iter()
+            .map(|exchange| pair(*exchange))
+            .collect(),
         detail: violation.detail.clone(),
     }
 }
@@ -97,7 +105,9 @@ fn id(violation: &Violation) -> String {
             is_tool_output: false,
             has_versions: false,
         };
-        let print = text.as_ref().map(|text| text_fingerprint(text, &scanner, place));
+        let print = text
+            .as_ref()
+            .map(|text| text_fingerprint(text, &scanner, place));
         format!("{print:x?}")
     };
     let is_number = |segment: &str| segment.bytes().all(|byte| byte.is_ascii_digit());

@@ -10,12 +10,12 @@
 mod capture;
 mod capture_damage;
 mod capture_format;
+mod check_corpus;
 mod cli;
 mod cli_bad_input;
 mod cli_rules;
 mod cli_secrets;
 mod compare;
-mod check_corpus;
 mod compare_properties;
 mod corpus;
 mod discover;

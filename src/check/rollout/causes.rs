@@ -20,7 +20,9 @@ pub(super) fn join_causes(violations: Vec<Violation>) -> Vec<Violation> {
     for violation in &mut joined {
         violation.recurs.sort_unstable();
         violation.recurs.dedup();
-        violation.recurs.retain(|exchange| Some(*exchange) != violation.exchange);
+        violation
+            .recurs
+            .retain(|exchange| Some(*exchange) != violation.exchange);
     }
     joined.sort_by_key(|violation| violation.exchange);
     joined

@@ -8,16 +8,14 @@ use thiserror::Error;
 use crate::capture::{Capture, CaptureKind};
 use crate::json::{Pointer, Problem};
 use crate::normalize::Level;
-use crate::rollout::{
-    RolloutName, RolloutSource, Rules, find_segment, sessions_root_of,
-};
+use crate::rollout::{RolloutName, RolloutSource, Rules, find_segment, sessions_root_of};
 
 use super::super::request::{Request, Trace};
 use super::super::violation::Violation;
+use super::causes::join_causes;
 use super::compaction::check_compaction;
 use super::delivered::Delivery;
 use super::identifiers::check_identifiers;
-use super::causes::join_causes;
 use super::input::{Compared, InputCheck};
 use super::replay::{Replay, Texts};
 use super::sampling::{Fit, find_sample};
@@ -71,7 +69,9 @@ impl RolloutCheckError {
     /// What to do about it.
     pub fn hint(&self) -> &'static str {
         match self {
-            Self::Unreadable { .. } => "name a rollout-….jsonl[.zst] file or a directory of sessions",
+            Self::Unreadable { .. } => {
+                "name a rollout-….jsonl[.zst] file or a directory of sessions"
+            }
             Self::NoRollout { .. } => {
                 "rollouts are files rollout-….jsonl[.zst], in the sessions directory of the agent's home"
             }
@@ -118,6 +118,7 @@ pub fn check_rollouts(
         check_thread(thread, &context, &mut check).map_err(fail)?;
     }
     check.violations.extend(unused.iter().map(no_requests));
+    check.violations.extend(warm_ups(&trace));
     Ok(check)
 }
 
@@ -142,7 +143,12 @@ fn check_thread(
         let find = |id: &str| find_base(path, context.found, id);
         files.push(StoredRollout::read(source, find, &mut texts.facts)?);
     }
-    check.rollouts.extend(files.iter().map(StoredRollout::summary));
+    check
+        .rollouts
+        .extend(files.iter().map(StoredRollout::summary));
+    check
+        .violations
+        .extend(files.iter().flat_map(broken_lineage));
     let is_pycodex = files.iter().any(|file| file.is_pycodex);
     let pairings: &[Pairing] = match is_pycodex {
         true => &[Pairing::Drop, Pairing::Keep, Pairing::MakeUp],
@@ -201,12 +207,25 @@ fn check_thread(
     Ok(())
 }
 
+/// What is wrong with the files that a rollout goes on from.
+fn broken_lineage(file: &StoredRollout) -> impl Iterator<Item = Violation> {
+    file.lineage.problems.iter().map(|problem| {
+        let level = Level::Warning;
+        let mut violation = Violation::new("rollout-lineage-broken", level, None, Pointer::root());
+        violation.message = format!("the rollout {problem}");
+        violation.place = Some(file.own_place(0, Pointer::root()));
+        violation
+    })
+}
+
 /// The file that a `history_base` names: one of those at hand, or in the same tree.
 fn find_base(path: &Path, found: &[Found], id: &str) -> Option<PathBuf> {
     let last_id = |file: &&Found| {
         let name = file.path.file_name().and_then(|name| name.to_str());
         let name = name.and_then(RolloutName::parse);
-        name.and_then(|name| name.segment_id.or(name.thread_id)).as_deref() == Some(id)
+        name.and_then(|name| name.segment_id.or(name.thread_id))
+            .as_deref()
+            == Some(id)
     };
     match found.iter().find(last_id) {
         Some(file) => Some(file.path.clone()),
@@ -216,10 +235,17 @@ fn find_base(path: &Path, found: &[Found], id: &str) -> Option<PathBuf> {
 
 /// The rules of the version that sent the requests, by its `user-agent`; else of the one that wrote the rollout.
 fn rules_of(thread: &Thread<'_>, files: &[StoredRollout]) -> Rules {
-    let sent = thread.requests.iter().find_map(|request| request.version.as_deref());
-    let written = files.iter().find_map(|file| file.index().meta()?.cli_version.as_deref());
+    let sent = thread
+        .requests
+        .iter()
+        .find_map(|request| request.version.as_deref());
+    let written = files
+        .iter()
+        .find_map(|file| file.index().meta()?.cli_version.as_deref());
     let rules = Rules::named(sent.or(written));
-    let provider = files.iter().find_map(|file| file.index().meta()?.model_provider.as_deref());
+    let provider = files
+        .iter()
+        .find_map(|file| file.index().meta()?.model_provider.as_deref());
     match provider {
         Some(name) if name.eq_ignore_ascii_case("openai") => rules.for_openai(),
         _ => rules,
@@ -244,7 +270,12 @@ fn no_rollout(thread: &Thread<'_>) -> Violation {
         first.map(|request| request.exchange),
         message,
     );
-    violation.recurs = thread.requests.iter().skip(1).map(|request| request.exchange).collect();
+    violation.recurs = thread
+        .requests
+        .iter()
+        .skip(1)
+        .map(|request| request.exchange)
+        .collect();
     violation
 }
 
@@ -256,8 +287,22 @@ fn no_requests(file: &Found) -> Violation {
     violation
 }
 
+/// Requests that never get to disk, in one note.
+fn warm_ups(trace: &Trace) -> Option<Violation> {
+    let mut requests = trace
+        .requests
+        .iter()
+        .filter(|request| !request.is_for_model());
+    let first = requests.next()?;
+    let message = "requests that warm up a connection leave nothing on disk".to_owned();
+    let mut violation = note("rollout-not-compared", Some(first.exchange), message);
+    violation.recurs = requests.map(|request| request.exchange).collect();
+    Some(violation)
+}
+
 fn not_whole(request: &Request) -> Violation {
     let message =
-        "the input continues a response that is not in the capture, so it was not compared".to_owned();
+        "the input continues a response that is not in the capture, so it was not compared"
+            .to_owned();
     note("rollout-not-compared", Some(request.exchange), message)
 }

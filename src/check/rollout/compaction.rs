@@ -30,7 +30,11 @@ pub(super) fn check_compaction(stretch: &Stretch<'_>, violations: &mut Vec<Viola
         return;
     };
     let kept = Kept::of(payload);
-    let summary = request.response.delivered.iter().rfind(|one| is_summary(one));
+    let summary = request
+        .response
+        .delivered
+        .iter()
+        .rfind(|one| is_summary(one));
     let (pointer, message) = match summary {
         Some(one) if kept.holds(one) => return,
         Some(one) => (
@@ -38,15 +42,25 @@ pub(super) fn check_compaction(stretch: &Stretch<'_>, violations: &mut Vec<Viola
             "the rollout's compaction does not hold the summary that was delivered",
         ),
         // Old versions go on with these words when the model says nothing.
-        None if kept.text.iter().any(|text| text.contains("(no summary available)")) => return,
+        None if kept
+            .text
+            .iter()
+            .any(|text| text.contains("(no summary available)")) =>
+        {
+            return;
+        }
         None => (
             Pointer::root().key("response"),
             "the rollout has a compaction though its response delivered no summary",
         ),
     };
     let exchange = Some(request.exchange);
-    let mut violation =
-        Violation::new("rollout-compaction-changed", Level::Error, exchange, pointer);
+    let mut violation = Violation::new(
+        "rollout-compaction-changed",
+        Level::Error,
+        exchange,
+        pointer,
+    );
     violation.message = message.to_owned();
     violation.place = Some(file.own_place(number, Pointer::root().key("payload")));
     violation.expected = kept.text.last().map(|text| excerpt(text));

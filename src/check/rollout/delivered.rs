@@ -80,7 +80,9 @@ impl Delivery<'_> {
                     Found::Late => late.push(one),
                 }
             }
-            let invented = made.iter().filter(|made| made.is_judged && !made.is_matched);
+            let invented = made
+                .iter()
+                .filter(|made| made.is_judged && !made.is_matched);
             violations.extend(invented.filter_map(|made| self.invented(made, sampled)));
             if number + 1 == self.sampled.len() {
                 violations.extend(self.not_sent(&made, sampled));
@@ -119,13 +121,16 @@ impl Delivery<'_> {
             }
             if file.begins_turn(entry.what) {
                 // What a turn without requests of its own holds was delivered elsewhere.
-                made.iter_mut().filter(|made| !made.is_judged).for_each(|made| made.is_matched = true);
+                made.iter_mut()
+                    .filter(|made| !made.is_judged)
+                    .for_each(|made| made.is_matched = true);
             }
             at.record += 1;
         }
         // The last turn of the stretch is that of the next request.
         let has_next = until.is_some();
-        made.iter_mut().for_each(|made| made.is_judged |= has_next && !made.is_matched);
+        made.iter_mut()
+            .for_each(|made| made.is_judged |= has_next && !made.is_matched);
         made
     }
 
@@ -160,14 +165,19 @@ impl Delivery<'_> {
             _ => records.len(),
         };
         let between = records.get(from.record..end).unwrap_or_default();
-        between.iter().any(|record| record.kind == RecordKind::Compacted)
+        between
+            .iter()
+            .any(|record| record.kind == RecordKind::Compacted)
     }
 
     /// Whether the agent keeps such an item. What it can't read it drops, without a word.
     fn is_recorded(&self, facts: &ItemFacts) -> bool {
         let node = facts.item.node();
         let has = |keys: &[&str]| keys.iter().all(|key| node.get_string(key).is_some());
-        let is_array = |key: &str| node.get(key).is_some_and(|value| value.kind() == Kind::Array);
+        let is_array = |key: &str| {
+            node.get(key)
+                .is_some_and(|value| value.kind() == Kind::Array)
+        };
         match facts.kind.as_str() {
             "message" => has(&["role"]) && is_array("content") && has_known_parts(node),
             "reasoning" => is_array("summary"),
@@ -227,14 +237,16 @@ impl Delivery<'_> {
     /// What stands behind the last request's point of the rollout and before its answer, and was not sent.
     fn not_sent(&self, made: &[Made<'_>], sampled: &Sampled<'_>) -> Vec<Violation> {
         let from = sampled.before_answer;
-        let answer = made.iter().find(|made| made.is_matched && made.at.own == from.own);
+        let answer = made
+            .iter()
+            .find(|made| made.is_matched && made.at.own == from.own);
         let end = answer.map_or(from.record, |answer| answer.at.record);
         let records = from.record..end.max(self.doubled(from));
         let file = &self.files[from.own];
-        let with_items = records.filter_map(|number| Some((number, file.records[number].item.as_ref()?)));
-        let own = with_items.filter(|(_, facts)| {
-            !facts.is_of_model() && !is_from_other_thread(facts.item.node())
-        });
+        let with_items =
+            records.filter_map(|number| Some((number, file.records[number].item.as_ref()?)));
+        let own = with_items
+            .filter(|(_, facts)| !facts.is_of_model() && !is_from_other_thread(facts.item.node()));
         own.map(|(number, facts)| {
             let pointer = Pointer::root().key("request").key("body").key("input");
             let mut violation = self.violation("rollout-input-missing", sampled.request, pointer);
@@ -308,7 +320,10 @@ impl Delivery<'_> {
         violation.place = Some(self.files[behind.own].own_place(record, Pointer::root()));
         violation.subject = Some(label(&one.facts));
         violation.found = Some(excerpt(one.facts.item.text()));
-        violation.message = format!("{} was delivered and is not in the rollout", the(&one.facts));
+        violation.message = format!(
+            "{} was delivered and is not in the rollout",
+            the(&one.facts)
+        );
         violation
     }
 

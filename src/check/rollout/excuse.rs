@@ -39,9 +39,17 @@ impl Excuses {
     }
 
     /// Whether the input is what is due but for differences that are known; then their violations.
-    pub(super) fn explain(&self, due: &[Due], wire: &Wire, wire_range: std::ops::Range<usize>) -> Option<Vec<usize>> {
+    pub(super) fn explain(
+        &self,
+        due: &[Due],
+        wire: &Wire,
+        wire_range: std::ops::Range<usize>,
+    ) -> Option<Vec<usize>> {
         let mut used = Vec::new();
-        let mut sent = wire.items[wire_range].iter().map(|item| item.facts.meaning).peekable();
+        let mut sent = wire.items[wire_range]
+            .iter()
+            .map(|item| item.facts.meaning)
+            .peekable();
         for one in due {
             let meaning = wire.meaning_of(&one.facts);
             loop {
@@ -50,7 +58,8 @@ impl Excuses {
                     sent.next();
                     break;
                 }
-                let changed = next.and_then(|next| self.changed.get(&(one.origin, one.is_made_up, next)));
+                let changed =
+                    next.and_then(|next| self.changed.get(&(one.origin, one.is_made_up, next)));
                 if let Some(violation) = changed {
                     used.push(*violation);
                     sent.next();

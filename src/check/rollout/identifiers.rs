@@ -51,8 +51,7 @@ fn other_thread(thread: &str, file: &StoredRollout, exchange: usize) -> Option<V
 }
 
 fn violation(exchange: usize, pointer: Pointer, what: &str) -> Violation {
-    let mut violation =
-        Violation::new("rollout-id-changed", Level::Error, Some(exchange), pointer);
+    let mut violation = Violation::new("rollout-id-changed", Level::Error, Some(exchange), pointer);
     violation.message = format!("the request names another {what} than the rollout");
     violation
 }
@@ -121,7 +120,10 @@ fn window(stretch: &Stretch<'_>) -> Option<Violation> {
         None if file.lineage.files.len() > 1 => return None,
         None => {
             let (number, meta) = file.index().metas.first()?;
-            let below = Pointer::root().key("payload").key("context_window").key("window_id");
+            let below = Pointer::root()
+                .key("payload")
+                .key("context_window")
+                .key("window_id");
             (*number, below, meta.window_id.clone()?)
         }
     };

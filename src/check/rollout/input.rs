@@ -45,7 +45,9 @@ impl InputCheck {
         let sample = compared.sample;
         if let Fit::Exact(known) = &sample.fit {
             for violation in known {
-                violations[*violation].recurs.push(compared.request.exchange);
+                violations[*violation]
+                    .recurs
+                    .push(compared.request.exchange);
             }
             if known.is_empty() {
                 let sent = compared.sent();
@@ -71,7 +73,8 @@ impl InputCheck {
         for (at, to) in pairing.changed {
             if !self.compare_pair(compared, &due[at], &sent[to], violations) {
                 let known = violations.len() - 1;
-                self.excuses.add_changed(&due[at], sent[to].facts.meaning, known);
+                self.excuses
+                    .add_changed(&due[at], sent[to].facts.meaning, known);
             }
         }
         for (at, to) in pairing.moved {
@@ -90,10 +93,12 @@ impl InputCheck {
             let id = sent.call_id.as_deref();
             // An output that is on disk without its call goes with the call.
             let of_call = id.and_then(|id| calls.get(id)).copied();
-            let known = of_call.filter(|_| compared.is_kept(sent)).unwrap_or_else(|| {
-                violations.push(compared.added(to, after));
-                violations.len() - 1
-            });
+            let known = of_call
+                .filter(|_| compared.is_kept(sent))
+                .unwrap_or_else(|| {
+                    violations.push(compared.added(to, after));
+                    violations.len() - 1
+                });
             self.excuses.add_added(sent.meaning, known);
             calls.extend(id.filter(|_| sent.is_call()).map(|id| (id, known)));
         }
@@ -216,7 +221,10 @@ impl<'a> Compared<'a> {
         let due = &self.sample.due;
         let after = after.map(|at| &due[at]);
         let next = match after {
-            Some(after) => due.iter().skip_while(|due| due.origin != after.origin).nth(1),
+            Some(after) => due
+                .iter()
+                .skip_while(|due| due.origin != after.origin)
+                .nth(1),
             None => due.first(),
         };
         let is_element = |due: &Due| due.origin.element.is_some();
@@ -226,7 +234,10 @@ impl<'a> Compared<'a> {
             false => ("rollout-input-added", "the rollout"),
         };
         let message = match self.is_kept(&sent.facts) {
-            true => format!("{} is sent; {whence} has it without its call", the(&sent.facts)),
+            true => format!(
+                "{} is sent; {whence} has it without its call",
+                the(&sent.facts)
+            ),
             false => format!("{} is sent and not in {whence}", the(&sent.facts)),
         };
         let mut violation = self.violation(rule, sent.pointer.clone(), message);
@@ -254,8 +265,7 @@ impl<'a> Compared<'a> {
             "{} stands elsewhere in the request than in the rollout",
             the(&due.facts)
         );
-        let mut violation =
-            self.violation("rollout-input-order", sent.pointer.clone(), message);
+        let mut violation = self.violation("rollout-input-order", sent.pointer.clone(), message);
         violation.subject = Some(label(&due.facts));
         violation.place = Some(self.place(due, &Pointer::root()));
         violation
@@ -276,7 +286,11 @@ impl<'a> Compared<'a> {
 /// Takes out of what is missing that which agents leave away where a compaction was too long for the model: Codex the
 /// oldest items, a call with its output (0.115.0–0.169.0), pycodex the oldest output with its call (0.1.13–0.5.1).
 fn leave_out_oldest(due: &[Due], missing: &mut Vec<usize>) {
-    let oldest = missing.iter().enumerate().take_while(|(at, number)| at == *number).count();
+    let oldest = missing
+        .iter()
+        .enumerate()
+        .take_while(|(at, number)| at == *number)
+        .count();
     let id = |number: usize| due[number].facts.call_id.as_deref();
     let pairs: HashSet<usize> = missing
         .iter()

@@ -127,7 +127,11 @@ pub(super) fn item_difference(disk: &ItemFacts, wire: &ItemFacts) -> Option<Diff
 
 /// Where the item on disk differs from the one that was delivered; `None` when it holds all of that which agents keep.
 pub(super) fn delivery_difference(disk: &ItemFacts, delivered: &ItemFacts) -> Option<Difference> {
-    first_difference(disk.item.node(), delivered.item.node(), is_loose_in_delivery)
+    first_difference(
+        disk.item.node(),
+        delivered.item.node(),
+        is_loose_in_delivery,
+    )
 }
 
 /// Whether a member of a delivered item counts only where it is on disk too: agents read items into types of their own

@@ -30,7 +30,9 @@ impl Pairs {
             let mut left: Vec<usize> = (from..next_due).collect();
             for number in to..next_sent {
                 let facts = &sent[number].facts;
-                let partner = left.iter().position(|at| is_version(&due[*at].facts, facts));
+                let partner = left
+                    .iter()
+                    .position(|at| is_version(&due[*at].facts, facts));
                 match partner {
                     Some(at) => pairs.changed.push((left.remove(at), number)),
                     None => pairs.added.push((number, next_due.checked_sub(1))),
@@ -71,15 +73,15 @@ impl Pairs {
     /// What is missing here and sent there was moved.
     fn find_moved(&mut self, a: &[u64], b: &[u64]) {
         let mut missing = std::mem::take(&mut self.missing);
-        self.added.retain(|(number, _)| {
-            match missing.iter().position(|at| a[*at] == b[*number]) {
+        self.added.retain(
+            |(number, _)| match missing.iter().position(|at| a[*at] == b[*number]) {
                 Some(at) => {
                     self.moved.push((missing.remove(at), *number));
                     false
                 }
                 None => true,
-            }
-        });
+            },
+        );
         self.missing = missing;
     }
 }
@@ -89,7 +91,13 @@ pub(super) fn is_version(a: &ItemFacts, b: &ItemFacts) -> bool {
     if a.kind != b.kind {
         return false;
     }
-    let role = |facts: &ItemFacts| facts.item.node().get_string("role").map(|role| role.into_owned());
+    let role = |facts: &ItemFacts| {
+        facts
+            .item
+            .node()
+            .get_string("role")
+            .map(|role| role.into_owned())
+    };
     match (&a.call_id, &b.call_id) {
         (Some(x), Some(y)) => x == y || (a.is_call() && what_is_called(a) == what_is_called(b)),
         _ => role(a) == role(b),
@@ -99,6 +107,5 @@ pub(super) fn is_version(a: &ItemFacts, b: &ItemFacts) -> bool {
 /// The tool and what it is called with.
 fn what_is_called(facts: &ItemFacts) -> [Option<String>; 3] {
     let node = facts.item.node();
-    ["name", "arguments", "input"]
-        .map(|key| node.get(key).map(|value| value.text().to_owned()))
+    ["name", "arguments", "input"].map(|key| node.get(key).map(|value| value.text().to_owned()))
 }

@@ -91,7 +91,9 @@ impl<'f> Replay<'f> {
         let entries = self.files.get(at.own).map(|file| &file.index().entries);
         let rest = entries.and_then(|entries| entries.get(at.record..));
         let same = rest.unwrap_or_default().iter();
-        at.record += same.take_while(|entry| !changes_history(entry.what)).count();
+        at.record += same
+            .take_while(|entry| !changes_history(entry.what))
+            .count();
         at
     }
 
@@ -166,12 +168,7 @@ fn changes_history(what: What) -> bool {
 
 impl Texts {
     /// The items of a history; only those that are not known yet are read.
-    fn read(
-        &mut self,
-        own: usize,
-        lineage: &Lineage,
-        history: &History,
-    ) -> io::Result<Vec<Kept>> {
+    fn read(&mut self, own: usize, lineage: &Lineage, history: &History) -> io::Result<Vec<Kept>> {
         let origin = |item: &HistoryItem| Origin {
             own,
             place: item.place,

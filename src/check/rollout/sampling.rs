@@ -153,7 +153,10 @@ impl Searcher<'_> {
 
     /// Whether the history ends with the item that the input ends with.
     fn ends_alike(&self, at: &Replay<'_>) -> bool {
-        let last = at.items.last().map(|kept| self.wire.meaning_of(&kept.facts));
+        let last = at
+            .items
+            .last()
+            .map(|kept| self.wire.meaning_of(&kept.facts));
         let sent = self.wire.items.iter().rev().take(2);
         last.is_some_and(|last| sent.into_iter().any(|sent| sent.facts.meaning == last))
     }

@@ -34,7 +34,9 @@ pub(super) enum Pairing {
 pub(super) fn due_items(kept: &[Kept], pairing: Pairing, facts: &mut Facts) -> Vec<Due> {
     let ids = |is_half: fn(&ItemFacts) -> bool| -> HashSet<&str> {
         let halves = kept.iter().filter(|one| is_half(&one.facts));
-        halves.filter_map(|one| one.facts.call_id.as_deref()).collect()
+        halves
+            .filter_map(|one| one.facts.call_id.as_deref())
+            .collect()
     };
     let (calls, outputs) = (ids(ItemFacts::is_call), ids(ItemFacts::is_output));
     let mut due = Vec::with_capacity(kept.len());

@@ -109,9 +109,19 @@ impl StoredRollout {
     pub(super) fn summary(&self) -> CheckedRollout {
         let index = self.index();
         CheckedRollout {
-            path: self.lineage.own().source.path.to_string_lossy().into_owned(),
+            path: self
+                .lineage
+                .own()
+                .source
+                .path
+                .to_string_lossy()
+                .into_owned(),
             records: index.entries.len(),
-            problems: index.problems.iter().map(|(_, problem)| problem.clone()).collect(),
+            problems: index
+                .problems
+                .iter()
+                .map(|(_, problem)| problem.clone())
+                .collect(),
         }
     }
 
@@ -147,7 +157,10 @@ impl StoredRecord {
     pub(super) fn event(&self, kind: &str) -> Option<&Value> {
         let payload = self.payload.as_ref()?;
         let is_event = self.kind == RecordKind::EventMsg;
-        let is_kind = payload.node().get("type").is_some_and(|name| name.is_key(kind));
+        let is_kind = payload
+            .node()
+            .get("type")
+            .is_some_and(|name| name.is_key(kind));
         (is_event && is_kind).then_some(payload)
     }
 
@@ -168,7 +181,10 @@ impl StoredRecord {
         let is_item = record.kind == RecordKind::ResponseItem;
         Self {
             kind: record.kind,
-            item: payload.as_ref().filter(|_| is_item).map(|item| facts.of(item)),
+            item: payload
+                .as_ref()
+                .filter(|_| is_item)
+                .map(|item| facts.of(item)),
             payload: payload.filter(|_| !is_item),
         }
     }

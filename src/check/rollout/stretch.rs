@@ -70,7 +70,10 @@ impl<'a> Stretch<'a> {
         }
     }
 
-    fn records_until(&self, end: usize) -> impl Iterator<Item = (usize, &'a StoredRecord)> + use<'a> {
+    fn records_until(
+        &self,
+        end: usize,
+    ) -> impl Iterator<Item = (usize, &'a StoredRecord)> + use<'a> {
         let records = self.file().map_or(&[][..], |file| &file.records);
         let start = self.from.record.min(end);
         (start..).zip(&records[start..end])

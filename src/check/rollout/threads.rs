@@ -72,7 +72,11 @@ pub(super) fn match_threads<'t>(
     found: &[Found],
 ) -> (Vec<Thread<'t>>, Vec<Found>) {
     let mut by_thread: BTreeMap<Option<String>, Vec<&Request>> = BTreeMap::new();
-    for request in trace.requests.iter().filter(|request| request.is_for_model()) {
+    for request in trace
+        .requests
+        .iter()
+        .filter(|request| request.is_for_model())
+    {
         by_thread
             .entry(request.facts.thread.clone())
             .or_default()

@@ -57,7 +57,10 @@ pub(super) fn check_usage(stretch: &Stretch<'_>, violations: &mut Vec<Violation>
             pointer.clone(),
         );
         violation.message = "the rollout has no record of the tokens of the response".to_owned();
-        let last = stretch.records().last().map_or(stretch.from.record, |(number, _)| number);
+        let last = stretch
+            .records()
+            .last()
+            .map_or(stretch.from.record, |(number, _)| number);
         violation.place = Some(file.own_place(last, Pointer::root()));
         violation.found = Some(delivered.text().to_owned());
         violations.push(violation);
@@ -95,7 +98,10 @@ impl<'a> Stretch<'a> {
     /// The counts that may be the response's, the likeliest first. A remote compaction of the first kind has none
     /// (0.115.0–0.137.0).
     fn token_counts(&self) -> Vec<UsageRecord<'a>> {
-        match (self.request.facts.endpoint.as_str(), self.request.facts.kind) {
+        match (
+            self.request.facts.endpoint.as_str(),
+            self.request.facts.kind,
+        ) {
             // Before or behind the summary, by version; before it stand those of the response before.
             ("/responses", RequestKind::Compaction) => {
                 let before = self
@@ -146,9 +152,15 @@ struct Difference {
 /// Names of counts on disk, with where servers put them.
 const COUNTS: [(&str, &[&str]); 5] = [
     ("input_tokens", &["input_tokens"]),
-    ("cached_input_tokens", &["input_tokens_details", "cached_tokens"]),
+    (
+        "cached_input_tokens",
+        &["input_tokens_details", "cached_tokens"],
+    ),
     ("output_tokens", &["output_tokens"]),
-    ("reasoning_output_tokens", &["output_tokens_details", "reasoning_tokens"]),
+    (
+        "reasoning_output_tokens",
+        &["output_tokens_details", "reasoning_tokens"],
+    ),
     ("total_tokens", &["total_tokens"]),
 ];
 

@@ -116,11 +116,16 @@ fn detail(finding: &Finding) -> Vec<String> {
     }
     if finding.source == Source::Check {
         let sides = [("- ", &finding.baseline), ("+ ", &finding.candidate)];
-        let sides = sides.into_iter().filter_map(|(sign, text)| Some((sign, text.as_ref()?)));
+        let sides = sides
+            .into_iter()
+            .filter_map(|(sign, text)| Some((sign, text.as_ref()?)));
         lines.extend(sides.map(|(sign, text)| format!("{sign}{}", text.replace('\n', "↵"))));
     }
     lines.extend(finding.detail.iter().cloned());
-    lines.iter().map(|line| visible(line).into_owned()).collect()
+    lines
+        .iter()
+        .map(|line| visible(line).into_owned())
+        .collect()
 }
 
 /// Whether a finding only says that nothing can be said, as a recording ends before.

@@ -325,7 +325,10 @@ impl<W: Write> Page<'_, W> {
 
 /// Whether two captures were compared, not one looked at.
 fn is_comparison(report: &Report) -> bool {
-    report.inputs.iter().any(|input| input.role == Role::Baseline)
+    report
+        .inputs
+        .iter()
+        .any(|input| input.role == Role::Baseline)
 }
 
 fn about(input: &Input) -> String {

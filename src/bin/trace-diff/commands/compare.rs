@@ -7,7 +7,8 @@ use trace_diff::check::check_rollouts;
 use trace_diff::diff::compare;
 use trace_diff::normalize::Rules;
 use trace_diff::report::{
-    Report, Verdict, add_rollout_check, apply_accept, comparison_report, outline_report, render_outline,
+    Report, Verdict, add_rollout_check, apply_accept, comparison_report, outline_report,
+    render_outline,
 };
 
 use crate::exit::{Failure, Outcome, Status};
