@@ -4,8 +4,10 @@ use std::fmt;
 use std::io;
 
 use super::codex_record::{Skip, Taken, read};
+use super::discover::RolloutName;
 use super::index::{RolloutIndex, What};
 use super::record::RecordKind;
+use super::session::SessionMeta;
 use super::source::RolloutSource;
 use super::walk::{Piece, walk};
 
@@ -45,8 +47,13 @@ pub enum Refusal {
     NoSessionMeta(Option<(usize, Skip)>),
     /// The `history_mode` is neither `legacy` nor `paginated`.
     HistoryMode(String),
-    /// Bytes that are not UTF-8 stand here.
+    /// Bytes that are not UTF-8 stand here. Paginated files are refused for it only where a `thread_settings_applied`
+    /// event is read, which 0.169 writes in every turn, and by a home that does not know the thread.
     InvalidUtf8(u64),
+    /// The name ends in `.zst` and the bytes are not compressed, or the other way round.
+    Compression,
+    /// The file is paginated, and its name, which begins with `rollout-`, holds no id.
+    NoIdInName,
     /// The file is paginated, but its last record of this number has no ordinal.
     NoLastOrdinal(usize),
 }
@@ -60,6 +67,8 @@ impl Refusal {
             Refusal::NoSessionMeta(_) => "no-session-meta",
             Refusal::HistoryMode(_) => "history-mode",
             Refusal::InvalidUtf8(_) => "invalid-utf8",
+            Refusal::Compression => "compression",
+            Refusal::NoIdInName => "no-id-in-name",
             Refusal::NoLastOrdinal(_) => "no-last-ordinal",
         }
     }
@@ -85,6 +94,10 @@ impl fmt::Display for Refusal {
                     "the bytes at {at} are not UTF-8, for which the whole file is refused"
                 )
             }
+            Refusal::Compression => {
+                f.write_str("the file's name does not tell whether its bytes are compressed")
+            }
+            Refusal::NoIdInName => f.write_str("the file's name holds no thread id"),
             Refusal::NoLastOrdinal(record) => write!(
                 f,
                 "the last record, {record}, has no ordinal though the thread's records are numbered"
@@ -102,7 +115,9 @@ impl CodexView {
     pub fn read(source: &RolloutSource, index: &RolloutIndex) -> io::Result<Self> {
         let mut lines = Lines::new(index);
         walk(source, index, |piece| lines.add(piece))?;
-        Ok(lines.finish())
+        let mut view = lines.finish();
+        view.refusal = by_name(source, index).or(view.refusal);
+        Ok(view)
     }
 
     /// Whether Codex takes the record of this number for the history.
@@ -137,6 +152,17 @@ impl CodexView {
     }
 }
 
+/// What is wrong with the file before it is opened.
+fn by_name(source: &RolloutSource, index: &RolloutIndex) -> Option<Refusal> {
+    let name = source.path.file_name()?.to_str()?;
+    if source.is_compressed() != name.ends_with(".zst") {
+        return Some(Refusal::Compression);
+    }
+    let has_no_id = RolloutName::parse(name).is_some_and(|name| name.thread_id.is_none());
+    let is_paginated = index.meta().is_some_and(SessionMeta::is_paginated);
+    (has_no_id && is_paginated).then_some(Refusal::NoIdInName)
+}
+
 /// Goes over the bytes of a file line by line.
 pub(super) struct Lines<'a> {
     index: &'a RolloutIndex,
@@ -149,6 +175,8 @@ pub(super) struct Lines<'a> {
     first_taken: Option<(bool, usize)>,
     last_taken: Option<(usize, bool)>,
     is_paginated: bool,
+    last_base: usize,
+    last_settings: Option<usize>,
     /// Whether anything stands before the first record that Codex takes.
     has_other_before: bool,
     /// The byte at which the next piece begins.
@@ -166,6 +194,8 @@ impl<'a> Lines<'a> {
             first_taken: None,
             last_taken: None,
             is_paginated: false,
+            last_base: 0,
+            last_settings: None,
             has_other_before: false,
             at: 0,
             utf8: Utf8::default(),
@@ -184,7 +214,7 @@ impl<'a> Lines<'a> {
                 self.add_record(record, text);
                 self.at += text.len() as u64;
             }
-            Piece::Damaged(_, bytes) => self.add_damaged(bytes),
+            Piece::Damaged(bytes) => self.add_damaged(bytes),
         }
     }
 
@@ -250,6 +280,12 @@ impl<'a> Lines<'a> {
             self.first_taken.get_or_insert((false, record));
         }
         self.last_taken = Some((record, taken.has_ordinal));
+        if taken.is_base {
+            self.last_base = record;
+        }
+        if taken.is_settings {
+            self.last_settings = Some(record);
+        }
     }
 
     fn skip(&mut self, record: usize, why: Skip) {
@@ -270,6 +306,9 @@ impl<'a> Lines<'a> {
                 .next()
                 .map(|skipped| (skipped.record, skipped.why.clone()))
         };
+        let begin = self.last_base.max(view.first);
+        let reads_settings =
+            !self.is_paginated || self.last_settings.is_some_and(|record| record >= begin);
         let found = match (self.first_taken, self.last_taken) {
             _ if view.refusal.is_some() => None,
             (None, _) if view.skipped.is_empty() && !self.has_other_before => Some(Refusal::Empty),
@@ -279,7 +318,9 @@ impl<'a> Lines<'a> {
             },
             (Some((false, _)), _) => Some(Refusal::NoSessionMeta(skipped_meta())),
             _ if self.has_other_before => Some(Refusal::FirstLine),
-            _ if self.utf8.invalid.is_some() => self.utf8.invalid.map(Refusal::InvalidUtf8),
+            _ if self.utf8.invalid.is_some() && reads_settings => {
+                self.utf8.invalid.map(Refusal::InvalidUtf8)
+            }
             (_, Some((record, false))) if self.is_paginated => Some(Refusal::NoLastOrdinal(record)),
             _ => None,
         };
@@ -325,159 +366,4 @@ impl Utf8 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const META: &str = r#"{"timestamp":"t","ordinal":0,"type":"session_meta","payload":{"id":"01a1fbd9-5e66-7a92-9d96-2f6102d7e1ff","timestamp":"t","cwd":"/","originator":"o","cli_version":"v","history_mode":"paginated"}}"#;
-
-    fn event(ordinal: u64) -> String {
-        format!(
-            r#"{{"timestamp":"t","ordinal":{ordinal},"type":"event_msg","payload":{{"type":"x"}}}}"#
-        )
-    }
-
-    fn view(bytes: &[u8]) -> CodexView {
-        let source = RolloutSource::memory("m", bytes.to_vec());
-        let index = RolloutIndex::read(&source).unwrap();
-        CodexView::read(&source, &index).unwrap()
-    }
-
-    /// Expects the name of the refusal or an empty text, and the records passed over with the names of the reasons.
-    fn check(bytes: impl AsRef<[u8]>, refusal: &str, skipped: &[(usize, &str)]) {
-        let view = view(bytes.as_ref());
-        let found: Vec<_> = view
-            .skipped
-            .iter()
-            .map(|skipped| (skipped.record, skipped.why.name()))
-            .collect();
-        let text = String::from_utf8_lossy(bytes.as_ref());
-        let why = view.refusal.as_ref().map_or("", Refusal::name);
-        assert_eq!((why, found.as_slice()), (refusal, skipped), "{text}");
-    }
-
-    #[test]
-    fn a_line_is_one_record() {
-        let (a, b) = (event(1), event(2));
-        check(format!("{META}\n{a}\r\n\n \t{b} \n"), "", &[]);
-        check(
-            format!("{META}\n{a}{b}"),
-            "",
-            &[(1, "shared-line"), (2, "shared-line")],
-        );
-        check(
-            format!("{META}\n{a} {b}\n"),
-            "",
-            &[(1, "shared-line"), (2, "shared-line")],
-        );
-        check(format!("{META}\n{a}]\n{b}\n"), "", &[(1, "shared-line")]);
-        check(format!("{META}\n{a}\0\0\n{b}\n"), "", &[(1, "shared-line")]);
-        check(
-            format!("{META}\n\u{feff}{a}\n{b}\n"),
-            "",
-            &[(1, "shared-line")],
-        );
-        check(
-            format!("{META}\n{}{b}\n{b}", &a[..40]),
-            "",
-            &[(1, "shared-line")],
-        );
-        check(format!("{META}\n{}\n{b}\n", &a[..40]), "", &[]);
-        check(format!("{META}\n{b}\n\0\0\0"), "", &[]);
-        let pretty = a.replace(',', ",\n ");
-        check(
-            format!("{META}\n{pretty}\n{b}\n"),
-            "",
-            &[(1, "several-lines")],
-        );
-    }
-
-    #[test]
-    fn a_file_begins_with_its_meta() {
-        let a = event(1);
-        check("", "empty", &[]);
-        check(" \n", "empty", &[]);
-        check("{\"timestamp\":", "empty", &[]);
-        check(
-            format!("{META}{a}"),
-            "no-session-meta",
-            &[(0, "shared-line"), (1, "shared-line")],
-        );
-        check(&a, "no-session-meta", &[]);
-        check(format!("{a}\n{META}"), "no-session-meta", &[]);
-        check(format!("oh no\n{META}"), "first-line", &[]);
-        check(format!("[1]\n{META}"), "first-line", &[(0, "no-envelope")]);
-        check(
-            format!("\u{feff}{META}\n{a}"),
-            "no-session-meta",
-            &[(0, "shared-line")],
-        );
-        let check_meta = |from: &str, to: &str, refusal, skipped: &[(usize, &str)]| {
-            check(format!("{}\n{a}", META.replace(from, to)), refusal, skipped);
-        };
-        check_meta("\"cwd\":\"/\",", "", "no-session-meta", &[(0, "field")]);
-        check_meta("01a1fbd9", "x", "no-session-meta", &[(0, "field")]);
-        check_meta("paginated", "quantum", "history-mode", &[]);
-        check_meta("\"paginated\"", "null", "history-mode", &[]);
-        check_meta("paginated", "legacy", "", &[]);
-    }
-
-    #[test]
-    fn bytes_that_are_not_utf_8_close_the_file() {
-        let at = META.len() as u64 + 1;
-        for (rest, place) in [
-            (&b"{\"timestamp\":\"\xff\"}\n"[..], at + 14),
-            (b"garbage \xe2\x82", at + 8),
-            (b"garbage \xe2\x82\n{}", at + 8),
-        ] {
-            let bytes = [META.as_bytes(), b"\n", rest].concat();
-            assert_eq!(
-                view(&bytes).refusal,
-                Some(Refusal::InvalidUtf8(place)),
-                "{rest:?}"
-            );
-        }
-        check(format!("{META}\ngarbage \u{20ac}\n"), "", &[]);
-    }
-
-    #[test]
-    fn the_last_record_of_a_paginated_file_has_an_ordinal() {
-        let bare = event(1).replace("\"ordinal\":1,", "");
-        check(format!("{META}\n{bare}\n"), "no-last-ordinal", &[]);
-        check(format!("{META}\n{bare}\n{}\n", event(2)), "", &[]);
-        let broken = bare.replace("\"t\"", "7");
-        check(
-            format!("{META}\n{}\n{broken}\n", event(1)),
-            "",
-            &[(2, "field")],
-        );
-        let legacy = META.replace("paginated", "legacy");
-        check(format!("{legacy}\n{bare}\n"), "", &[]);
-    }
-
-    #[test]
-    fn a_second_meta_ends_the_way_back() {
-        let text = format!("{META}\n{}\n{META}\n{}\n", event(1), event(2));
-        let paginated = view(text.as_bytes());
-        assert_eq!(paginated.first, 2);
-        assert!(!paginated.takes(1) && paginated.takes(3));
-        let legacy = view(text.replace("paginated", "legacy").as_bytes());
-        assert_eq!(legacy.first, 0);
-        // One that does not count ends nothing.
-        let at = META.len();
-        let other = [&text[..at], &text[at..].replace("paginated", "quantum")].concat();
-        let view = view(other.as_bytes());
-        assert_eq!((view.first, view.refusal, view.skipped.len()), (0, None, 1));
-    }
-
-    #[test]
-    fn what_is_not_taken_means_nothing_in_the_index() {
-        let item = r#"{"timestamp":"t","ordinal":1,"type":"response_item","payload":{"type":"message","role":"user","content":[]}}"#;
-        let text = format!("{META}\n{item}\n{item}{item}\n");
-        let source = RolloutSource::memory("m", text.into_bytes());
-        let index = RolloutIndex::read(&source).unwrap();
-        let seen = CodexView::read(&source, &index).unwrap().index(&index);
-        let is_item = |at: usize| matches!(seen.entries[at].what, What::Item { .. });
-        assert_eq!([is_item(1), is_item(2), is_item(3)], [true, false, false]);
-        assert_eq!(seen.metas.len(), 1);
-    }
-}
+mod tests;

@@ -4,8 +4,9 @@ use std::fmt;
 
 use serde_json::Value;
 
-use super::order::is_uuid;
-use super::shape::{Field, Shape, Variant, check, may, must};
+use super::discover::is_uuid;
+use super::shape::{Field, Shape, Variant, check, last, may, must, null, only_known};
+use crate::json::Raw;
 
 /// Why Codex passes over a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,6 +58,10 @@ pub(super) struct Taken {
     pub(super) meta: Option<Meta>,
     /// Whether it has an ordinal.
     pub(super) has_ordinal: bool,
+    /// Whether it is a compaction that bounds what is read.
+    pub(super) is_base: bool,
+    /// Whether it is a `thread_settings_applied` event.
+    pub(super) is_settings: bool,
 }
 
 /// What decides whether Codex opens a file.
@@ -68,22 +73,35 @@ pub(super) struct Meta {
 
 const ID: Field = may("id", Shape::Text);
 const CALL_ID: Field = must("call_id", Shape::Text);
+const STATUS: Field = may("status", Shape::Text);
+const NAMESPACE: Field = may("namespace", Shape::Text);
+/// Kept for a provider named `OpenAI` and left out for others by whoever sends.
+const NOTE: Field = may(
+    "internal_chat_message_metadata_passthrough",
+    Shape::Object(&[]),
+);
 const TEXT: &[Field] = &[must("text", Shape::Text)];
+const SAID: &[Field] = &[
+    must("text", Shape::Text),
+    may("annotations", Shape::Any),
+    may("logprobs", Shape::Any),
+];
 const IMAGE: &[Field] = &[must("image_url", Shape::Text), may("detail", Shape::Text)];
-const SEALED: &[Field] = &[must("encrypted_content", Shape::Text)];
+const AUDIO: &[Field] = &[must("audio_url", Shape::Text)];
+const SEALED: &[Field] = &[ID, must("encrypted_content", Shape::Text), NOTE];
 
 const CONTENT: Shape = Shape::Array(&Shape::Tagged(&[
     ("input_text", TEXT),
-    ("output_text", TEXT),
+    ("output_text", SAID),
     ("input_image", IMAGE),
-    ("input_audio", &[must("audio_url", Shape::Text)]),
+    ("input_audio", AUDIO),
 ]));
 const OUTPUT: Shape = Shape::Either(
     &Shape::Text,
     &Shape::Array(&Shape::Tagged(&[
         ("input_text", TEXT),
         ("input_image", IMAGE),
-        ("input_audio", &[must("audio_url", Shape::Text)]),
+        ("input_audio", AUDIO),
         ("encrypted_content", SEALED),
     ])),
 );
@@ -98,114 +116,126 @@ const LOCAL_ACTION: Shape = Shape::Tagged(&[(
     "exec",
     &[
         must("command", Shape::Array(&Shape::Text)),
-        may("timeout_ms", Shape::Unsigned),
+        null("timeout_ms", Shape::Unsigned),
+        null("working_directory", Shape::Text),
+        null("env", Shape::Any),
+        null("user", Shape::Text),
     ],
 )]);
 
+const MESSAGE: &[Field] = &[
+    ID,
+    STATUS,
+    must("role", Shape::Text),
+    must("content", CONTENT),
+    may("phase", PHASE),
+    NOTE,
+];
+const REASONING: &[Field] = &[
+    ID,
+    must("summary", SUMMARY),
+    null("content", THOUGHT),
+    null("encrypted_content", Shape::Text),
+    NOTE,
+];
+const FUNCTION_CALL: &[Field] = &[
+    ID,
+    STATUS,
+    must("name", Shape::Text),
+    NAMESPACE,
+    must("arguments", Shape::Text),
+    CALL_ID,
+    may("encrypted_function_args", Shape::Any),
+    NOTE,
+];
+const CUSTOM_CALL: &[Field] = &[
+    ID,
+    STATUS,
+    CALL_ID,
+    must("name", Shape::Text),
+    NAMESPACE,
+    must("input", Shape::Text),
+    NOTE,
+];
+const CALL_OUTPUT: &[Field] = &[
+    ID,
+    CALL_ID,
+    may("name", Shape::Text),
+    NAMESPACE,
+    must("output", OUTPUT),
+    NOTE,
+];
+const LOCAL_CALL: &[Field] = &[
+    ID,
+    null("call_id", Shape::Text),
+    must("status", Shape::Text),
+    must("action", LOCAL_ACTION),
+    NOTE,
+];
+const SEARCH_CALL: &[Field] = &[
+    ID,
+    null("call_id", Shape::Text),
+    STATUS,
+    must("execution", Shape::Text),
+    must("arguments", Shape::Any),
+    NOTE,
+];
+const SEARCH_OUTPUT: &[Field] = &[
+    ID,
+    null("call_id", Shape::Text),
+    must("status", Shape::Text),
+    must("execution", Shape::Text),
+    must("tools", Shape::Array(&Shape::Any)),
+    NOTE,
+];
+const IMAGE_CALL: &[Field] = &[
+    ID,
+    must("status", Shape::Text),
+    may("revised_prompt", Shape::Text),
+    must("result", Shape::Text),
+    NOTE,
+];
+const AGENT_MESSAGE: &[Field] = &[
+    ID,
+    must("author", Shape::Text),
+    must("recipient", Shape::Text),
+    must("content", AGENT_CONTENT),
+    NOTE,
+];
+
 /// Items of the history; every other type is read as `other`, whose content is lost.
 const ITEMS: &[Variant] = &[
+    ("message", MESSAGE),
+    ("reasoning", REASONING),
+    ("function_call", FUNCTION_CALL),
+    ("function_call_output", CALL_OUTPUT),
+    ("custom_tool_call", CUSTOM_CALL),
+    ("custom_tool_call_output", CALL_OUTPUT),
+    ("local_shell_call", LOCAL_CALL),
+    ("tool_search_call", SEARCH_CALL),
+    ("tool_search_output", SEARCH_OUTPUT),
     (
-        "message",
-        &[
-            ID,
-            must("role", Shape::Text),
-            must("content", CONTENT),
-            may("phase", PHASE),
-        ],
+        "web_search_call",
+        &[ID, STATUS, may("action", Shape::Any), NOTE],
     ),
-    (
-        "reasoning",
-        &[
-            ID,
-            must("summary", SUMMARY),
-            may("content", THOUGHT),
-            may("encrypted_content", Shape::Text),
-        ],
-    ),
-    (
-        "function_call",
-        &[
-            ID,
-            must("name", Shape::Text),
-            must("arguments", Shape::Text),
-            CALL_ID,
-        ],
-    ),
-    (
-        "function_call_output",
-        &[ID, CALL_ID, must("output", OUTPUT)],
-    ),
-    (
-        "custom_tool_call",
-        &[
-            ID,
-            CALL_ID,
-            must("name", Shape::Text),
-            must("input", Shape::Text),
-        ],
-    ),
-    (
-        "custom_tool_call_output",
-        &[ID, CALL_ID, must("output", OUTPUT)],
-    ),
-    (
-        "local_shell_call",
-        &[
-            ID,
-            may("call_id", Shape::Text),
-            must("status", Shape::Text),
-            must("action", LOCAL_ACTION),
-        ],
-    ),
-    (
-        "tool_search_call",
-        &[
-            ID,
-            may("call_id", Shape::Text),
-            must("execution", Shape::Text),
-            must("arguments", Shape::Any),
-        ],
-    ),
-    (
-        "tool_search_output",
-        &[
-            ID,
-            may("call_id", Shape::Text),
-            must("status", Shape::Text),
-            must("execution", Shape::Text),
-            must("tools", Shape::Array(&Shape::Any)),
-        ],
-    ),
-    ("web_search_call", &[ID, may("status", Shape::Text)]),
-    (
-        "image_generation_call",
-        &[ID, must("status", Shape::Text), must("result", Shape::Text)],
-    ),
+    ("image_generation_call", IMAGE_CALL),
     ("compaction", SEALED),
     ("compaction_summary", SEALED),
     (
         "context_compaction",
-        &[may("encrypted_content", Shape::Text)],
+        &[ID, may("encrypted_content", Shape::Text), NOTE],
     ),
-    (
-        "agent_message",
-        &[
-            ID,
-            must("author", Shape::Text),
-            must("recipient", Shape::Text),
-            must("content", AGENT_CONTENT),
-        ],
-    ),
+    ("agent_message", AGENT_MESSAGE),
     (
         "additional_tools",
-        &[ID, must("tools", Shape::Array(&Shape::Any))],
+        &[
+            ID,
+            may("role", Shape::Text),
+            must("tools", Shape::Array(&Shape::Any)),
+            NOTE,
+        ],
     ),
 ];
-
-const PASSTHROUGH: Shape = Shape::Object(&[may(
-    "internal_chat_message_metadata_passthrough",
-    Shape::Object(&[]),
-)]);
 
 const METADATA: Shape = Shape::Object(&[
     may("history_sequence", Shape::Unsigned),
@@ -294,6 +324,11 @@ pub(super) fn read(text: &str) -> Result<Taken, Skip> {
     Ok(Taken {
         meta,
         has_ordinal: record.get("ordinal").is_some_and(Value::is_u64),
+        is_base: name == "compacted" && payload["replacement_history"].is_array(),
+        // As 0.169 writes it; that of 0.153.4 has no workspace roots and is passed over.
+        is_settings: name == "event_msg"
+            && payload["type"] == "thread_settings_applied"
+            && payload["thread_settings"]["runtime_workspace_roots"].is_array(),
     })
 }
 
@@ -335,7 +370,7 @@ fn read_meta(payload: &Value) -> Result<Meta, String> {
 }
 
 fn read_item(payload: &Value) -> Result<(), String> {
-    check(payload, PASSTHROUGH)?;
+    check(payload, Shape::Object(&[NOTE]))?;
     let Some(name) = payload.get("type").and_then(Value::as_str) else {
         return Err("type is missing".to_owned());
     };
@@ -372,155 +407,35 @@ fn read_event(payload: &Value) -> Result<(), String> {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Checks a record of this type and payload; expects why it is passed over, or nothing.
-    fn check_payload(name: &str, payload: &str, expect: &str) {
-        let text = format!(r#"{{"timestamp":"t","type":"{name}","payload":{payload}}}"#);
-        check_text(&text, expect);
-    }
-
-    fn check_text(text: &str, expect: &str) {
-        let found = read(text).err().map(|skip| skip.to_string());
-        assert_eq!(found.unwrap_or_default(), expect, "{text}");
-    }
-
-    fn check_item(payload: &str, expect: &str) {
-        check_payload("response_item", payload, expect);
-    }
-
-    #[test]
-    fn items_have_their_fields() {
-        check_item(
-            r#"{"type":"message","role":"x","content":[{"type":"input_text","text":"a","b":1}]}"#,
-            "",
-        );
-        check_item(
-            r#"{"type":"message","role":"user","content":"x"}"#,
-            "payload.content is no array",
-        );
-        check_item(
-            r#"{"type":"message","role":"user","content":[{"type":"video"}]}"#,
-            "payload.content[0].type is \"video\", which is unknown",
-        );
-        check_item(
-            r#"{"type":"message","role":"user","content":[],"phase":"x"}"#,
-            "payload.phase is no known word",
-        );
-        check_item(
-            r#"{"type":"message","role":"user","content":[],"id":7}"#,
-            "payload.id is no string",
-        );
-        check_item(r#"{"type":"brand_new","call_id":7}"#, "");
-        check_item(r#"{"call_id":"x"}"#, "payload.type is missing");
-        check_item(
-            r#"{"type":"function_call","name":"f","arguments":{},"call_id":"c"}"#,
-            "payload.arguments is no string",
-        );
-        check_item(
-            r#"{"type":"function_call_output","call_id":"c","output":{"content":"x"}}"#,
-            "payload.output is no array",
-        );
-        check_item(
-            r#"{"type":"function_call_output","call_id":"c","output":[{"type":"input_text","text":"x"}]}"#,
-            "",
-        );
-        check_item(
-            r#"{"type":"reasoning","summary":[],"encrypted_content":null}"#,
-            "",
-        );
-        check_item(
-            r#"{"type":"message","role":"user","content":[],"internal_chat_message_metadata_passthrough":"x"}"#,
-            "payload.internal_chat_message_metadata_passthrough is no object",
-        );
-    }
-
-    #[test]
-    fn a_compaction_is_whole_or_not_there() {
-        let check = |payload, expect| check_payload("compacted", payload, expect);
-        check(r#"{"message":"s"}"#, "");
-        check(
-            r#"{"replacement_history":[]}"#,
-            "payload.message is missing",
-        );
-        check(
-            r#"{"message":"","replacement_history":[{"type":"odd"}],"window_id":3}"#,
-            "",
-        );
-        check(
-            r#"{"message":"","replacement_history":[{"type":"message","role":"user","content":""}]}"#,
-            "payload.replacement_history[0].content is no array",
-        );
-        check(
-            r#"{"message":"","replacement_history":[{"type":"odd"}],"replacement_history_metadata":[]}"#,
-            "payload.replacement_history_metadata is not as long as replacement_history",
-        );
-        check(
-            r#"{"message":"","replacement_history_metadata":null,"window_number":"2"}"#,
-            "payload.window_number is no unsigned number",
-        );
-    }
-
-    #[test]
-    fn envelopes_have_their_fields() {
-        check_text("7", "it is no object");
-        check_text("{}", "it has no type and payload");
-        check_text(
-            r#"{"timestamp":7,"type":"world_state","payload":{}}"#,
-            "timestamp is no string",
-        );
-        check_text(
-            r#"{"type":"world_state","payload":{}}"#,
-            "timestamp is missing",
-        );
-        check_text(
-            r#"{"timestamp":"t","ordinal":-1,"type":"world_state","payload":{}}"#,
-            "ordinal is no unsigned number",
-        );
-        check_text(
-            r#"{"timestamp":"t","ordinal":null,"type":"world_state","payload":{}}"#,
-            "",
-        );
-        check_payload("brand_new", "{}", "its type \"brand_new\" is not known");
-        check_payload("world_state", "[]", "payload is no object");
-        check_payload(
-            "event_msg",
-            r#"{"type":"thread_rolled_back","num_turns":"1"}"#,
-            "payload.num_turns is no unsigned number",
-        );
-        check_text(
-            r#"{"timestamp":"t","type":"response_item","payload":{"type":"odd"},"metadata":"x"}"#,
-            "metadata is no object",
-        );
-    }
-
-    #[test]
-    fn json_is_as_strict_as_for_codex() {
-        check_payload(
-            "event_msg",
-            r#"{"type":"x","text":"\ud800"}"#,
-            "it has half of a surrogate pair as an escape",
-        );
-        check_payload("event_msg", r#"{"type":"x","text":"\ud83d\ude00"}"#, "");
-        let nested = |depth: usize| {
-            format!(
-                r#"{{"type":"x","a":{}{}}}"#,
-                "[".repeat(depth),
-                "]".repeat(depth)
-            )
-        };
-        check_payload("event_msg", &nested(125), "");
-        check_payload(
-            "event_msg",
-            &nested(126),
-            "it is nested more than 127 levels deep",
-        );
-        // The last of repeated keys counts.
-        check_text(
-            r#"{"timestamp":7,"type":"x","payload":{},"type":"world_state","timestamp":"t"}"#,
-            "",
-        );
+/// An item as Codex sends what it has read: without fields that it does not know, and by its newer name.
+pub(super) fn as_sent(item: &str) -> String {
+    let item = Raw::new(item);
+    let name = last(item, "type").and_then(Raw::string).unwrap_or_default();
+    let text = only_known(item, Shape::Tagged(ITEMS));
+    match name.as_ref() {
+        "compaction_summary" => text.replacen("compaction_summary", "compaction", 1),
+        "reasoning" if !has_thoughts(item) => without(&text, "content"),
+        _ if text.contains("\"id\":\"\"") => without(&text, "id"),
+        _ => text,
     }
 }
+
+/// The object without one of its members; of an `id` only an empty one.
+fn without(object: &str, name: &str) -> String {
+    let members = Raw::new(object).members();
+    let left = members.filter(|(key, value)| key != name || name == "id" && value.text() != "\"\"");
+    let left: Vec<_> = left
+        .map(|(key, value)| format!("\"{key}\":{}", value.text()))
+        .collect();
+    format!("{{{}}}", left.join(","))
+}
+
+/// Whether the `content` of a reasoning item is sent: `null`, or with a text of the kind that is.
+fn has_thoughts(item: Raw<'_>) -> bool {
+    let is_sent = |part: Raw<'_>| part.get_string("type").as_deref() == Some("reasoning_text");
+    let content = last(item, "content").filter(|content| !content.is_null());
+    content.is_none_or(|content| content.items().any(is_sent))
+}
+
+#[cfg(test)]
+mod tests;

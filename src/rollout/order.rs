@@ -5,6 +5,7 @@ use std::path::Path;
 
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::discover::RolloutName;
 use super::index::{Entry, RolloutIndex, What};
 use super::ordinals::{missing_ordinals, ordinals, two_writers};
 use super::record::{RecordKind, RolloutRecord};
@@ -265,13 +266,11 @@ pub(super) fn other_sessions(
     found
 }
 
-/// The name of a rollout ends in its thread's id; that of a revert has it before an id of its own.
+/// The name of a rollout holds its thread's id.
 fn other_name(index: &RolloutIndex, path: &Path) -> Option<OrderProblem> {
     let (record, meta) = index.metas.first()?;
-    let name = path.file_name()?.to_str()?;
-    let stem = name.split_once(".jsonl")?.0;
-    let id = stem.get(stem.len().checked_sub(36)?..)?;
-    if !stem.starts_with("rollout-") || !is_uuid(id) || stem.contains(&meta.id) {
+    let id = RolloutName::parse(path.file_name()?.to_str()?)?.thread_id?;
+    if id.eq_ignore_ascii_case(&meta.id) {
         return None;
     }
     let message = format!(
@@ -284,15 +283,6 @@ fn other_name(index: &RolloutIndex, path: &Path) -> Option<OrderProblem> {
         *record..record + 1,
         message,
     ))
-}
-
-/// Whether the text has the form of a UUID.
-pub(super) fn is_uuid(text: &str) -> bool {
-    text.len() == 36
-        && text.bytes().enumerate().all(|(at, byte)| match at {
-            8 | 13 | 18 | 23 => byte == b'-',
-            _ => byte.is_ascii_hexdigit(),
-        })
 }
 
 #[cfg(test)]

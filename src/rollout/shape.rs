@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::json::{Kind, Raw};
+
 /// What a value must be.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Shape {
@@ -33,7 +35,14 @@ pub(super) type Variant = (&'static str, &'static [Field]);
 pub(super) struct Field {
     name: &'static str,
     shape: Shape,
-    is_required: bool,
+    presence: Presence,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Presence {
+    Required,
+    Optional,
+    Nullable,
 }
 
 /// A field that must be there.
@@ -41,7 +50,7 @@ pub(super) const fn must(name: &'static str, shape: Shape) -> Field {
     Field {
         name,
         shape,
-        is_required: true,
+        presence: Presence::Required,
     }
 }
 
@@ -50,7 +59,16 @@ pub(super) const fn may(name: &'static str, shape: Shape) -> Field {
     Field {
         name,
         shape,
-        is_required: false,
+        presence: Presence::Optional,
+    }
+}
+
+/// A field that may be missing or null, and is then sent as null.
+pub(super) const fn null(name: &'static str, shape: Shape) -> Field {
+    Field {
+        name,
+        shape,
+        presence: Presence::Nullable,
     }
 }
 
@@ -103,11 +121,66 @@ fn check_fields(value: &Value, fields: &[Field]) -> Result<(), String> {
     fields
         .iter()
         .try_for_each(|field| match members.get(field.name) {
-            None if field.is_required => Err(format!("{} is missing", field.name)),
+            None if field.presence == Presence::Required => {
+                Err(format!("{} is missing", field.name))
+            }
             None => Ok(()),
-            Some(Value::Null) if !field.is_required => Ok(()),
+            Some(Value::Null) if field.presence != Presence::Required => Ok(()),
             Some(value) => check(value, field.shape).map_err(|error| under(field.name, &error)),
         })
+}
+
+/// The value with the fields of its shape alone, as a program writes it that knows no others: what is null is left out
+/// or written, as the shape says. An object without fields stays as it is.
+pub(super) fn only_known(value: Raw<'_>, shape: Shape) -> String {
+    let fields = match shape {
+        Shape::Array(inner) if value.kind() == Kind::Array => {
+            let items: Vec<_> = value.items().map(|item| only_known(item, *inner)).collect();
+            return format!("[{}]", items.join(","));
+        }
+        Shape::Either(one, other) => {
+            let is_one = matches!(*one, Shape::Text) && value.kind() == Kind::String;
+            return only_known(value, if is_one { *one } else { *other });
+        }
+        Shape::Object(fields) => Some(fields),
+        Shape::Tagged(variants) => {
+            let name = last(value, "type").and_then(Raw::string);
+            let variant = variants
+                .iter()
+                .find(|(tag, _)| name.as_deref() == Some(tag));
+            variant.map(|(_, fields)| *fields)
+        }
+        _ => None,
+    };
+    let Some(fields) = fields.filter(|fields| !fields.is_empty()) else {
+        return value.text().to_owned();
+    };
+    let mut members = Vec::new();
+    for (name, inner) in value.members() {
+        let field = fields.iter().find(|field| field.name == name);
+        let text = match field {
+            None if name == "type" => inner.text().to_owned(),
+            None => continue,
+            Some(field) if inner.is_null() && field.presence == Presence::Optional => continue,
+            Some(field) => only_known(inner, field.shape),
+        };
+        members.push(format!("\"{name}\":{text}"));
+    }
+    for field in fields
+        .iter()
+        .filter(|field| field.presence == Presence::Nullable)
+    {
+        if value.get(field.name).is_none() {
+            members.push(format!("\"{}\":null", field.name));
+        }
+    }
+    format!("{{{}}}", members.join(","))
+}
+
+/// The value under a key, of which the last counts when it repeats.
+pub(super) fn last<'a>(object: Raw<'a>, key: &str) -> Option<Raw<'a>> {
+    let named = object.members().filter(|(name, _)| name == key);
+    named.last().map(|(_, value)| value)
 }
 
 /// Puts the name of the outer place before that of the inner one.
@@ -193,5 +266,26 @@ mod tests {
         );
         check_text(r#"{"item":7}"#, "item.type is missing");
         check_text("[]", " is no object");
+    }
+
+    #[test]
+    fn writes_what_it_knows() {
+        const PART: Shape = Shape::Tagged(&[(
+            "a",
+            &[
+                must("text", Shape::Text),
+                may("n", Shape::Unsigned),
+                null("z", Shape::Text),
+                may("l", Shape::Array(&Shape::Object(&[may("k", Shape::Any)]))),
+                may("o", Shape::Object(&[])),
+            ],
+        )]);
+        let check = |text, expect| assert_eq!(only_known(Raw::new(text), PART), expect);
+        check(
+            r#"{"type":"a","x":1,"text":"t","n":null,"l":[{"k":{"y":1},"m":2}],"o":{"p":1}}"#,
+            r#"{"type":"a","text":"t","l":[{"k":{"y":1}}],"o":{"p":1},"z":null}"#,
+        );
+        check(r#"{"type":"odd","x":1}"#, r#"{"type":"odd","x":1}"#);
+        check("7", "7");
     }
 }

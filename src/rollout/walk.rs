@@ -14,8 +14,8 @@ pub(super) enum Piece<'a> {
     Space(&'a [u8]),
     /// The whole text of the record of this number.
     Record(usize, &'a str),
-    /// The next bytes of the damaged span of this number; long spans come in parts.
-    Damaged(usize, &'a [u8]),
+    /// The next bytes of a damaged span; long spans come in parts.
+    Damaged(&'a [u8]),
 }
 
 /// Hands every byte of the rollout to `visit`, in order.
@@ -31,13 +31,11 @@ pub(super) fn walk(
         at: 0,
         buffer: Vec::new(),
     };
-    let mut problems = index.problems.iter().enumerate().peekable();
+    let mut problems = index.problems.iter().peekable();
     for record in 0..=index.entries.len() {
-        while let Some((number, (_, problem))) =
-            problems.next_if(|(_, (before, _))| *before <= record)
-        {
+        while let Some((_, problem)) = problems.next_if(|(before, _)| *before <= record) {
             bytes.parts(problem.span.start, |part| visit(Piece::Space(part)))?;
-            bytes.parts(problem.span.end, |part| visit(Piece::Damaged(number, part)))?;
+            bytes.parts(problem.span.end, |part| visit(Piece::Damaged(part)))?;
         }
         let Some(entry) = index.entries.get(record) else {
             break;
