@@ -196,7 +196,10 @@ impl Args {
     fn nothing_at(&self, number: usize, what: &str, count: Option<u64>) -> Failure {
         let error = anyhow::anyhow!("{} has no {what} {number}", self.file);
         let count = count.unwrap_or(0);
-        Failure::new(error).with_hint(format!("its {count} {what}s are numbered from 0"))
+        Failure::new(error).with_hint(match count {
+            0 => format!("it has no {what}s"),
+            count => format!("its {what}s are numbered from 0 to {}", count - 1),
+        })
     }
 
     fn no_history(&self, why: &str) -> Result<(), Failure> {
