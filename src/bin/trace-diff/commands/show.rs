@@ -5,16 +5,21 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use trace_diff::capture::{SessionKind, session_kind};
+use trace_diff::diff;
 use trace_diff::outline::{
     Options, Outline, capture_history, outline_capture, outline_exec_events,
     outline_pycodex_result, outline_rollout,
 };
-use trace_diff::report::{TextOptions, has_problems, render_session_json, render_session_text};
+use trace_diff::report::{
+    Report, TextOptions, Verdict, has_problems, outline_report, render_checked_session_json,
+    render_session_json, render_session_text, render_text,
+};
 use trace_diff::rollout::{RolloutSource, find_segment, sessions_root_of};
 
 use crate::exit::{Failure, Outcome, Status};
 use crate::input;
 use crate::report::{Color, Format, write_file};
+use crate::rollouts::RolloutArgs;
 
 /// Columns of text; what is longer is wrapped or cut.
 const WIDTH: usize = 80;
@@ -41,6 +46,8 @@ pub(crate) struct Args {
     /// Shows texts whole
     #[arg(long)]
     full: bool,
+    #[command(flatten)]
+    rollouts: RolloutArgs,
     /// Form of the output
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
@@ -53,12 +60,30 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Outcome {
-    let outline = args.read()?;
-    args.write(&outline)?;
-    Ok(match has_problems(&outline) {
+    let shown = args.read()?;
+    args.write(&shown)?;
+    let has_findings = |report: &Report| report.verdict == Verdict::Findings;
+    let is_bad = has_problems(&shown.outline) || shown.check.as_ref().is_some_and(has_findings);
+    Ok(match is_bad {
         true => Status::Findings,
         false => Status::Clean,
     })
+}
+
+/// What is shown.
+struct Shown {
+    outline: Outline,
+    /// What rollouts say of a capture, where some are named.
+    check: Option<Report>,
+}
+
+impl From<Outline> for Shown {
+    fn from(outline: Outline) -> Self {
+        Self {
+            outline,
+            check: None,
+        }
+    }
 }
 
 impl Args {
@@ -66,7 +91,7 @@ impl Args {
         Options { is_full: self.full }
     }
 
-    fn read(&self) -> Result<Outline, Failure> {
+    fn read(&self) -> Result<Shown, Failure> {
         if self.file != "-" && Path::new(&self.file).is_dir() {
             return self.read_capture();
         }
@@ -79,6 +104,11 @@ impl Args {
             .read_to_end(&mut bytes)
             .with_context(what)?;
         let kind = session_kind(&bytes);
+        if kind.is_some() && !self.rollouts.is_empty() {
+            let error = anyhow::anyhow!("{} is no capture", self.file);
+            return Err(Failure::new(error)
+                .with_hint("--rollout compares the requests of a capture with rollouts"));
+        }
         let mut whole = || -> Result<Vec<u8>, Failure> {
             let mut bytes = std::mem::take(&mut bytes);
             source.read_to_end(&mut bytes).with_context(what)?;
@@ -87,22 +117,20 @@ impl Args {
         match kind {
             Some(SessionKind::ExecEvents) => {
                 self.no_history("the events of a run hold no history")?;
-                Ok(outline_exec_events(&self.file, &whole()?, self.options()))
+                Ok(outline_exec_events(&self.file, &whole()?, self.options()).into())
             }
             Some(SessionKind::PycodexResult) => {
                 self.no_history("the result of a run holds no history")?;
-                Ok(outline_pycodex_result(
-                    &self.file,
-                    &whole()?,
-                    self.options(),
-                ))
+                let options = self.options();
+                Ok(outline_pycodex_result(&self.file, &whole()?, options).into())
             }
             Some(SessionKind::Rollout) if self.file == "-" => {
-                self.read_rollout(&RolloutSource::memory("-", whole()?))
+                let source = RolloutSource::memory("-", whole()?);
+                Ok(self.read_rollout(&source)?.into())
             }
             Some(SessionKind::Rollout) => {
                 let source = RolloutSource::file(Path::new(&self.file)).with_context(what)?;
-                self.read_rollout(&source)
+                Ok(self.read_rollout(&source)?.into())
             }
             _ => self.read_capture(),
         }
@@ -124,7 +152,7 @@ impl Args {
         }
     }
 
-    fn read_capture(&self) -> Result<Outline, Failure> {
+    fn read_capture(&self) -> Result<Shown, Failure> {
         let capture = input::capture(&self.file)?;
         let mut outline = outline_capture(&capture, self.options());
         if let Some(number) = self.at {
@@ -137,37 +165,49 @@ impl Args {
             };
             outline.history = Some(history);
         }
-        Ok(outline)
+        let mut shown = Shown::from(outline);
+        if !self.rollouts.is_empty() {
+            let mut report = outline_report(&capture);
+            self.rollouts
+                .check(&capture, &diff::Options::default(), &mut report)?;
+            shown.check = Some(report);
+        }
+        Ok(shown)
     }
 
-    fn write(&self, outline: &Outline) -> Result<(), Failure> {
+    fn write(&self, shown: &Shown) -> Result<(), Failure> {
         if let Some(path) = &self.output {
-            return write_file(path, |out| self.render(outline, false, out));
+            return write_file(path, |out| self.render(shown, false, out));
         }
         let stdout = io::stdout();
         let is_terminal = stdout.is_terminal();
         let mut out = BufWriter::new(stdout.lock());
-        self.render(outline, is_terminal, &mut out)
+        self.render(shown, is_terminal, &mut out)
             .and_then(|()| out.flush())
             .context("failed to write to standard output")?;
         Ok(())
     }
 
-    fn render(
-        &self,
-        outline: &Outline,
-        is_terminal: bool,
-        mut out: &mut dyn Write,
-    ) -> io::Result<()> {
+    fn render(&self, shown: &Shown, is_terminal: bool, mut out: &mut dyn Write) -> io::Result<()> {
         match self.format {
-            Format::Json => render_session_json(outline, &mut out),
+            Format::Json => match &shown.check {
+                Some(check) => render_checked_session_json(&shown.outline, check, &mut out),
+                None => render_session_json(&shown.outline, &mut out),
+            },
             Format::Text => {
                 let options = TextOptions {
                     has_color: self.color.is_wanted(is_terminal),
                     width: WIDTH,
                     is_verbose: self.full,
                 };
-                render_session_text(outline, &options, &mut out)
+                render_session_text(&shown.outline, &options, &mut out)?;
+                match &shown.check {
+                    Some(check) => {
+                        writeln!(out)?;
+                        render_text(check, &options, &mut out)
+                    }
+                    None => Ok(()),
+                }
             }
         }
     }
