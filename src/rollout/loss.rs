@@ -210,12 +210,19 @@ impl Loss {
         }
     }
 
+    fn turn(&self) -> String {
+        match &self.fragment.turn_id {
+            Some(id) => format!("turn {id}"),
+            None => "a turn".to_owned(),
+        }
+    }
+
     fn write_event(&self, f: &mut fmt::Formatter<'_>, kind: &str) -> fmt::Result {
-        let turn = self.fragment.turn_id.as_deref().unwrap_or("(unknown)");
+        let turn = self.turn();
         match kind {
-            "task_started" | "turn_started" => write!(f, "the beginning of turn {turn} ({kind})"),
-            "task_complete" | "turn_complete" => write!(f, "the end of turn {turn} ({kind})"),
-            "turn_aborted" => write!(f, "the interruption of turn {turn} ({kind})"),
+            "task_started" | "turn_started" => write!(f, "the beginning of {turn} ({kind})"),
+            "task_complete" | "turn_complete" => write!(f, "the end of {turn} ({kind})"),
+            "turn_aborted" => write!(f, "the interruption of {turn} ({kind})"),
             kind => write!(f, "an event ({kind})"),
         }
     }
@@ -239,8 +246,7 @@ impl fmt::Display for Loss {
             (Some("session_meta"), _) => f.write_str("the session_meta")?,
             (Some("compacted"), _) => f.write_str("a compaction (compacted)")?,
             (Some("turn_context"), _) => {
-                let turn = turn_id.as_deref().unwrap_or("(unknown)");
-                write!(f, "the settings of turn {turn} (turn_context)")?;
+                write!(f, "the settings of {} (turn_context)", self.turn())?;
             }
             (Some(kind), None) if self.fragment.role.is_some() || call_id.is_some() => {
                 self.write_item(f, kind)?;

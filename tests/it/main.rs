@@ -30,6 +30,7 @@ mod program;
 mod recover;
 mod report;
 mod report_text;
+mod rollout_damage;
 mod rollout_history;
 mod rules;
 mod rules_options;
