@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Damages rollouts in many ways and compares what `trace-diff show` says a resume would send with what real agents send.
 
-usage: resume.py TRACE_DIFF [KIND...]
+usage: resume.py TRACE_DIFF CORPUS [CASE...]
 
 Installs codex from npm and pycodex from PyPI below target/, makes rollouts with codex against a scripted server in this
-process, damages copies of them, and for each runs `codex exec resume` in a home of its own. Of pycodex only the reader
-is called. Nothing is sent to any other address.
+process, damages copies of them, and for each, and for the rollouts of a corpus if there is one, runs `codex exec resume`
+in a home of its own. Of pycodex only the reader is called. Nothing is sent to any other address.
 """
 
 import ctypes
@@ -24,6 +24,7 @@ import threading
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import chain
 from pathlib import Path
 
 import damage
@@ -31,7 +32,10 @@ import damage
 CODEX, PYCODEX = "0.169.0", "0.5.1"
 AGENTS = Path("target/agents").absolute()
 SESSIONS = Path("sessions/2026/11/21")
+MODEL = "gpt-5.5"
 PROMPT = "Go on."
+COMPACTION_PROMPT = "You are performing a CONTEXT CHECKPOINT COMPACTION."
+CONTEXT = ("<environment_context>", "# AGENTS.md instructions")
 TIMEOUT_S = 60
 
 
@@ -148,18 +152,18 @@ class Codex:
             number = len(Server.runs) - 1
         (home / "config.toml").write_text(
             f"""
-            model = "gpt-5.5"
-            model_provider = "local"
+            model = "{MODEL}"
+            model_provider = "fake"
             model_auto_compact_token_limit = {limit}
             approval_policy = "never"
             sandbox_mode = "danger-full-access"
             [analytics]
             enabled = false
-            [model_providers.local]
-            name = "local"
+            [model_providers.fake]
+            name = "fake"
             base_url = "http://127.0.0.1:{self.port}/{number}/v1"
             wire_api = "responses"
-            env_key = "LOCAL_KEY"
+            env_key = "FAKE_KEY"
             request_max_retries = 0
             stream_max_retries = 0
             """
@@ -168,12 +172,12 @@ class Codex:
     def execute(self, home, *arguments, answers=(), limit=10**9):
         """Runs `codex exec` to its end, or, without answers, until it asks; gives the run, the exit code and the errors."""
         run = Run(answers)
-        home.mkdir(exist_ok=True)
+        home.mkdir(parents=True, exist_ok=True)
         self.configure(home, run, limit)
         nowhere = "http://127.0.0.1:9"
         environment = {
             **{"PATH": os.environ["PATH"], "HOME": str(home), "CODEX_HOME": str(home), "LANG": "C.UTF-8", "TZ": "UTC"},
-            **{"LOCAL_KEY": "none", "HTTPS_PROXY": nowhere, "HTTP_PROXY": nowhere, "NO_PROXY": "127.0.0.1"},
+            **{"FAKE_KEY": "none", "HTTPS_PROXY": nowhere, "HTTP_PROXY": nowhere, "NO_PROXY": "127.0.0.1"},
         }
         argv = [self.program, "exec", "--json", "--skip-git-repo-check", *arguments]
         with open(home / "stderr", "wb") as errors, open(home / "stdout", "wb") as told:
@@ -219,15 +223,18 @@ def wait(process):
 
 
 class Case:
-    """A damaged rollout in a home of its own, with the files beside it."""
+    """A rollout to resume in a home of its own, with the files beside it."""
 
-    def __init__(self, name, home, session, path, files):
-        self.name, self.home, self.session, self.path = name, home, session, home / SESSIONS / path
-        self.path.parent.mkdir(parents=True)
+    def __init__(self, name, home, session, path, files, is_as_found=False):
+        """`files` gives the bytes by path below the home; `path` is that of the rollout."""
+        self.is_as_found = is_as_found
+        self.name, self.home, self.session, self.path = name, home, session, home / path
         for file, data in files.items():
-            if data is not None:
-                (self.path.parent / file).write_bytes(data)
-        self.recorded = b"".join(data or b"" for data in files.values())
+            (home / file).parent.mkdir(parents=True, exist_ok=True)
+            (home / file).write_bytes(data)
+        self.recorded = b"".join(files.values())
+        models = re.findall(rb'"model":\s*"(gpt[^"]*)"', files[path])
+        self.model = models[-1].decode() if models else MODEL
 
     def predict(self, program):
         """What `show` says each reader makes of the rollout."""
@@ -239,26 +246,47 @@ class Case:
             return dict.fromkeys(("codex", "pycodex"), {"accepts": None, "reason": f"{error!r} {told}", "input": []})
 
 
-def cases(folder, turns, compacted, fork):
-    """All cases, from the paths of undamaged rollouts."""
+def damaged_cases(folder, turns, compacted, fork):
+    """The cases made from the paths of undamaged rollouts."""
     new, forked = damage.Rollout(turns.read_bytes()), damage.Rollout(fork.read_bytes())
     old, summary = damage.as_legacy(new), damage.Rollout(compacted.read_bytes())
     tables = (
-        ("", new, turns, damage.TURNS | damage.NEW),
-        ("legacy: ", old, turns, damage.TURNS | damage.OLD),
-        ("compaction: ", summary, compacted, damage.COMPACTED),
+        ("new", new, turns, damage.TURNS | damage.NEW),
+        ("old", old, turns, damage.TURNS | damage.OLD),
+        ("compacted", summary, compacted, damage.COMPACTED),
     )
-    for number, (prefix, rollout, path, kinds) in enumerate(tables):
+    for prefix, rollout, path, kinds in tables:
         for name, change in kinds.items():
-            home = folder / f"{number}-{name}"
-            yield Case(prefix + name, home, rollout.id, path.name, {path.name: change(rollout)})
-    for prefix, rollout in (("", new), ("legacy: ", old)):
+            file = SESSIONS / path.name
+            yield Case(f"{prefix}/{name}", folder / prefix / name, rollout.id, file, {file: change(rollout)})
+    for prefix, rollout in (("new", new), ("old", old)):
         for name, change in damage.NAMED.items():
-            path = change(turns.name, new.id)
-            yield Case(f"{prefix}named_with_{name}", folder / f"{prefix}{name}", new.id, path, {path: rollout.data})
+            file = SESSIONS / change(turns.name, new.id)
+            yield Case(f"{prefix}/named_with_{name}", folder / prefix / name, new.id, file, {file: rollout.data})
     for name, change in damage.FORKED.items():
-        files = dict(zip((turns.name, fork.name), change(new, forked)))
-        yield Case(f"fork: {name}", folder / f"fork-{name}", forked.id, fork.name, files)
+        files = dict(zip((SESSIONS / turns.name, SESSIONS / fork.name), change(new, forked)))
+        files = {file: data for file, data in files.items() if data is not None}
+        yield Case(f"fork/{name}", folder / "fork" / name, forked.id, SESSIONS / fork.name, files)
+
+
+def session_of(data):
+    """The id that the first session_meta of a rollout has, or any where there is none."""
+    found = re.search(rb'"id":\s*"([0-9a-f-]{36})"', data)
+    return found[1].decode() if found else damage.OTHER_ID
+
+
+def corpus_cases(folder, corpus):
+    """Every rollout of a corpus as it is; of the files of one thread the newest."""
+    for tree in sorted(corpus.glob("*/*/rollouts")):
+        files = {path.relative_to(tree): path.read_bytes() for path in sorted(tree.rglob("rollout-*.jsonl"))}
+        for session, path in {session_of(data): path for path, data in files.items()}.items():
+            name = f"{tree.parent.relative_to(corpus)}/{session[-4:]}"
+            yield Case(name, folder / name, session, path, files, is_as_found=True)
+    for path in sorted(corpus.glob("damaged/*.jsonl")):
+        data = path.read_bytes()
+        session = session_of(data)
+        file = SESSIONS / f"rollout-2026-11-21T01-01-01-{session}.jsonl"
+        yield Case(f"damaged/{path.stem}", folder / "damaged" / path.stem, session, file, {file: data}, is_as_found=True)
 
 
 def text(item):
@@ -280,10 +308,10 @@ def difference(predicted, sent, recorded):
     if len(sent) <= len(predicted):
         return f"predicted {len(predicted)} items, sent {len(sent)} with the new prompt"
     *context, prompt = sent[len(predicted) :]
-    if prompt.get("role") != "user" or text(prompt) != PROMPT:
+    if prompt.get("role") != "user" or not (text(prompt) == PROMPT or text(prompt).startswith(COMPACTION_PROMPT)):
         return f"the last item is not the new prompt but {json.dumps(prompt)[:300]}"
     for item in context:
-        known = item.get("role") == "developer" or text(item).startswith("<environment_context>")
+        known = item.get("role") == "developer" or text(item).startswith(CONTEXT)
         if not known or item["id"].encode() in recorded:
             return f"not predicted: {json.dumps(item)[:300]}"
     return None
@@ -291,7 +319,7 @@ def difference(predicted, sent, recorded):
 
 def compare_codex(codex, case, predicted):
     """What codex did, and what is wrong with the prediction, if anything."""
-    run, code, errors = codex.execute(case.home, "resume", case.session, PROMPT)
+    run, code, errors = codex.execute(case.home, "--model", case.model, "resume", case.session, PROMPT)
     if run.inputs:
         wrong = difference(predicted["input"], run.inputs[0], case.recorded)
         return f"sends {len(run.inputs[0])}", wrong if predicted["accepts"] else f"predicted: refuses, {predicted['reason']}"
@@ -334,17 +362,45 @@ def compare_pycodex(read, predicted):
     return f"reads {len(read)}", None if same else f"predicted {len(predicted['input'])} items"
 
 
-def outcome(agent, case, predicted, real, wrong):
-    """Prints one line, with the difference below it."""
-    says = f"{len(predicted['input'])} items" if predicted["accepts"] else "refuses" if predicted["accepts"] is False else "nothing"
-    print(f"{agent:8} {case.name:40} predicted {says:10} {real:10} {'DIFFERS' if wrong else 'ok'}", flush=True)
-    if wrong:
-        print(f"         {wrong}"[:1500])
-    return not wrong
+def in_words(predicted):
+    if predicted["accepts"] is None:
+        return "nothing"
+    return f"{len(predicted['input'])} items" if predicted["accepts"] else "refuses"
+
+
+def tell(case, outcomes):
+    """Prints a line for a kind of damage, and what is wrong; of a rollout of the corpus only what is wrong."""
+    words = [
+        f"{agent}: {in_words(predicted):9} {real:9} {'DIFFERS' if wrong else 'ok':8}"
+        for agent, predicted, (real, wrong) in outcomes
+    ]
+    if any(wrong for _, _, (_, wrong) in outcomes) or not case.is_as_found:
+        print(f"{case.name:42} {' '.join(words)}".rstrip(), flush=True)
+    for agent, _, (_, wrong) in outcomes:
+        if wrong:
+            print(f"    {agent}: {wrong}"[:1500])
+
+
+def compare(program, codex, pycodex, wanted, made):
+    """The outcomes by agent of all wanted cases: whether each prediction was right."""
+    cases = [case for case in made if not wanted or case.name in wanted]
+    right = {f"codex {CODEX}": [], f"pycodex {PYCODEX}": []}
+    with ThreadPoolExecutor() as pool:
+        predicted = list(pool.map(lambda case: case.predict(program), cases))
+        read = read_with_pycodex(pycodex, [case.path for case in cases]) if pycodex else [None] * len(cases)
+        resumed = pool.map(lambda case, says: compare_codex(codex, case, says["codex"]), cases, predicted)
+        for case, says, by_codex, by_pycodex in zip(cases, predicted, resumed, read):
+            outcomes = [("codex", says["codex"], by_codex)]
+            if pycodex:
+                outcomes.append(("pycodex", says["pycodex"], compare_pycodex(by_pycodex, says["pycodex"])))
+            tell(case, outcomes)
+            for agent, (_, _, (_, wrong)) in zip(right, outcomes):
+                right[agent].append(not wrong)
+    return right
 
 
 def main():
-    program, wanted = Path(sys.argv[1]).absolute(), sys.argv[2:]
+    program, corpus, wanted = Path(sys.argv[1]).absolute(), Path(sys.argv[2]), sys.argv[3:]
     npm = install(f"codex-{CODEX}", "npm", "install", "--silent", f"@openai/codex@{CODEX}", "--prefix")
     pip = install(f"pycodex-{PYCODEX}", sys.executable, "-m", "pip", "install", "--quiet", f"python-codex=={PYCODEX}", "--target")
     if npm is None:
@@ -353,25 +409,19 @@ def main():
     server = ThreadingHTTPServer(("127.0.0.1", 0), Server)
     server.handle_error = lambda *_: None  # an agent that was killed
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name, ThreadPoolExecutor() as pool:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
         folder = Path(name)
         codex = Codex(npm / "node_modules/.bin/codex", folder, server.server_address[1])
         turns = codex.session("turns", ("First prompt.", FIRST_TURN), ("Second prompt.", SECOND_TURN))
         compacted = codex.session(
             "compacted", ("First prompt.", COMPACTED_TURN), ("Second prompt.", SECOND_TURN), limit=20_000
         )
-        fork = codex.fork(turns)
-        chosen = [case for case in cases(folder, turns, compacted, fork) if not wanted or case.name in wanted]
-        predicted = list(pool.map(lambda case: case.predict(program), chosen))
-        right = []
-        if pip:
-            for case, read, says in zip(chosen, read_with_pycodex(pip, [case.path for case in chosen]), predicted):
-                right.append(outcome("pycodex", case, says["pycodex"], *compare_pycodex(read, says["pycodex"])))
-        results = pool.map(lambda case, says: compare_codex(codex, case, says["codex"]), chosen, predicted)
-        for case, result, says in zip(chosen, results, predicted):
-            right.append(outcome("codex", case, says["codex"], *result))
-    print(f"resume: {sum(right)} of {len(right)} as predicted")
-    sys.exit(not all(right))
+        made = chain(damaged_cases(folder, turns, compacted, codex.fork(turns)), corpus_cases(folder / "corpus", corpus))
+        right = compare(program, codex, pip, wanted, made)
+    for agent, results in right.items():
+        if results:
+            print(f"resume: {agent} does what is predicted in {sum(results)} of {len(results)} cases")
+    sys.exit(not all(all(results) for results in right.values()))
 
 
 main()

@@ -185,23 +185,24 @@ def sealed(record, number, rng):
     return record
 
 
-def make_sessions(corpus, home, count):
-    """Writes rollouts below a CODEX_HOME: those of the corpus over and over, with other ids and dates; returns their bytes.
+def make_damaged(corpus, out, megabytes):
+    """Repeats rollouts as `make_rollouts` does, then cuts a record short in each megabyte."""
+    make_rollouts(corpus, out, megabytes)
+    data = bytearray(out.read_bytes())
+    for start in range(0, len(data), 1_000_000):
+        end = data.find(b"\n", start)
+        data[max(end - 5, start) : end] = b""
+    out.write_bytes(data)
 
-    A directory that holds as many already is taken as it is.
-    """
-    done = home / "done.txt"
-    if done.exists() and done.read_text().split()[:1] == [str(count)]:
-        return int(done.read_text().split()[1])
+
+def make_sessions(corpus, home, count):
+    """Writes rollouts below a CODEX_HOME: those of the corpus over and over, with other ids and dates."""
     rng = random.Random(5)
     sources = [(path.name, path.read_text()) for path in find_rollouts(corpus)]
-    written = 0
     for number, (name, text) in enumerate(itertools.islice(itertools.cycle(sources), count)):
         date = f"20{10 + number // 336:02}-{1 + number // 28 % 12:02}-{1 + number % 28:02}"
         text = re.sub(r"2026-\d\d-\d\d(?=T)", date, f"{name}\n{text}")
         name, text = fresh_ids(text, rng, number).split("\n", 1)
         folder = home / "sessions" / date.replace("-", "/")
         folder.mkdir(parents=True, exist_ok=True)
-        written += (folder / name).write_bytes(text.encode())
-    done.write_text(f"{count} {written}")
-    return written
+        (folder / name).write_bytes(text.encode())

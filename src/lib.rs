@@ -73,6 +73,7 @@
 
 pub mod align;
 pub mod capture;
+pub mod check;
 pub mod diff;
 pub mod http;
 pub mod json;

@@ -1,5 +1,6 @@
 //! Recorded traffic: one model, our own file format, and importers for other programs' formats.
 
+mod delivered;
 mod directory;
 mod exchange;
 pub mod export;
@@ -16,6 +17,7 @@ mod secrets;
 mod shape;
 mod writer;
 
+pub use delivered::DeliveredItem;
 pub use exchange::{
     Body, Capture, CaptureKind, Content, Direction, End, Event, EventStream, Exchange, Frame,
     FrameKind, Headers, JsonBody, Recorded, Request, Response,

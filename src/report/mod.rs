@@ -2,6 +2,7 @@
 
 mod accept;
 mod build;
+mod contracts;
 mod explain;
 mod json;
 mod mask;
@@ -13,11 +14,12 @@ mod text;
 
 pub use accept::apply_accept;
 pub use build::{comparison_report, reader_findings};
+pub use contracts::add_rollout_check;
 pub use explain::{Rule, UnknownRule, explain, rule_names, rules};
-pub use json::{render_json, render_session_json};
+pub use json::{render_checked_session_json, render_json, render_session_json};
 pub use model::{
     Accepted, AlignmentEntry, ExchangeCounts, ExchangePair, Finding, FindingCounts, Input, Level,
-    Report, Role, RuleState, Source, Summary, UnusedRule, Verdict, finding_id,
+    Report, Role, RolloutPlace, RuleState, Source, Summary, UnusedRule, Verdict, finding_id,
 };
 pub use outline::{outline_report, render_outline};
 pub use recovery::{RecoveryNames, render_recovery, render_recovery_json};

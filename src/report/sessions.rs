@@ -31,7 +31,7 @@ pub struct SessionList<'a> {
 
 impl SessionList<'_> {
     fn damaged(&self) -> u64 {
-        let damaged = self.sessions.iter().filter(|s| !s.damage().is_empty());
+        let damaged = self.sessions.iter().filter(|s| !s.damage.is_empty());
         damaged.count() as u64
     }
 }
@@ -153,7 +153,7 @@ fn relations(session: &SessionSummary) -> Vec<String> {
 /// Kinds of damage with how often they occur, in the order of the file.
 fn damage_words(session: &SessionSummary) -> String {
     let mut kinds: Vec<(&str, u64)> = Vec::new();
-    for damage in session.damage() {
+    for damage in &session.damage {
         match kinds.iter_mut().find(|(kind, _)| *kind == damage.kind) {
             Some((_, count)) => *count += 1,
             None => kinds.push((damage.kind, 1)),
@@ -267,8 +267,8 @@ fn session_json(session: &SessionSummary, mask: &mut Mask) -> Value {
     let meta = session.meta.clone().unwrap_or_default();
     let name = &session.file.name;
     let damage: Vec<Value> = session
-        .damage()
-        .into_iter()
+        .damage
+        .iter()
         .map(|d| json!({"kind": d.kind, "start": d.span.start, "end": d.span.end, "message": d.message}))
         .collect();
     let base = meta

@@ -1,6 +1,5 @@
 //! One rollout at a glance.
 
-use std::collections::HashSet;
 use std::fs::File;
 use std::io;
 use std::num::NonZeroUsize;
@@ -12,10 +11,12 @@ use crate::http::open_compressed;
 use crate::json::{Problem, Raw, Summary};
 
 use super::discover::RolloutFile;
+use super::index::{Entry, RolloutIndex, What};
+use super::order::{OrderCheck, OrderProblem};
 use super::reader::{RolloutPart, RolloutReader};
 use super::record::{RecordKind, RolloutRecord};
 use super::session::SessionMeta;
-use super::user_message::is_user_turn;
+use super::user_message::ItemClass;
 
 /// Bytes of a prompt that are kept.
 const PROMPT: usize = 400;
@@ -31,12 +32,10 @@ pub struct SessionSummary {
     pub disk_bytes: u64,
     /// Totals of its content.
     pub content: Summary,
-    /// What is damaged in it, in order of position.
-    pub problems: Vec<Problem>,
-    /// Why it could not be read, or not to its end.
-    pub broke_off: Option<String>,
-    /// Whether it could not even be opened.
-    pub is_unreadable: bool,
+    /// What is wrong with it, in order of position.
+    pub damage: Vec<Damage>,
+    /// Why it could not even be opened.
+    pub unreadable: Option<String>,
     /// Turns: those that the agent numbered by ids (Codex since about 0.6x), else messages of the user.
     pub turns: u64,
     /// Messages of the user, without those that the agent sent in the user's name.
@@ -54,8 +53,8 @@ pub struct SessionSummary {
 /// One thing that is wrong with a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Damage {
-    /// A stable kebab-case name: of a [`ProblemKind`](crate::json::ProblemKind), or `unreadable`, `empty`,
-    /// `no-session-meta`.
+    /// A stable kebab-case name: of a [`ProblemKind`](crate::json::ProblemKind) or an [`OrderKind`](super::OrderKind), or
+    /// `unreadable`, `empty`, `no-session-meta`.
     pub kind: &'static str,
     /// Where, in bytes of the decompressed content.
     pub span: Range<u64>,
@@ -98,36 +97,6 @@ impl SessionSummary {
         let time: jiff::Timestamp = self.started()?.parse().ok()?;
         Some(time.as_millisecond())
     }
-
-    /// What is wrong with the file as such: damaged bytes, a missing `session_meta`, an end that can't be read.
-    pub fn damage(&self) -> Vec<Damage> {
-        let of_problem = |problem: &Problem| Damage {
-            kind: problem.kind.name(),
-            span: problem.span.clone(),
-            message: problem.to_string(),
-        };
-        let mut all: Vec<Damage> = self.problems.iter().map(of_problem).collect();
-        let end = self.content.bytes;
-        let mut add = |kind, message| {
-            let span = end..end;
-            all.push(Damage {
-                kind,
-                span,
-                message,
-            });
-        };
-        if let Some(reason) = &self.broke_off {
-            let message = format!("the file can't be read beyond byte {end} ({reason})");
-            add("unreadable", message);
-        } else if end == 0 {
-            add("empty", "the file is empty".to_owned());
-        } else if self.meta.is_none() {
-            let message =
-                "no record says which session this is (session_meta); Codex refuses such a file";
-            add("no-session-meta", message.to_owned());
-        }
-        all
-    }
 }
 
 /// `2026-11-21T01-40-52` with colons and a zone.
@@ -169,55 +138,75 @@ pub fn summarize_all(files: &[RolloutFile], threads: NonZeroUsize) -> Vec<Sessio
 
 /// Reads a rollout once; `None` if it is not there any more, as agents move and compress files.
 pub fn summarize(file: &RolloutFile) -> Option<SessionSummary> {
-    let mut summary = SessionSummary {
-        file: file.clone(),
-        meta: None,
-        disk_bytes: 0,
-        content: Summary::default(),
-        problems: Vec::new(),
-        broke_off: None,
-        is_unreadable: false,
-        turns: 0,
-        user_messages: 0,
-        prompt: None,
-        model: None,
-        first_time: None,
-        last_time: None,
-    };
-    let outcome = match File::open(&file.path) {
-        Ok(opened) => summary.read(opened),
+    let opened = File::open(&file.path).and_then(|opened| Ok((opened.metadata()?.len(), opened)));
+    let (disk_bytes, opened) = match opened {
+        Ok((bytes, opened)) => (bytes, Ok(opened)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
-        Err(error) => {
-            summary.is_unreadable = true;
-            Err(error)
-        }
+        Err(error) => (0, Err(error)),
     };
-    summary.broke_off = outcome.err().map(|error| error.to_string());
-    Some(summary)
+    let unreadable = opened.as_ref().err().map(ToString::to_string);
+    let mut pass = Pass::default();
+    let outcome = opened.and_then(|opened| pass.read(opened));
+    let damage = pass.damage(file, outcome);
+    let is_user = |entry: &&Entry| entry.what == What::Item(ItemClass::UserTurn);
+    let user_messages = pass.index.entries.iter().filter(is_user).count() as u64;
+    let meta = pass
+        .index
+        .metas
+        .into_iter()
+        .next()
+        .map(|(_, meta)| SessionMeta {
+            base_instructions: None,
+            ..meta
+        });
+    Some(SessionSummary {
+        file: file.clone(),
+        meta,
+        disk_bytes,
+        content: pass.index.summary.unwrap_or_default(),
+        damage,
+        unreadable,
+        turns: match pass.index.turn_ids.len() as u64 {
+            0 => user_messages,
+            count => count,
+        },
+        user_messages,
+        prompt: pass.prompt,
+        model: pass.model,
+        first_time: pass.first_time,
+        last_time: pass.last_time,
+    })
 }
 
-impl SessionSummary {
+/// What one pass over a file gathers.
+#[derive(Default)]
+struct Pass {
+    index: RolloutIndex,
+    order: OrderCheck,
+    prompt: Option<Prompt>,
+    model: Option<String>,
+    first_time: Option<String>,
+    last_time: Option<String>,
+}
+
+impl Pass {
     fn read(&mut self, file: File) -> io::Result<()> {
-        self.disk_bytes = file.metadata()?.len();
         let mut reader = RolloutReader::new(open_compressed(file)?);
-        let mut turns = HashSet::new();
         let outcome = loop {
             match reader.next_part() {
-                Ok(Some(RolloutPart::Record(record))) => self.add(&record, &mut turns),
-                Ok(Some(RolloutPart::Problem(problem))) => self.problems.push(problem),
+                Ok(Some(RolloutPart::Record(record))) => self.add(&record),
+                Ok(Some(RolloutPart::Problem(problem))) => self.index.add_problem(problem),
                 Ok(None) => break Ok(()),
                 Err(error) => break Err(error),
             }
         };
-        self.content = reader.summary();
-        self.turns = match turns.len() as u64 {
-            0 => self.user_messages,
-            count => count,
-        };
+        self.index.summary = Some(reader.summary());
         outcome
     }
 
-    fn add(&mut self, record: &RolloutRecord<'_>, turns: &mut HashSet<String>) {
+    fn add(&mut self, record: &RolloutRecord<'_>) {
+        self.index.add_record(record);
+        self.order.add(record);
         if let Some(time) = &record.timestamp {
             if self.first_time.is_none() {
                 self.first_time = Some(time.clone().into_owned());
@@ -226,53 +215,57 @@ impl SessionSummary {
             last.clear();
             last.push_str(time);
         }
-        match record.kind {
-            RecordKind::SessionMeta if self.meta.is_none() => {
-                self.meta = SessionMeta::parse(record.payload);
-                if let Some(meta) = &mut self.meta {
-                    meta.base_instructions = None;
-                }
-            }
-            RecordKind::ResponseItem => self.add_item(record),
-            RecordKind::TurnContext => {
-                let model = record.payload.get_string("model");
-                self.model = model.map(|model| model.into_owned()).or(self.model.take());
-                add_turn(record.payload, turns);
-            }
-            RecordKind::EventMsg => {
-                if matches!(
-                    record.payload_type().as_deref(),
-                    Some(
-                        "task_started"
-                            | "turn_started"
-                            | "task_complete"
-                            | "turn_complete"
-                            | "turn_aborted"
-                    )
-                ) {
-                    add_turn(record.payload, turns);
-                }
-            }
-            _ => {}
-        }
-    }
-
-    fn add_item(&mut self, record: &RolloutRecord<'_>) {
-        if !is_user_turn(record.payload) {
-            return;
-        }
-        self.user_messages += 1;
-        if self.prompt.is_none() {
+        let what = self.index.entries.last().map(|entry| entry.what);
+        if what == Some(What::Item(ItemClass::UserTurn)) && self.prompt.is_none() {
             self.prompt = prompt(record.payload);
         }
+        if record.kind == RecordKind::TurnContext
+            && let Some(model) = record.payload.get_string("model")
+        {
+            self.model = Some(model.into_owned());
+        }
     }
-}
 
-fn add_turn(payload: Raw<'_>, turns: &mut HashSet<String>) {
-    if let Some(id) = payload.get_string("turn_id")
-        && !turns.contains(id.as_ref())
-    {
-        turns.insert(id.into_owned());
+    fn damage(&mut self, file: &RolloutFile, outcome: io::Result<()>) -> Vec<Damage> {
+        let of_problem = |(_, problem): &(usize, Problem)| Damage {
+            kind: problem.kind.name(),
+            span: problem.span.clone(),
+            message: problem.to_string(),
+        };
+        let of_order = |problem: OrderProblem| Damage {
+            kind: problem.kind.name(),
+            span: problem.span,
+            message: problem.message,
+        };
+        let mut all: Vec<Damage> = self.index.problems.iter().map(of_problem).collect();
+        let order = std::mem::take(&mut self.order);
+        all.extend(
+            order
+                .finish(&self.index, &file.path)
+                .into_iter()
+                .map(of_order),
+        );
+        all.sort_by_key(|damage| damage.span.start);
+        let end = self.index.summary.unwrap_or_default().bytes;
+        let mut add = |kind, message| {
+            let span = end..end;
+            all.push(Damage {
+                kind,
+                span,
+                message,
+            });
+        };
+        if let Err(error) = outcome {
+            let message = format!("the file can't be read beyond byte {end} ({error})");
+            add("unreadable", message);
+        } else if end == 0 {
+            add("empty", "the file is empty".to_owned());
+        } else if self.index.metas.is_empty() {
+            let message =
+                "no record says which session this is (session_meta); Codex refuses such a file";
+            add("no-session-meta", message.to_owned());
+        }
+        all
     }
 }
 

@@ -6,6 +6,7 @@ mod exit;
 mod input;
 mod output;
 mod report;
+mod rollouts;
 mod rules;
 
 use std::process::ExitCode;

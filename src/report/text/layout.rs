@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-use crate::report::{ExchangePair, Finding, Input, Level, Report, Verdict};
+use crate::report::{ExchangePair, Finding, Input, Level, Report, Role, Verdict};
 
 use super::alignment;
 use super::entry::{Entry, Sign};
@@ -101,7 +101,7 @@ impl<W: Write> Page<'_, W> {
                 writeln!(self.out, "{role}  {path}\n{INDENT}{about}")?;
             }
         }
-        if report.inputs.len() == 1 {
+        if !is_comparison(report) {
             return Ok(());
         }
         let counts = &report.summary.exchanges;
@@ -298,7 +298,7 @@ impl<W: Write> Page<'_, W> {
         if counts.accepted > 0 {
             parts.push(format!("{} accepted by rules", counts.accepted));
         }
-        if report.inputs.len() == 1 {
+        if !is_comparison(report) {
             return writeln!(self.out, "\n{}", parts.join(", "));
         }
         let (word, style) = match report.verdict {
@@ -323,8 +323,20 @@ impl<W: Write> Page<'_, W> {
     }
 }
 
+/// Whether two captures were compared, not one looked at.
+fn is_comparison(report: &Report) -> bool {
+    report
+        .inputs
+        .iter()
+        .any(|input| input.role == Role::Baseline)
+}
+
 fn about(input: &Input) -> String {
-    let mut line = format!("({}, {})", input.kind, plural(input.exchanges, "exchange"));
+    let size = match input.records {
+        Some(records) => plural(records, "record"),
+        None => plural(input.exchanges, "exchange"),
+    };
+    let mut line = format!("({}, {size})", input.kind);
     if input.problems > 0 {
         let problems = plural(input.problems, "problem");
         line.push_str(&format!(", {problems} in reading"));

@@ -21,7 +21,7 @@ fn name(day: u32, n: u32) -> String {
 fn rollout(day: u32, n: u32, more: Value, text: Option<&str>) -> String {
     let time = format!("2026-11-{day:02}T08:00:{n:02}.123Z");
     let mut meta = json!({
-        "id": id(n), "timestamp": time, "cwd": "/work/app", "originator": "codex_exec",
+        "id": id(n), "timestamp": time, "cwd": "/srv/app", "originator": "codex_exec",
         "cli_version": "0.169.0", "source": "exec", "model_provider": "fake",
     });
     meta.as_object_mut()
@@ -43,7 +43,7 @@ fn rollout(day: u32, n: u32, more: Value, text: Option<&str>) -> String {
         "event_msg",
         json!({"type": "task_started", "turn_id": format!("t{n}")}),
     );
-    out += &message("<environment_context>\n  <cwd>/work/app</cwd>\n</environment_context>");
+    out += &message("<environment_context>\n  <cwd>/srv/app</cwd>\n</environment_context>");
     out += &record(
         "turn_context",
         json!({"turn_id": format!("t{n}"), "model": "gpt-5.5"}),
@@ -69,7 +69,7 @@ fn home() -> Program {
     add(
         22,
         2,
-        json!({"cwd": "/work/app/deep", "cli_version": "0.137.0"}),
+        json!({"cwd": "/srv/app/deep", "cli_version": "0.137.0"}),
         Some(&long),
     );
     add(
@@ -81,7 +81,7 @@ fn home() -> Program {
     add(
         23,
         4,
-        json!({"source": {"subagent": {"thread_spawn": {"parent_thread_id": id(1), "agent_path": "/root/x"}}}}),
+        json!({"source": {"subagent": {"thread_spawn": {"parent_thread_id": id(1), "agent_nickname": "Wegener"}}}}),
         Some("Do it."),
     );
     add(24, 5, json!({"cwd": "/other"}), None);
@@ -90,7 +90,7 @@ fn home() -> Program {
     add(
         25,
         6,
-        json!({"cwd": "/work/\u{202e}evil", "cli_version": "0.170.0-alpha.12"}),
+        json!({"cwd": "/srv/\u{202e}evil", "cli_version": "0.170.0-alpha.12"}),
         Some(hostile),
     );
     let torn = rollout(26, 7, json!({}), Some("What is lost?")).replace(
@@ -101,7 +101,7 @@ fn home() -> Program {
     program.file(&format!("home/{}", name(27, 8)), "");
     program.file(
         "home/archived_sessions/rollout-copy.jsonl",
-        rollout(20, 9, json!({"cwd": "/work/application"}), Some("Old.")),
+        rollout(20, 9, json!({"cwd": "/srv/application"}), Some("Old.")),
     );
     program
 }
@@ -147,9 +147,9 @@ fn filters_choose() {
     check(&[], &["7", "6", "4", "3", "2", "1", "9"]);
     check(&["--all"], &["8", "7", "6", "5", "4", "3", "2", "1", "9"]);
     check(&["--damaged"], &["8", "7"]);
-    check(&["--cwd", "/work/app"], &["7", "4", "3", "2", "1"]);
-    check(&["--cwd", "/work/app/"], &["7", "4", "3", "2", "1"]);
-    check(&["--cwd", "/work/app/deep"], &["2"]);
+    check(&["--cwd", "/srv/app"], &["7", "4", "3", "2", "1"]);
+    check(&["--cwd", "/srv/app/"], &["7", "4", "3", "2", "1"]);
+    check(&["--cwd", "/srv/app/deep"], &["2"]);
     check(&["--version", "0.1"], &["7", "6", "4", "3", "2", "1", "9"]);
     check(&["--version", "0.137.0"], &["2"]);
     check(&["--since", "2026-11-25"], &["7", "6"]);
@@ -174,7 +174,7 @@ fn filters_choose() {
             "--version",
             "0.169",
             "--cwd",
-            "/work",
+            "/srv",
         ],
         &["7", "4"],
     );
@@ -258,6 +258,48 @@ fn turns_are_those_of_the_agent_or_messages_of_the_user() {
             (json!(1), json!(2)),
             (json!(3), json!(3)),
             (json!(1), json!(1))
+        ]
+    );
+}
+
+#[test]
+fn what_is_wrong_with_a_file_is_named() {
+    let program = Program::new();
+    let good = rollout(21, 1, json!({}), Some("x"));
+    let last = good.lines().last().unwrap();
+    program
+        .file(&format!("home/{}", name(21, 1)), format!("{good}{last}\n"))
+        .file(&format!("home/{}", name(21, 2)), &good)
+        .file(
+            &format!("home/{}", name(21, 3)),
+            good.split_once('\n').unwrap().1,
+        )
+        .file(
+            &format!("home/{}.zst", name(21, 4)),
+            b"\x28\xb5\x2f\xfd\xff\xff\xff\xff",
+        );
+    let output = program.run(&["sessions", "home", "--all", "--format", "json"]);
+    assert_eq!(code(&output), 1);
+    let list = report(&output)["sessions"].clone();
+    let kind = |n: u32| {
+        let is_it = |s: &&Value| s["path"].as_str().unwrap().contains(&id(n));
+        let session = list.as_array().unwrap().iter().find(is_it).unwrap();
+        session["damage"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|d| d["kind"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    let kinds: Vec<String> = (1..5).map(kind).collect();
+    assert_eq!(
+        kinds,
+        [
+            "duplicated-record",
+            "id-not-in-name",
+            "no-session-meta",
+            "unreadable"
         ]
     );
 }

@@ -37,7 +37,7 @@ pub(super) fn failures(
         let unnamed = unnamed.filter(|r| r.kind == RequestKind::Compaction && r.turn.is_none());
         let firsts: Vec<&Sent> = unnamed.into_iter().chain([request]).collect();
         let bytes = fs::read(&path).unwrap()[..end].to_vec();
-        let cut = lineage_of(RolloutSource::memory(&path, bytes), rollouts);
+        let cut = lineage_of(RolloutSource::memory(&path, bytes));
         if !firsts.iter().any(|first| is_predicted(first, &cut)) {
             failures.push(format!("exchange {}", request.exchange));
         }
@@ -81,13 +81,13 @@ fn parent_of_first_turn(cut: &Lineage, rollouts: &[PathBuf]) -> Option<Lineage> 
     let path = rollouts
         .iter()
         .find(|path| path.to_str().unwrap().ends_with(&format!("{id}.jsonl")))?;
-    Some(lineage(path, rollouts))
+    Some(lineage(path))
 }
 
 /// The file in which a turn begins, and where.
 fn before_turn(thread: &str, turn: &str, rollouts: &[PathBuf]) -> Option<(PathBuf, usize)> {
     rollouts.iter().rev().find_map(|path| {
-        let lineage = lineage(path, rollouts);
+        let lineage = lineage(path);
         let index = &lineage.own().index;
         if index.meta()?.id != thread {
             return None;

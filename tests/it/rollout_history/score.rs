@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
+use trace_diff::json::Raw;
 use trace_diff::responses::RequestKind;
 use trace_diff::rollout::{
-    History, ItemText, Lineage, Origin, RolloutSource, Rules, What, WireItem, wire_items,
-    without_oldest,
+    History, ItemText, Lineage, RolloutSource, Rules, What, WireItem, find_rollouts, find_segment,
+    is_prompt_only, sessions_root_of, wire_item, wire_items, without_oldest,
 };
-use walkdir::WalkDir;
 
 use super::requests::Sent;
 
@@ -27,41 +27,26 @@ pub(super) struct Thread {
 }
 
 struct State {
-    history: Vec<(ItemText, Origin)>,
+    texts: Vec<ItemText>,
     has_base: bool,
     is_last_of_file: bool,
 }
 
-/// All rollouts below a directory.
+/// All rollouts below a directory, oldest first.
 pub(super) fn rollouts(directory: &Path) -> Vec<PathBuf> {
-    let files = WalkDir::new(directory).sort_by_file_name();
-    let files = files.into_iter().filter_map(Result::ok);
-    let is_rollout = |path: &PathBuf| {
-        let name = path.file_name().and_then(|name| name.to_str());
-        name.is_some_and(|name| name.starts_with("rollout-") && name.contains(".jsonl"))
-    };
-    files
-        .map(|entry| entry.into_path())
-        .filter(is_rollout)
-        .collect()
+    let files = find_rollouts(directory).files;
+    files.into_iter().map(|file| file.path).collect()
 }
 
-/// Reads one rollout with those that it inherits from, found by name.
-pub(super) fn lineage(path: &Path, rollouts: &[PathBuf]) -> Lineage {
-    lineage_of(RolloutSource::file(path).unwrap(), rollouts)
+/// Reads one rollout with those that it inherits from.
+pub(super) fn lineage(path: &Path) -> Lineage {
+    Lineage::open(path).unwrap()
 }
 
 /// The same for a rollout that is somewhere else.
-pub(super) fn lineage_of(source: RolloutSource, rollouts: &[PathBuf]) -> Lineage {
-    let find = |id: &str| {
-        let is_it = |path: &&PathBuf| {
-            let name = path.file_name().unwrap().to_str().unwrap();
-            let stem = name.split(".jsonl").next().unwrap();
-            stem.ends_with(&format!("-{id}")) || stem.ends_with(&format!("_{id}"))
-        };
-        rollouts.iter().find(is_it).cloned()
-    };
-    Lineage::read(source, find).unwrap()
+pub(super) fn lineage_of(source: RolloutSource) -> Lineage {
+    let root = sessions_root_of(&source.path);
+    Lineage::read(source, |id| find_segment(&root, id)).unwrap()
 }
 
 impl Thread {
@@ -69,7 +54,7 @@ impl Thread {
     pub(super) fn read(id: &str, rollouts: &[PathBuf]) -> Option<Self> {
         let mut new: Option<Self> = None;
         for path in rollouts {
-            let lineage = lineage(path, rollouts);
+            let lineage = lineage(path);
             let own = &lineage.own().index;
             let meta = own.meta()?;
             if meta.id != id {
@@ -91,10 +76,8 @@ impl Thread {
                     continue;
                 }
                 let history = History::plan(&lineage, Some(until), &rules).unwrap();
-                let texts = history.load(&lineage).unwrap();
-                let origins = history.items.iter().map(|item| item.origin);
                 new.states.push(State {
-                    history: texts.into_iter().zip(origins).collect(),
+                    texts: history.load(&lineage).unwrap(),
                     has_base: history.base.is_some(),
                     is_last_of_file: is_last,
                 });
@@ -122,7 +105,7 @@ impl Thread {
         let wires: Vec<Vec<WireItem>> = self
             .states
             .iter()
-            .map(|state| wire_items(&texts(state), rules))
+            .map(|state| wire_items(&state.texts, rules))
             .collect();
         let mut failures = Vec::new();
         let mut from = 0;
@@ -189,7 +172,10 @@ pub(super) struct Wanted {
 impl Wanted {
     pub(super) fn of(request: &Sent, rules: &Rules) -> Self {
         let mut items = request.input.as_slice();
-        while items.first().is_some_and(is_prompt_only) {
+        while items
+            .first()
+            .is_some_and(|item| is_prompt_only(Raw::new(&item.to_string())))
+        {
             items = &items[1..];
         }
         let is_compaction = request.kind == RequestKind::Compaction;
@@ -235,13 +221,6 @@ impl Wanted {
     }
 }
 
-/// Base instructions and tools that stand before the history and on no disk: their ids are made of the thread.
-fn is_prompt_only(item: &Value) -> bool {
-    let id = item["id"].as_str().unwrap_or_default();
-    let id = id.split_once('_').map_or("", |(_, id)| id);
-    item["role"] == "developer" && id.len() == 36 && id.as_bytes()[14] == b'5'
-}
-
 fn asks_for_compaction(item: &Value) -> bool {
     item["type"] == "compaction_trigger"
         || item["role"] == "user"
@@ -250,35 +229,14 @@ fn asks_for_compaction(item: &Value) -> bool {
                 .is_some_and(|text| text.starts_with("You are performing a CONTEXT CHECKPOINT"))
 }
 
-/// Items as the agent writes them down: over a WebSocket the API holds those that it made itself, with all fields.
+/// Items as the agent writes them down: over a WebSocket the API holds those that it made itself, with all members.
 fn as_recorded(items: &[Value], rules: &Rules) -> Vec<Value> {
-    let texts: Vec<ItemText> = items
-        .iter()
-        .map(|item| {
-            let mut item = item.clone();
-            if item["type"] == "reasoning" {
-                item.as_object_mut()
-                    .unwrap()
-                    .entry("content")
-                    .or_insert(Value::Null);
-            }
-            ItemText {
-                text: item.to_string(),
-                is_cut: false,
-            }
-        })
-        .collect();
     // One by one: whether calls have outputs is the history's matter.
-    let sent = texts.iter().map(|item| {
-        let one = wire_items(std::slice::from_ref(item), rules);
-        one.first()
-            .map_or_else(|| value(&item.text), |one| value(&one.text))
+    let sent = items.iter().map(|item| {
+        let sent = wire_item(&item.to_string(), rules);
+        sent.map_or_else(|| item.clone(), |sent| value(&sent))
     });
     sent.collect()
-}
-
-fn texts(state: &State) -> Vec<ItemText> {
-    state.history.iter().map(|(text, _)| text.clone()).collect()
 }
 
 fn is_output(item: &Value) -> bool {

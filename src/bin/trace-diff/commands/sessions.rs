@@ -122,12 +122,12 @@ pub(crate) fn run(args: &Args) -> Outcome {
         found: count,
         sessions: &sessions,
         without_user: left_out.len() as u64,
-        without_user_damaged: left_out.iter().filter(|s| !s.damage().is_empty()).count() as u64,
+        without_user_damaged: left_out.iter().filter(|s| !s.damage.is_empty()).count() as u64,
         unreadable: &found.unreadable,
     };
     write(&list, args.format)?;
     let status = say_unreadable(&list);
-    let has_damage = sessions.iter().any(|session| !session.damage().is_empty());
+    let has_damage = sessions.iter().any(|session| !session.damage.is_empty());
     Ok(status.max(if has_damage {
         Status::Findings
     } else {
@@ -178,7 +178,7 @@ impl<'a> Filter<'a> {
         };
         is_there
             && is_version
-            && (!self.args.damaged || !session.damage().is_empty())
+            && (!self.args.damaged || !session.damage.is_empty())
             && self.is_in_time(session)
     }
 
@@ -227,12 +227,11 @@ fn say_unreadable(list: &SessionList<'_>) -> Status {
             status = Status::Failed;
         }
     }
-    for session in list.sessions.iter().filter(|session| session.is_unreadable) {
-        say(
-            &session.file.path,
-            session.broke_off.as_deref().unwrap_or_default(),
-        );
-        status = Status::Failed;
+    for session in list.sessions {
+        if let Some(reason) = &session.unreadable {
+            say(&session.file.path, reason);
+            status = Status::Failed;
+        }
     }
     status
 }
