@@ -16,6 +16,7 @@ pub(crate) fn full_report() -> Report {
         path: path.into(),
         kind: "raw-exchange".into(),
         exchanges: 2,
+        records: None,
         problems: 0,
     };
     let missing = Finding {
@@ -37,6 +38,7 @@ pub(crate) fn full_report() -> Report {
                 .key("body")
                 .key("client_metadata"),
         ],
+        rollout: None,
         subject: Some("originator".into()),
         baseline: Some("codex_exec".into()),
         candidate: None,
@@ -57,6 +59,7 @@ pub(crate) fn full_report() -> Report {
         },
         pointer: Pointer::root(),
         also: Vec::new(),
+        rollout: None,
         subject: None,
         baseline: None,
         candidate: Some("POST /v1/responses".into()),

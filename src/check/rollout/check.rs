@@ -8,6 +8,7 @@ use thiserror::Error;
 use crate::capture::{Capture, CaptureKind};
 use crate::json::{Pointer, Problem};
 use crate::normalize::Level;
+use crate::responses::RequestKind;
 use crate::rollout::{
     LineageProblem, RolloutName, RolloutSource, Rules, find_segment, sessions_root_of,
 };
@@ -119,7 +120,7 @@ pub fn check_rollouts(
         };
         check_thread(thread, &context, &mut check).map_err(fail)?;
     }
-    check.violations.extend(unused.iter().map(no_requests));
+    check.violations.extend(no_requests(&unused));
     check.violations.extend(warm_ups(&trace));
     Ok(check)
 }
@@ -189,7 +190,8 @@ fn check_thread(
         sampled.push(Sampled {
             request,
             position: sample.position,
-            before_answer: replay.before_next_change(),
+            // A compaction before a turn belongs to that turn.
+            before_answer: replay.before_next_change(request.facts.kind == RequestKind::Compaction),
         });
     }
     let delivery = Delivery {
@@ -286,12 +288,30 @@ fn no_rollout(thread: &Thread<'_>) -> Violation {
     violation
 }
 
-fn no_requests(file: &Found) -> Violation {
-    let name = file.thread.as_deref().unwrap_or("without id");
-    let message = format!("thread {name} has no request in the capture");
-    let mut violation = note("rollout-unused", None, message);
-    violation.subject = Some(file.path.to_string_lossy().into_owned());
-    violation
+/// Rollouts without requests: those that were named one by one, those of directories in one note.
+fn no_requests(unused: &[Found]) -> Vec<Violation> {
+    let (chosen, met): (Vec<&Found>, Vec<&Found>) = unused.iter().partition(|file| file.is_chosen);
+    let told = chosen.iter().map(|file| {
+        let name = file.thread.as_deref().unwrap_or("without id");
+        let message = format!("thread {name} has no request in the capture");
+        let mut violation = note("rollout-unused", None, message);
+        violation.subject = Some(file.path.to_string_lossy().into_owned());
+        violation
+    });
+    let others = (!met.is_empty()).then(|| {
+        let count = met.len();
+        let message = match count {
+            1 => "1 rollout is of a thread that has no request in the capture".to_owned(),
+            _ => format!("{count} rollouts are of threads that have no request in the capture"),
+        };
+        let mut violation = note("rollout-unused", None, message);
+        let paths = met
+            .iter()
+            .map(|file| file.path.to_string_lossy().into_owned());
+        violation.detail = paths.collect();
+        violation
+    });
+    told.chain(others).collect()
 }
 
 /// Requests that never get to disk, in one note.

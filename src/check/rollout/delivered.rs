@@ -220,7 +220,11 @@ impl Delivery<'_> {
         sampled: &Sampled<'_>,
     ) -> Found {
         let is_near = |made: &&mut Made<'_>| {
-            !made.is_matched && made.is_judged && is_version(made.facts, &one.facts)
+            let is_named = made.facts.call_id.is_some() || made.facts.id() == one.facts.id();
+            !made.is_matched
+                && made.is_judged
+                && (one.is_required || is_named)
+                && is_version(made.facts, &one.facts)
         };
         if let Some(made) = made.iter_mut().find(is_near)
             && let Some(difference) = delivery_difference(made.facts, &one.facts)

@@ -165,14 +165,15 @@ impl Searcher<'_> {
         let pairing = self.pairings.first().copied().unwrap_or(Pairing::MakeUp);
         let due = due_items(&at.items, pairing, &mut self.texts.facts);
         let range = sent_range(self.request, self.wire, &due, pairing);
-        let pairs = Pairs::of(&due, &self.wire.items[range.clone()], self.wire);
+        let sent = &self.wire.items[range.clone()];
+        let pairs = Pairs::of(&due, sent, self.wire);
         let sample = Sample {
             position: at.position,
             range,
             due,
             fit: Fit::Near,
         };
-        (pairs.cost(&sample.due), sample)
+        (pairs.cost(&sample.due, sent), sample)
     }
 }
 

@@ -6,7 +6,7 @@ use trace_diff::capture::Capture;
 use trace_diff::diff::compare;
 use trace_diff::normalize::Rules;
 use trace_diff::report::{
-    Report, Verdict, apply_accept, comparison_report, outline_report, render_outline,
+    Verdict, apply_accept, comparison_report, outline_report, render_outline,
 };
 
 use crate::exit::{Failure, Outcome, Status};
