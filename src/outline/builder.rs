@@ -131,6 +131,22 @@ impl ThreadBuilder {
         place
     }
 
+    /// Sets the tokens in the context behind the last compaction of the turn.
+    pub(super) fn set_tokens_after(&mut self, tokens: u64) {
+        let steps = self.thread.turns.last_mut().map(|turn| &mut turn.steps);
+        let last = steps
+            .into_iter()
+            .flatten()
+            .rev()
+            .find_map(|step| match &mut step.what {
+                What::Compaction(compaction) => Some(compaction),
+                _ => None,
+            });
+        if let Some(compaction) = last {
+            compaction.tokens_after = compaction.tokens_after.or(Some(tokens));
+        }
+    }
+
     /// Sets the duration of a call that just got its output, where nothing tells it, to the time between the two.
     pub(super) fn time_call(&mut self, place: Place, now: &str) {
         let Some(step) = self.step(place) else {

@@ -7,8 +7,10 @@ use xxhash_rust::xxh3::Xxh3;
 use crate::capture::{Content, Exchange};
 use crate::json::{Kind, Node, Raw};
 
-use super::item::type_of;
+use super::compaction::kind_of;
+use super::item::{read_item, type_of};
 use super::model::Position;
+use super::text::Texts;
 
 /// An item of a request or of a response.
 #[derive(Debug, Clone, Copy)]
@@ -43,6 +45,12 @@ impl<'c> ItemRef<'c> {
 
     pub(super) fn raw(&self) -> Raw<'c> {
         Raw::new(self.text)
+    }
+
+    /// What it is, of a message with whose it is.
+    pub(super) fn kind(&self, texts: &mut Texts) -> String {
+        let read = read_item(self.raw(), &self.position(), texts);
+        kind_of(self.raw(), &read)
     }
 
     pub(super) fn position(&self) -> Position {

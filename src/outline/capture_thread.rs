@@ -1,14 +1,14 @@
 //! One thread of a capture, request by request.
 
 use crate::capture::Exchange;
-use crate::responses::RequestKind;
+use crate::responses::{RequestKind, endpoint};
 
 use super::attempt::{Answer, answer, usage};
 use super::builder::{Place, ThreadBuilder};
 use super::capture_items::ItemRef;
 use super::from_capture::moment;
-use super::item::{Item, is_user, kept, read_item, type_of};
-use super::model::{Compaction, End, EndKind, Kept, Moment, Position, Thread, What};
+use super::item::{Item, is_abort_notice, is_summary, is_user, kept, read_item, type_of};
+use super::model::{Compaction, End, EndKind, Kept, Moment, Position, Thread, TypeCount, What};
 use super::request::Request;
 use super::text::{Text, Texts};
 
@@ -16,6 +16,8 @@ use super::text::{Text, Texts};
 pub(super) struct Round<'c> {
     pub(super) index: usize,
     pub(super) exchange: &'c Exchange,
+    /// Whether what was sent is known.
+    pub(super) is_recorded: bool,
     /// All items that the model was shown.
     pub(super) sent: Vec<ItemRef<'c>>,
     /// The items that the response delivered.
@@ -76,18 +78,34 @@ impl<'c> CaptureThread<'c> {
 
     /// Takes the next request of the thread.
     pub(super) fn take(&mut self, request: &Request, round: &Round<'c>, texts: &mut Texts) {
-        let news = self.news(&round.sent);
+        let news = match round.is_recorded {
+            true => self.news(&round.sent),
+            false => News::default(),
+        };
         let new: Vec<&ItemRef<'c>> = news.new.iter().map(|at| &round.sent[*at]).collect();
         let user_messages = new.iter().filter(|item| is_user(item.raw())).count();
         let is_compaction = request.kind == RequestKind::Compaction;
+        if new.iter().any(|item| is_abort_notice(item.raw())) {
+            self.interrupt();
+        }
         self.turn_to(request, round, user_messages > 0 && !is_compaction);
         self.tell_retry(request, round, user_messages > 0, texts);
         let time = moment(round.exchange.started_ms);
         if is_compaction {
+            // All but the prompt or trigger, which comes last, is history that was not sent before.
+            let has_prompt = !is_compact_endpoint(round.exchange);
+            let history = &new[..new.len().saturating_sub(usize::from(has_prompt))];
+            self.push_new(history, user_messages, time.as_ref(), texts);
+            self.known.extend(history.iter().copied());
             self.begin_compaction(request, round);
         } else {
-            self.tell_shortening(&news, round, time.as_ref(), texts);
-            self.push_new(&new, user_messages, time.as_ref(), texts);
+            let told = self.tell_shortening(&news, round, time.as_ref(), texts);
+            self.push_new(
+                &new[told.min(new.len())..],
+                user_messages,
+                time.as_ref(),
+                texts,
+            );
         }
         self.take_answer(request, round, texts);
     }
@@ -105,6 +123,17 @@ impl<'c> CaptureThread<'c> {
             self.end_turn();
             self.builder
                 .begin_turn(request.turn.clone(), moment(round.exchange.started_ms));
+        }
+    }
+
+    /// The agent tells the model that the user interrupted it: so the request before was not left for another reason.
+    fn interrupt(&mut self) {
+        if let Some(last) = self
+            .last
+            .as_mut()
+            .filter(|last| last.answer != Answer::Complete)
+        {
+            last.answer = Answer::Left;
         }
     }
 
@@ -226,52 +255,48 @@ impl<'c> CaptureThread<'c> {
         self.builder.thread.turns.extend(held);
     }
 
-    /// Tells that a history is shorter than it was.
+    /// Tells that a history is shorter than it was, and gives how many of the new items were told with that.
     fn tell_shortening(
         &mut self,
         news: &News,
         round: &Round<'c>,
         time: Option<&Moment>,
         texts: &mut Texts,
-    ) {
+    ) -> usize {
         if let Some(place) = self.compaction.take() {
             return self.finish_compaction(place, news, round, texts);
         }
         let left_out = news.left_out.iter().map(|at| &self.known[*at]);
-        let types: Vec<String> = left_out
-            .map(|item| type_of(item.raw()).into_owned())
-            .collect();
         // Items that an agent does not know are never sent again; that is no event.
-        let known: Vec<&String> = types.iter().filter(|kind| is_known_type(kind)).collect();
-        if known.is_empty() || self.is_failing() {
-            return;
+        let left_out: Vec<_> = left_out
+            .filter(|item| is_known_type(&type_of(item.raw())))
+            .collect();
+        if left_out.is_empty() || self.is_failing() {
+            return 0;
         }
-        let items = if known.len() == 1 { "item" } else { "items" };
-        let text = format!(
-            "{} {items} of the history no longer sent: {}",
-            known.len(),
-            counted(&known).join(", ")
-        );
+        let kinds = counts(left_out.iter().map(|item| item.kind(texts)));
+        let counted: Vec<String> = kinds
+            .iter()
+            .map(|kind| format!("{} × {}", kind.count, kind.name))
+            .collect();
+        let text = format!("no longer sent: {}", counted.join(", "));
         let at = Position::Exchange {
             index: round.index,
             pointer: "/request/body/input".to_owned(),
         };
-        let name = "history".to_owned();
-        self.builder.push(
-            at,
-            time.cloned(),
-            What::Event {
-                name,
-                text: texts.make(&text),
-            },
-        );
+        let what = What::Event {
+            name: "history".to_owned(),
+            text: texts.make(&text),
+        };
+        self.builder.push(at, time.cloned(), what);
+        0
     }
 
     fn begin_compaction(&mut self, request: &Request, round: &Round<'c>) {
         if self.compaction.is_some() {
             return;
         }
-        let is_remote = round.exchange.request.target.contains("/compact")
+        let is_remote = is_compact_endpoint(round.exchange)
             || round
                 .sent
                 .last()
@@ -308,31 +333,29 @@ impl<'c> CaptureThread<'c> {
         news: &News,
         round: &Round<'c>,
         texts: &mut Texts,
-    ) {
-        let is_new = |at: &usize| news.new.contains(at);
-        // The message of the user that begins the turn comes behind the new history.
-        let last_user = (0..round.sent.len())
-            .rev()
-            .find(|at| is_new(at) && is_user(round.sent[*at].raw()));
-        let end = last_user.unwrap_or(round.sent.len());
+    ) -> usize {
+        let is_new = |at: &usize| news.new.binary_search(at).is_ok();
+        // The new history ends with the summary; else with the message of the user that begins the turn.
+        let mut backwards = (0..round.sent.len()).rev();
+        let summary = backwards
+            .clone()
+            .find(|at| is_summary(round.sent[*at].raw()));
+        let last_user = backwards.find(|at| is_new(at) && is_user(round.sent[*at].raw()));
+        let end = summary.map(|at| at + 1).or(last_user);
+        let end = end.unwrap_or(round.sent.len());
         let kept: Vec<Kept> = (0..end)
             .map(|at| kept(round.sent[at].raw(), !is_new(&at), texts))
             .collect();
-        let types: Vec<String> = news
-            .left_out
-            .iter()
-            .map(|at| type_of(self.known[*at].raw()).into_owned())
-            .collect();
-        let dropped = counts(&types.iter().collect::<Vec<_>>());
-        let Some(step) = self.builder.step(place) else {
-            return;
-        };
-        if let What::Compaction(compaction) = &mut step.what {
+        let left_out = news.left_out.iter();
+        let dropped = counts(left_out.map(|at| self.known[*at].kind(texts)));
+        let step = self.builder.step(place).map(|step| &mut step.what);
+        if let Some(What::Compaction(compaction)) = step {
             compaction.items_after = Some(end);
             compaction.kept = kept;
-            compaction.dropped = Some(types.len());
+            compaction.dropped = Some(news.left_out.len());
             compaction.dropped_types = dropped;
         }
+        news.new.iter().filter(|at| **at < end).count()
     }
 
     /// Takes what came back.
@@ -350,7 +373,9 @@ impl<'c> CaptureThread<'c> {
                 let read = read_item(item.raw(), &at, texts);
                 self.builder.push_item(read, at, time.clone());
             }
-            self.known = round.sent.clone();
+            if round.is_recorded {
+                self.known = round.sent.clone();
+            }
             self.known.extend(&round.delivered);
         }
         if let Some(turn) = self.builder.turn()
@@ -413,7 +438,7 @@ impl<'c> CaptureThread<'c> {
             },
             Answer::Left => End {
                 kind: EndKind::Interrupted,
-                message: Some(Text::plain("the agent closed the connection")),
+                message: None,
                 code: None,
             },
             Answer::Complete if last.kind == RequestKind::Compaction => {
@@ -438,11 +463,17 @@ impl<'c> CaptureThread<'c> {
     }
 }
 
+#[derive(Default)]
 struct News {
     /// Positions among the sent items of those that were not known.
     new: Vec<usize>,
     /// Positions among the known items of those that are not sent.
     left_out: Vec<usize>,
+}
+
+/// Whether a request goes where the first version of remote compaction went (codex before 0.153).
+fn is_compact_endpoint(exchange: &Exchange) -> bool {
+    endpoint(&exchange.request.target) == "/responses/compact"
 }
 
 fn is_known_type(kind: &str) -> bool {
@@ -464,22 +495,10 @@ fn with_code(reason: &str, code: Option<&str>) -> String {
 }
 
 /// How often each occurs, in order of first appearance.
-pub(super) fn counts(types: &[&String]) -> Vec<(String, usize)> {
-    let mut counts: Vec<(String, usize)> = Vec::new();
-    for kind in types {
-        match counts.iter_mut().find(|(name, _)| name == *kind) {
-            Some((_, count)) => *count += 1,
-            None => counts.push(((*kind).clone(), 1)),
-        }
-    }
+fn counts(kinds: impl Iterator<Item = String>) -> Vec<TypeCount> {
+    let mut counts = Vec::new();
+    kinds.for_each(|kind| TypeCount::add(&mut counts, &kind, 1));
     counts
-}
-
-fn counted(types: &[&String]) -> Vec<String> {
-    let counts = counts(types).into_iter();
-    counts
-        .map(|(name, count)| format!("{count} {name}"))
-        .collect()
 }
 
 /// The working directory that the agent told the model.

@@ -9,9 +9,11 @@ use crate::responses::RequestKind;
 
 use super::capture_items::{ItemRef, input_items, output_items};
 use super::capture_thread::{CaptureThread, Round};
-use super::item::in_short;
+use super::item::{in_short, owned, type_of};
+use super::mask::mask_words;
 use super::model::{
     History, HistoryItem, Input, Moment, OtherRequest, Outline, Position, Problem, RawItem, Thread,
+    What,
 };
 use super::request::{Request, read_request};
 use super::text::{Options, Texts};
@@ -27,6 +29,7 @@ pub fn outline_capture(capture: &Capture, options: Options) -> Outline {
         texts: masking(capture, options),
         flat: &flat,
         threads: Vec::new(),
+        last: 0,
         sent: HashMap::new(),
     };
     let mut outline = Outline::new(Input {
@@ -48,8 +51,11 @@ pub fn outline_capture(capture: &Capture, options: Options) -> Outline {
     }
     let threads = reader.threads.into_iter().map(|(_, thread)| thread);
     let mut texts = reader.texts;
-    outline.threads = as_tree(threads.map(|thread| thread.finish(&mut texts)).collect());
+    let mut threads: Vec<Thread> = threads.map(|thread| thread.finish(&mut texts)).collect();
+    link_spawned(&mut threads);
+    outline.threads = as_tree(threads);
     outline.problems = capture.problems.iter().map(problem).collect();
+    mask_words(&mut outline, &mut texts);
     outline
 }
 
@@ -62,6 +68,7 @@ pub fn capture_history(capture: &Capture, number: usize, options: Options) -> Op
         texts: masking(capture, options),
         flat: &flat,
         threads: Vec::new(),
+        last: 0,
         sent: HashMap::new(),
     };
     let mut items = Vec::new();
@@ -89,8 +96,9 @@ fn history_item(number: usize, item: &ItemRef<'_>, texts: &mut Texts) -> History
     HistoryItem {
         number,
         at: Some(item.position()),
-        item_type: super::item::type_of(raw).into_owned(),
-        role: super::item::owned(raw, "role"),
+        path: None,
+        item_type: texts.whole(&type_of(raw)),
+        role: owned(raw, "role").map(|role| texts.whole(&role)),
         text: in_short(raw, texts).1,
         item: texts.is_full().then(|| RawItem(texts.whole(item.text))),
     }
@@ -125,6 +133,8 @@ struct CaptureReader<'c> {
     texts: Texts,
     flat: &'c [FlatExchange<'c>],
     threads: Vec<(Option<String>, CaptureThread<'c>)>,
+    /// Position of the thread that the request before belongs to.
+    last: usize,
     /// What the API holds after each response over a WebSocket, by the id of the response.
     sent: HashMap<String, Vec<ItemRef<'c>>>,
 }
@@ -135,10 +145,12 @@ impl<'c> CaptureReader<'c> {
         let round = Round {
             index,
             exchange,
+            is_recorded: exchange.request.body.json().is_some(),
             sent: self.sent_items(index, request),
             delivered: output_items(exchange, index),
         };
         let at = self.thread(request);
+        self.last = at;
         let thread = &mut self.threads[at].1;
         thread.learn(request, exchange);
         if request.kind != RequestKind::Prewarm {
@@ -189,6 +201,28 @@ impl<'c> CaptureReader<'c> {
             request: self.texts.whole(&what),
             status: flat.exchange.response.status.as_option().copied().flatten(),
         }
+    }
+}
+
+/// Finds the parents of sub-agents that do not name theirs: the thread that a tool told their id when it asked for one.
+fn link_spawned(threads: &mut [Thread]) {
+    let parent_of = |id: &str| {
+        let parent = threads.iter().find(|thread| {
+            let steps = thread.turns.iter().flat_map(|turn| &turn.steps);
+            let mut spawned = steps.filter_map(|step| match &step.what {
+                What::Call(call) if call.name == "spawn_agent" => call.output.as_ref(),
+                _ => None,
+            });
+            thread.id.as_deref() != Some(id) && spawned.any(|output| output.text.text.contains(id))
+        });
+        parent.and_then(|parent| parent.id.clone())
+    };
+    let parents: Vec<_> = threads
+        .iter()
+        .map(|thread| parent_of(thread.id.as_deref().filter(|id| !id.is_empty())?))
+        .collect();
+    for (thread, parent) in threads.iter_mut().zip(parents) {
+        thread.parent = thread.parent.take().or(parent);
     }
 }
 

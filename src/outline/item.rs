@@ -44,7 +44,7 @@ pub(super) fn read_item(item: Raw<'_>, at: &Position, texts: &mut Texts) -> Item
     if is_output(&kind) {
         return Item::Output(Box::new(read_output(item, at.clone(), texts)));
     }
-    if is_call(&kind) {
+    if is_call(&kind) && asks_something(item) {
         return Item::Call(Box::new(read_call(item, &kind, texts)));
     }
     Item::Alone(match kind.as_ref() {
@@ -78,6 +78,17 @@ pub(super) fn read_item(item: Raw<'_>, at: &Position, texts: &mut Texts) -> Item
     })
 }
 
+/// Whether a call has what tools are asked by. What only looks like a call by its type's name is not known.
+fn asks_something(item: Raw<'_>) -> bool {
+    let is_asked = |key: &str| {
+        matches!(
+            key,
+            "arguments" | "input" | "action" | "revised_prompt" | "result" | "queries" | "code"
+        )
+    };
+    item.members().any(|(key, _)| is_asked(&key))
+}
+
 pub(super) fn owned(item: Raw<'_>, key: &str) -> Option<String> {
     item.get_string(key).map(Cow::into_owned)
 }
@@ -90,14 +101,19 @@ pub(super) fn member(item: Raw<'_>, key: &str, texts: &mut Texts) -> Text {
 }
 
 fn read_message(item: Raw<'_>, texts: &mut Texts) -> What {
-    let role = owned(item, "role").unwrap_or_default();
+    let (mut role, mut phase) = (String::new(), None);
     let mut joined = texts.joined();
-    add_content(item, "content", &mut joined);
+    for (key, value) in item.members() {
+        match key.as_ref() {
+            "role" => role = string(value).unwrap_or_default(),
+            "phase" => phase = string(value),
+            "content" => add_content(value, &mut joined),
+            _ => {}
+        }
+    }
     if role == "assistant" {
-        return What::Assistant {
-            phase: owned(item, "phase"),
-            text: texts.finish(joined),
-        };
+        let text = texts.finish(joined);
+        return What::Assistant { phase, text };
     }
     let known = of_compaction(&joined.text);
     if role == "user" && known.is_none() && is_user_turn(item) {
@@ -112,6 +128,10 @@ fn read_message(item: Raw<'_>, texts: &mut Texts) -> What {
     }
 }
 
+fn string(value: Raw<'_>) -> Option<String> {
+    value.string().map(Cow::into_owned)
+}
+
 /// What a message is to a compaction, by how it begins.
 fn of_compaction(text: &str) -> Option<&'static str> {
     let known = [
@@ -124,22 +144,39 @@ fn of_compaction(text: &str) -> Option<&'static str> {
 
 /// Whether an item is a message that the user wrote.
 pub(super) fn is_user(item: Raw<'_>) -> bool {
-    let start = item
+    is_user_turn(item) && of_compaction(&beginning(item)).is_none()
+}
+
+/// Whether an item is what a compaction made of the history.
+pub(super) fn is_summary(item: Raw<'_>) -> bool {
+    match type_of(item).as_ref() {
+        "compaction" | "compaction_summary" | "context_compaction" => true,
+        "message" => of_compaction(&beginning(item)) == Some("summary"),
+        _ => false,
+    }
+}
+
+/// The beginning of a message's text.
+fn beginning(item: Raw<'_>) -> Cow<'_, str> {
+    let first = item
         .get("content")
-        .and_then(|content| content.items().next())
-        .and_then(|part| part.get("text")?.string_start(HEAD));
-    is_user_turn(item) && start.is_none_or(|(start, _)| of_compaction(&start).is_none())
+        .and_then(|content| content.items().next());
+    let start = first.and_then(|part| part.get("text")?.string_start(HEAD));
+    start.unwrap_or_default().0
+}
+
+/// Whether an item tells the model that the user interrupted the turn before.
+pub(super) fn is_abort_notice(item: Raw<'_>) -> bool {
+    tags_of(item).iter().any(|tag| tag == "turn_aborted")
 }
 
 /// Adds the texts of a message's or an output's content, and words for parts that are no text.
-fn add_content(item: Raw<'_>, key: &str, joined: &mut Joined) {
-    let Some(content) = item.get(key) else {
-        return;
-    };
+fn add_content(content: Raw<'_>, joined: &mut Joined) {
     match content.kind() {
         Kind::Array => content.items().for_each(|part| add_part(part, joined)),
         // Very old versions sent a failed output as an object with the text under `content`.
         Kind::Object => joined.add(content.get("content").unwrap_or(content)),
+        Kind::Null => {}
         _ => joined.add(content),
     }
 }
@@ -178,22 +215,24 @@ fn tags_of(item: Raw<'_>) -> Vec<String> {
 }
 
 fn read_reasoning(item: Raw<'_>, texts: &mut Texts) -> What {
-    let mut joined = texts.joined();
-    add_content(item, "summary", &mut joined);
-    if joined.text.is_empty() {
-        joined = texts.joined();
-        if item
-            .get("content")
-            .is_some_and(|content| !content.is_null())
-        {
-            add_content(item, "content", &mut joined);
+    let (mut summary, mut content) = (texts.joined(), texts.joined());
+    let mut is_encrypted = false;
+    for (key, value) in item.members() {
+        match key.as_ref() {
+            "summary" => add_content(value, &mut summary),
+            "content" => add_content(value, &mut content),
+            "encrypted_content" => is_encrypted = value.kind() == Kind::String,
+            _ => {}
         }
     }
+    let text = if summary.text.is_empty() {
+        content
+    } else {
+        summary
+    };
     What::Reasoning {
-        text: texts.finish(joined),
-        is_encrypted: item
-            .get("encrypted_content")
-            .is_some_and(|content| content.kind() == Kind::String),
+        text: texts.finish(text),
+        is_encrypted,
     }
 }
 
@@ -201,7 +240,9 @@ fn read_agent_message(item: Raw<'_>, texts: &mut Texts) -> What {
     let name = |key: &str| item.get_string(key).unwrap_or_default();
     let mut joined = texts.joined();
     joined.add_words(&format!("{} to {}:", name("author"), name("recipient")));
-    add_content(item, "content", &mut joined);
+    if let Some(content) = item.get("content") {
+        add_content(content, &mut joined);
+    }
     What::Event {
         name: "message".to_owned(),
         text: texts.finish(joined),
@@ -231,42 +272,48 @@ fn tool_names(item: Raw<'_>) -> String {
 }
 
 fn read_call(item: Raw<'_>, item_type: &str, texts: &mut Texts) -> Call {
-    let name = owned(item, "name");
-    let short = || item_type.trim_end_matches("_call").to_owned();
-    let keys = ["arguments", "input", "action", "revised_prompt"];
-    let arguments = keys.iter().find_map(|key| item.get(key));
-    Call {
-        call_id: owned(item, "call_id"),
-        name: name.unwrap_or_else(short),
-        namespace: owned(item, "namespace"),
-        arguments: arguments.map_or_else(Text::default, |value| texts.make_raw(value)),
-        duration_ms: None,
-        exit_code: None,
-        status: owned(item, "status").filter(|status| status != "completed"),
-        expects_output: expects_output(item_type, item),
-        output: None,
+    let mut call = Call {
+        name: item_type.trim_end_matches("_call").to_owned(),
+        expects_output: !matches!(item_type, "web_search_call" | "image_generation_call"),
         item_type: item_type.to_owned(),
+        ..Call::default()
+    };
+    for (key, value) in item.members() {
+        match key.as_ref() {
+            "call_id" => call.call_id = string(value),
+            "name" => call.name = string(value).unwrap_or_default(),
+            "namespace" => call.namespace = string(value),
+            "status" => call.status = string(value).filter(|status| status != "completed"),
+            // The API itself carries out what it executes.
+            "execution" => call.expects_output = string(value).as_deref() != Some("server"),
+            "arguments" | "input" | "action" | "revised_prompt" | "queries" | "code" => {
+                call.arguments = texts.make_raw(value);
+            }
+            _ => {}
+        }
     }
-}
-
-/// Whether the agent carries the call out; the API itself searches the web and makes images.
-fn expects_output(item_type: &str, item: Raw<'_>) -> bool {
-    match item_type {
-        "web_search_call" | "image_generation_call" => false,
-        "tool_search_call" => item
-            .get_string("execution")
-            .is_none_or(|execution| execution != "server"),
-        _ => true,
-    }
+    call
 }
 
 fn read_output(item: Raw<'_>, at: Position, texts: &mut Texts) -> Output {
+    let (mut call_id, mut output) = (None, None);
+    for (key, value) in item.members() {
+        match key.as_ref() {
+            "call_id" => call_id = string(value),
+            "output" => output = Some(value),
+            _ => {}
+        }
+        // An output may be long; nothing behind it is needed.
+        if call_id.is_some() && output.is_some() {
+            break;
+        }
+    }
     let mut joined = texts.joined();
-    match item.get("output") {
-        Some(_) => add_content(item, "output", &mut joined),
+    match output {
+        Some(output) => add_content(output, &mut joined),
         None => joined.add_words(&tool_names(item)),
     }
-    let end = || item.get("output").map_or("", |output| output.text());
+    let end = || output.map_or("", Raw::text);
     let (facts, body) = split_output(&joined.text, end);
     let text = match texts.is_full() {
         true => texts.finish(joined),
@@ -274,7 +321,7 @@ fn read_output(item: Raw<'_>, at: Position, texts: &mut Texts) -> Output {
     };
     Output {
         at,
-        call_id: owned(item, "call_id"),
+        call_id,
         exit_code: facts.exit_code,
         wall_ms: facts.wall_ms,
         session: facts.session,

@@ -1,5 +1,7 @@
 //! Events of a rollout: what they say of turns and calls.
 
+use std::borrow::Cow;
+
 use crate::json::{Kind, Raw};
 use crate::rollout::RolloutRecord;
 
@@ -108,19 +110,27 @@ impl RolloutThread {
 
     /// What an event says of how a call ended.
     fn call_end(&mut self, item: Raw<'_>) {
-        let id = owned(item, "call_id").or_else(|| owned(item, "id"));
-        let duration = item.get("duration").and_then(duration_ms);
-        let exit_code = item.get("exit_code").and_then(Raw::signed);
-        let status = owned(item, "status").filter(|status| status != "completed");
-        let is_failed = item.get("success").and_then(Raw::boolean) == Some(false);
-        let status = status.or_else(|| is_failed.then(|| "failed".to_owned()));
+        let (mut id, mut duration, mut exit_code, mut status) = (None, None, None, None);
+        for (key, value) in item.members() {
+            match key.as_ref() {
+                "call_id" => id = value.string(),
+                "id" => id = id.or_else(|| value.string()),
+                "duration" => duration = duration_ms(value),
+                "exit_code" => exit_code = value.signed(),
+                "status" => status = value.string().filter(|status| status != "completed"),
+                "success" if value.boolean() == Some(false) => {
+                    status = status.or(Some("failed".into()));
+                }
+                _ => {}
+            }
+        }
         let Some(call) = id.and_then(|id| self.builder.waiting_call(&id)) else {
             return;
         };
         // Where the tool itself tells a longer time it knows better: the event may only tell of the start.
         call.duration_ms = duration.filter(|ms| *ms >= 1.0).or(call.duration_ms);
         call.exit_code = exit_code.or(call.exit_code);
-        call.status = status.or(call.status.take());
+        call.status = status.map(Cow::into_owned).or(call.status.take());
     }
 
     /// `item_completed` (codex 0.153 and later): what faces show; most of it stands in items beside it.

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::json::Raw;
+use crate::json::{Problem, Raw};
 use crate::rollout::{Layout, RecordKind, RolloutRecord, SessionMeta};
 
 use super::builder::ThreadBuilder;
@@ -39,8 +39,10 @@ struct TokenCount {
     /// Responses that usage records told of.
     seen: HashSet<String>,
     has_records: bool,
-    /// The last response that a usage record told of.
-    last_response: Option<String>,
+    /// Whether a response was counted since the last item, or the beginning of the turn: that of a compaction.
+    is_ahead: bool,
+    /// Whether the last record that tells of the context was a compaction.
+    is_compacted: bool,
     /// Tokens in the context after the last response, and after the one before it.
     used: Option<u64>,
     used_before: Option<u64>,
@@ -73,8 +75,12 @@ impl RolloutThread {
     }
 
     /// Tells of bytes that can't be read.
-    pub(super) fn damage(&mut self, at: Position, problem: String, bytes: u64) {
-        self.builder.push(at, None, What::Damage { problem, bytes });
+    pub(super) fn damage(&mut self, at: Position, problem: &Problem) {
+        let what = What::Damage {
+            problem: problem.kind.name().to_owned(),
+            bytes: problem.span.end - problem.span.start,
+        };
+        self.builder.push(at, None, what);
     }
 
     /// Takes the next record.
@@ -146,7 +152,7 @@ impl RolloutThread {
         };
         match &self.meta {
             None => {
-                learn(&mut self.builder.thread, &meta, &mut self.texts);
+                learn(&mut self.builder.thread, &meta);
                 self.meta = Some(meta);
             }
             Some(own) if own.id != meta.id => {
@@ -159,14 +165,15 @@ impl RolloutThread {
     }
 
     fn turn_context(&mut self, context: Raw<'_>) {
-        if let Some(model) = owned(context, "model") {
-            self.builder.thread.model = Some(self.texts.whole(&model));
-        }
+        let model = owned(context, "model");
+        let thread = &mut self.builder.thread;
+        thread.model = model.or(thread.model.take());
     }
 
     fn item(&mut self, record: &RolloutRecord<'_>) {
         let (at, time) = (Self::at(record), Self::time(record));
         let item = read_item(record.payload, &at, &mut self.texts);
+        self.tokens.is_ahead = false;
         self.compactions.add(record.payload, &item);
         match &item {
             Item::Alone(What::User { .. }) => {
@@ -204,6 +211,7 @@ impl RolloutThread {
         }
         self.is_announced = is_announced;
         self.has_user_item = false;
+        self.tokens.is_ahead = false;
         self.tokens.at_turn_start = self.tokens.total.unwrap_or_default();
     }
 
@@ -262,13 +270,13 @@ impl RolloutThread {
         self.is_announced = false;
     }
 
-    /// Whether the turn has told of a message of the user with this text already.
+    /// Whether the turn has told of a message in the user's name with this text already.
     pub(super) fn has_told(&mut self, told: &Text) -> bool {
         let Some(turn) = self.builder.turn() else {
             return false;
         };
         turn.steps.iter().rev().any(|step| match &step.what {
-            What::User { text } => text.text == told.text,
+            What::User { text } | What::Context { text, .. } => text.text == told.text,
             _ => false,
         })
     }
@@ -284,12 +292,11 @@ impl RolloutThread {
         if compaction.summary_at.is_some() {
             compaction.without_summary();
         }
-        let response = owned(payload, "compaction_response_id");
-        let is_last = response.is_some() && response == self.tokens.last_response;
-        compaction.tokens_before = match is_last || compaction.summary_at.is_some() {
+        compaction.tokens_before = match self.tokens.is_ahead {
             true => self.tokens.used_before,
             false => self.tokens.used,
         };
+        self.tokens.is_compacted = true;
         self.push(record, What::Compaction(Box::new(compaction)));
     }
 
@@ -306,14 +313,22 @@ impl RolloutThread {
         self.builder.thread.usage = self.tokens.total;
         let start = self.tokens.at_turn_start;
         let (total, has_records) = (self.tokens.total, self.tokens.has_records);
-        let Some(turn) = self.builder.turn() else {
+        let used = last.map(|last| last.total).filter(|used| *used > 0);
+        if let Some(used) = used {
+            self.tokens.use_context(used);
+            // Behind a compaction the agent writes its estimate of what is left.
+            if std::mem::take(&mut self.tokens.is_compacted) && !is_new {
+                self.builder.set_tokens_after(used);
+            }
+        }
+        self.tokens.is_ahead |= is_new;
+        // What is written between turns, as behind a rollback, tells of the thread alone.
+        let is_open = self.builder.has_open_turn();
+        let Some(turn) = self.builder.turn().filter(|_| is_open) else {
             return;
         };
         turn.context_window = window.or(turn.context_window);
-        if let Some(last) = last.filter(|last| last.total > 0) {
-            turn.context_used = Some(last.total);
-            self.tokens.use_context(last.total);
-        }
+        turn.context_used = used.or(turn.context_used);
         if is_new {
             turn.usage = total.map(|total| total.since(&start));
             turn.responses += usize::from(!has_records);
@@ -324,10 +339,10 @@ impl RolloutThread {
     fn usage_record(&mut self, payload: Raw<'_>) {
         self.tokens.has_records = true;
         let id = owned(payload, "response_id").unwrap_or_default();
-        if !id.is_empty() && !self.tokens.seen.insert(id.clone()) {
+        if !id.is_empty() && !self.tokens.seen.insert(id) {
             return;
         }
-        self.tokens.last_response = Some(id);
+        self.tokens.is_ahead = true;
         let turn_usage = payload.get("turn_token_usage").and_then(read_usage);
         let usage = payload.get("usage").and_then(read_usage);
         let total = payload.get("thread_token_usage").and_then(read_usage);
@@ -346,8 +361,10 @@ impl RolloutThread {
     pub(super) fn roll_back(&mut self, record: &RolloutRecord<'_>) {
         let count = record.payload.get("num_turns").and_then(Raw::unsigned);
         let count = count.unwrap_or(0);
-        let turns = if count == 1 { "turn" } else { "turns" };
-        let text = Text::plain(format!("the last {count} {turns} taken back"));
+        let text = match count {
+            1 => Text::plain("the last turn taken back"),
+            _ => Text::plain(format!("the last {count} turns taken back")),
+        };
         roll_back(&mut self.builder.thread, count);
         self.push_event(record, "rollback", text);
     }

@@ -39,5 +39,6 @@ mod rules_options;
 mod rust_text;
 mod samples;
 mod schema;
+mod show;
 mod tidy;
 mod tools;

@@ -32,6 +32,7 @@ pub(crate) fn full_report() -> Report {
             .key("request")
             .key("headers")
             .key("originator"),
+        rollout: None,
         also: vec![
             Pointer::root()
                 .key("request")

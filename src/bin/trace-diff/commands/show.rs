@@ -2,19 +2,22 @@
 
 use std::io::{self, BufWriter, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::Context;
-use trace_diff::capture::{SessionKind, session_kind};
+use trace_diff::capture::{
+    Capture, OpenError, SessionKind, read_capture, read_capture_bytes, session_kind,
+};
 use trace_diff::diff;
 use trace_diff::outline::{
     Options, Outline, capture_history, outline_capture, outline_exec_events,
-    outline_pycodex_result, outline_rollout,
+    outline_pycodex_result, outline_rollout, rollout_history,
 };
 use trace_diff::report::{
     Report, TextOptions, Verdict, has_problems, outline_report, render_checked_session_json,
     render_session_json, render_session_text, render_text,
 };
-use trace_diff::rollout::{RolloutSource, find_segment, sessions_root_of};
+use trace_diff::rollout::{RolloutSource, find_rollouts, sessions_root_of};
 
 use crate::exit::{Failure, Outcome, Status};
 use crate::input;
@@ -23,6 +26,10 @@ use crate::rollouts::RolloutArgs;
 
 /// Columns of text; what is longer is wrapped or cut.
 const WIDTH: usize = 80;
+
+/// What can be shown.
+const INPUTS: &str = "show takes rollouts, captures of any format, rollout-trace bundles, and what codex exec --json or \
+     pycodex --json printed";
 
 /// Bytes of a file that are looked at to find out what it is.
 const HEAD: u64 = 64 * 1024;
@@ -93,16 +100,21 @@ impl Args {
 
     fn read(&self) -> Result<Shown, Failure> {
         if self.file != "-" && Path::new(&self.file).is_dir() {
-            return self.read_capture();
+            return self.read_directory();
         }
         let mut source = input::open(Path::new(&self.file))?;
         let mut bytes = Vec::new();
         let what = || format!("failed to read {}", self.file);
-        source
-            .by_ref()
-            .take(HEAD)
-            .read_to_end(&mut bytes)
-            .with_context(what)?;
+        let head = source.by_ref().take(HEAD).read_to_end(&mut bytes);
+        // Compressed data that breaks off may still tell something.
+        if bytes.is_empty() {
+            head.with_context(what)?;
+        }
+        if bytes.iter().all(u8::is_ascii_whitespace) && (bytes.len() as u64) < HEAD {
+            return Err(Failure::new(anyhow::anyhow!("{} is empty", self.file)).with_hint(
+                "pycodex --json prints nothing when its turn fails; Codex writes a rollout with its first item",
+            ));
+        }
         let kind = session_kind(&bytes);
         if kind.is_some() && !self.rollouts.is_empty() {
             let error = anyhow::anyhow!("{} is no capture", self.file);
@@ -124,24 +136,97 @@ impl Args {
                 let options = self.options();
                 Ok(outline_pycodex_result(&self.file, &whole()?, options).into())
             }
-            Some(SessionKind::Rollout) if self.file == "-" => {
-                let source = RolloutSource::memory("-", whole()?);
-                Ok(self.read_rollout(&source)?.into())
-            }
-            Some(SessionKind::Rollout) => {
-                let source = RolloutSource::file(Path::new(&self.file)).with_context(what)?;
-                Ok(self.read_rollout(&source)?.into())
-            }
-            _ => self.read_capture(),
+            kind if self.file == "-" => self.read_memory(whole()?, kind),
+            Some(SessionKind::Rollout) => self.read_file(Path::new(&self.file)),
+            _ => match read_capture(&self.file) {
+                Ok(capture) => self.of_capture(&capture),
+                // Known only by what stands far behind damage.
+                Err(OpenError::Rollout { .. }) => self.read_file(Path::new(&self.file)),
+                Err(error) => Err(self.not_opened(error)),
+            },
         }
     }
 
-    fn read_rollout(&self, source: &RolloutSource) -> Result<Outline, Failure> {
+    /// Standard input, which can be read only once.
+    fn read_memory(&self, bytes: Vec<u8>, kind: Option<SessionKind>) -> Result<Shown, Failure> {
+        let bytes: Arc<[u8]> = bytes.into();
+        let rollout = || self.read_rollout(&RolloutSource::memory("-", Arc::clone(&bytes)));
+        if kind == Some(SessionKind::Rollout) {
+            return rollout();
+        }
+        match read_capture_bytes("-", bytes.to_vec()) {
+            Ok(capture) => self.of_capture(&capture),
+            Err(OpenError::Rollout { .. }) => rollout(),
+            Err(error) => Err(self.not_opened(error)),
+        }
+    }
+
+    fn read_file(&self, path: &Path) -> Result<Shown, Failure> {
+        let source = RolloutSource::file(path)
+            .with_context(|| format!("failed to read {}", path.display()))?;
+        self.read_rollout(&source)
+    }
+
+    /// A directory is a capture, or holds one, or holds one rollout.
+    fn read_directory(&self) -> Result<Shown, Failure> {
+        let error = match read_capture(&self.file) {
+            Ok(capture) => return self.of_capture(&capture),
+            Err(error) => error,
+        };
+        let files = match error {
+            OpenError::NoCapture { .. } => find_rollouts(Path::new(&self.file)).files,
+            _ => Vec::new(),
+        };
+        match files.as_slice() {
+            [] => Err(self.not_opened(error)),
+            [only] => self.read_file(&only.path),
+            several => {
+                let count = several.len();
+                Err(
+                    Failure::new(anyhow::anyhow!("{} holds {count} rollouts", self.file))
+                        .with_hint(format!(
+                            "name one of them: trace-diff sessions {} lists them",
+                            self.file
+                        )),
+                )
+            }
+        }
+    }
+
+    fn not_opened(&self, error: OpenError) -> Failure {
+        let hint = match &error {
+            OpenError::NotACapture { advice: None, .. } => Some(INPUTS.to_owned()),
+            error => error.hint(),
+        };
+        let failure = Failure::new(error);
+        match hint {
+            Some(hint) => failure.with_hint(hint),
+            None => failure,
+        }
+    }
+
+    fn read_rollout(&self, source: &RolloutSource) -> Result<Shown, Failure> {
         let root = sessions_root_of(&source.path);
-        let find = |id: &str| find_segment(&root, id);
-        let outline = outline_rollout(source, find, self.options())
-            .with_context(|| format!("failed to read {}", self.file))?;
-        Ok(outline)
+        let root = (self.file != "-").then_some(root.as_path());
+        let what = || format!("failed to read {}", self.file);
+        let mut outline = outline_rollout(source, root, self.options()).with_context(what)?;
+        if let Some(number) = self.at {
+            let history =
+                rollout_history(source, number, root, self.options()).with_context(what)?;
+            outline.history = Some(
+                history.ok_or_else(|| self.nothing_at(number, "record", outline.input.records))?,
+            );
+        }
+        Ok(outline.into())
+    }
+
+    fn nothing_at(&self, number: usize, what: &str, count: Option<u64>) -> Failure {
+        let error = anyhow::anyhow!("{} has no {what} {number}", self.file);
+        let count = count.unwrap_or(0);
+        Failure::new(error).with_hint(match count {
+            0 => format!("it has no {what}s"),
+            count => format!("its {what}s are numbered from 0 to {}", count - 1),
+        })
     }
 
     fn no_history(&self, why: &str) -> Result<(), Failure> {
@@ -152,24 +237,19 @@ impl Args {
         }
     }
 
-    fn read_capture(&self) -> Result<Shown, Failure> {
-        let capture = input::capture(&self.file)?;
-        let mut outline = outline_capture(&capture, self.options());
+    fn of_capture(&self, capture: &Capture) -> Result<Shown, Failure> {
+        let mut outline = outline_capture(capture, self.options());
         if let Some(number) = self.at {
-            let history = capture_history(&capture, number, self.options());
-            let Some(history) = history else {
-                let count = outline.input.exchanges.unwrap_or(0);
-                let error = anyhow::anyhow!("{} has no exchange {number}", self.file);
-                return Err(Failure::new(error)
-                    .with_hint(format!("its {count} exchanges are numbered from 0")));
-            };
+            let history = capture_history(capture, number, self.options());
+            let count = outline.input.exchanges.map(|count| count as u64);
+            let history = history.ok_or_else(|| self.nothing_at(number, "exchange", count))?;
             outline.history = Some(history);
         }
         let mut shown = Shown::from(outline);
         if !self.rollouts.is_empty() {
-            let mut report = outline_report(&capture);
+            let mut report = outline_report(capture);
             self.rollouts
-                .check(&capture, &diff::Options::default(), &mut report)?;
+                .check(capture, &diff::Options::default(), &mut report)?;
             shown.check = Some(report);
         }
         Ok(shown)
