@@ -39,7 +39,6 @@ pub(crate) fn full_report() -> Report {
                 .key("body")
                 .key("client_metadata"),
         ],
-        rollout: None,
         subject: Some("originator".into()),
         baseline: Some("codex_exec".into()),
         candidate: None,

@@ -31,8 +31,9 @@ impl Pairs {
         let ends = pairs.equal.clone().into_iter().chain([(a.len(), b.len())]);
         for (next_due, next_sent) in ends {
             let mut left: Vec<usize> = (from..next_due).collect();
-            for number in to..next_sent {
-                let facts = &sent[number].facts;
+            let between = sent.iter().enumerate().take(next_sent).skip(to);
+            for (number, one) in between {
+                let facts = &one.facts;
                 let partner = left
                     .iter()
                     .position(|at| is_version(&due[*at].facts, facts));
