@@ -1,6 +1,7 @@
 //! Wire against disk: a made-up session is clean, and each thing that goes wrong in it is found at its place.
 
 mod mutations;
+mod runs;
 mod session;
 
 use tempfile::TempDir;

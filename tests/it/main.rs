@@ -10,7 +10,6 @@
 mod capture;
 mod capture_damage;
 mod capture_format;
-mod check_corpus;
 mod check_rollouts;
 mod cli;
 mod cli_bad_input;
