@@ -3,14 +3,14 @@
 use std::io;
 use std::ops::Range;
 
-use crate::json::{Raw, Record, read_records};
+use crate::json::{Kind, Raw, Record, read_records};
 
 use super::checkpoint::{Base, find_base};
 use super::index::What;
 use super::legacy_compaction::compact_by_summary;
 use super::lineage::{Lineage, Place};
 use super::load::{OutputBudget, TextReader};
-use super::record::{RecordKind, RolloutRecord};
+use super::record::RecordKind;
 use super::rules::Rules;
 use super::user_message::{ItemClass, classify};
 
@@ -147,9 +147,7 @@ impl Replay<'_> {
         let text = TextReader::new(self.lineage).record(place)?;
         let start = span_of(self.lineage, place).start;
         self.items.clear();
-        let Some(payload) = payload_of(&text) else {
-            return Ok(());
-        };
+        let payload = Content::of(&text).payload;
         let Some(elements) = payload.get("replacement_history") else {
             return Ok(());
         };
@@ -225,9 +223,33 @@ pub(super) fn span_of(lineage: &Lineage, place: Place) -> Range<u64> {
     entry.span.clone()
 }
 
-/// The payload of a record's text.
-pub(super) fn payload_of(text: &str) -> Option<Raw<'_>> {
-    with_record(text, |record| RolloutRecord::new(record).payload)
+/// What of a record's text makes its item: found in one pass over it.
+pub(super) struct Content<'a> {
+    /// The payload, or the whole record where there is no envelope.
+    pub(super) payload: Raw<'a>,
+    /// What stands beside it.
+    pub(super) metadata: Option<Raw<'a>>,
+}
+
+impl<'a> Content<'a> {
+    /// Reads a record's text; of repeated members the last counts.
+    pub(super) fn of(text: &'a str) -> Self {
+        let whole = Raw::new(text);
+        let (mut payload, mut metadata) = (None, None);
+        let mut has_type = false;
+        for (key, value) in whole.members() {
+            match key.as_ref() {
+                "payload" => payload = Some(value),
+                "metadata" => metadata = Some(value),
+                "type" => has_type = value.kind() == Kind::String,
+                _ => {}
+            }
+        }
+        Self {
+            payload: payload.filter(|_| has_type).unwrap_or(whole),
+            metadata,
+        }
+    }
 }
 
 /// Reads a text that is one record.

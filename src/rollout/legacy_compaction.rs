@@ -5,7 +5,7 @@ use std::io;
 
 use crate::json::Raw;
 
-use super::history::{HistoryItem, Origin, payload_of, span_of};
+use super::history::{Content, HistoryItem, Origin, span_of};
 use super::lineage::{Lineage, Place};
 use super::load::{TextReader, quoted};
 use super::rules::Rules;
@@ -57,7 +57,7 @@ pub(super) fn compact_by_summary(
     }
     kept.reverse();
     let record = reader.record(place)?;
-    let summary = payload_of(&record).and_then(|payload| payload.get_string("message"));
+    let summary = Content::of(&record).payload.get_string("message");
     let summary = summary.filter(|summary| !summary.is_empty());
     let summary = summary.unwrap_or(Cow::Borrowed("(no summary available)"));
     kept.push(HistoryItem {
