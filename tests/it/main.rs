@@ -31,6 +31,7 @@ mod program;
 mod recover;
 mod report;
 mod report_text;
+mod rollout_damage;
 mod rollout_history;
 mod rollout_rules;
 mod rules;
