@@ -110,11 +110,8 @@ fn is_next(
         return Ok(false);
     };
     let length = (start.len() as u64).min(entry.span.end - entry.span.start);
-    let mut is_same = false;
-    source.read_spans(&[entry.span.start..entry.span.start + length], |_, text| {
-        is_same = text == start;
-    })?;
-    Ok(is_same)
+    let found = source.read_span(entry.span.start..entry.span.start + length)?;
+    Ok(found == start)
 }
 
 /// How the text begins that a broken record holds.
