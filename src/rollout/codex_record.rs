@@ -1,9 +1,12 @@
 //! Whether Codex reads a line of a rollout as a record: its field types, as measured on 0.169.0.
 
+mod numbers;
+
 use std::fmt;
 
 use serde_json::Value;
 
+use self::numbers::Unread;
 use super::discover::is_uuid;
 use super::shape::{Field, Shape, Variant, check, last, may, must, null, only_known};
 use crate::json::Raw;
@@ -16,7 +19,7 @@ pub enum Skip {
     SharedLine,
     /// It goes over several lines.
     SeveralLines,
-    /// It is no JSON for Codex: nested more than 127 levels deep, or with an unpaired surrogate.
+    /// It is no JSON for Codex: nested more than 127 levels deep, with an unpaired surrogate or a huge integer.
     Json(String),
     /// It is no object, or has no `type` and `payload`.
     NoEnvelope(String),
@@ -292,10 +295,7 @@ const ROLLED_BACK: Shape = Shape::Object(&[must("num_turns", Shape::Unsigned)]);
 ///
 /// Why Codex passes over the record.
 pub(super) fn read(text: &str) -> Result<Taken, Skip> {
-    let value: Value = match serde_json::from_str(text) {
-        Ok(value) => value,
-        Err(error) => return Err(Skip::Json(json_reason(&error))),
-    };
+    let value = numbers::parse(text).map_err(|error| Skip::Json(json_reason(&error)))?;
     let field = |what: String| Skip::Field(what.trim_start().to_owned());
     let Some(record) = value.as_object() else {
         return Err(Skip::NoEnvelope("it is no object".to_owned()));
@@ -348,7 +348,10 @@ fn joint(inner: &str) -> &'static str {
 }
 
 /// What is wrong with a text that our reader takes for JSON, in few words.
-fn json_reason(error: &serde_json::Error) -> String {
+fn json_reason(error: &Unread) -> String {
+    let Unread::Malformed(error) = error else {
+        return "it has an integer of more than 64 bits".to_owned();
+    };
     let words = error.to_string();
     if words.starts_with("recursion limit") {
         return "it is nested more than 127 levels deep".to_owned();
