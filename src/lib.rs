@@ -58,6 +58,7 @@
 //! | [`align`] | which exchange goes with which, which item goes with which |
 //! | [`outline`] | what happened in a session: threads, turns, calls with their outputs, compactions |
 //! | [`diff`] | how two aligned things differ |
+//! | [`check`] | whether one trace is right by itself: wire against disk |
 //! | [`report`] | one model of findings, its renderers, and what each rule means |
 //!
 //! # Features

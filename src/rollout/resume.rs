@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::codex_reader::{CodexView, Refusal};
-use super::codex_record::as_sent;
 use super::history::History;
 use super::index::RolloutIndex;
 use super::lineage::{Lineage, LineageProblem};
@@ -86,9 +85,6 @@ impl CodexResume {
         let mut input = prediction.items;
         if refusal.is_some() {
             input.clear();
-        }
-        for item in &mut input {
-            item.text = as_sent(&item.text);
         }
         Ok(Self {
             refusal,

@@ -10,7 +10,7 @@
 mod capture;
 mod capture_damage;
 mod capture_format;
-mod check_corpus;
+mod check_rollouts;
 mod cli;
 mod cli_bad_input;
 mod cli_rules;
