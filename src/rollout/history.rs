@@ -126,7 +126,7 @@ impl Replay<'_> {
             }
             // It was taken back by a rollback, or it would be the base: newer versions go on with the items.
             What::Compacted { .. } if !rules.restores_compacted => self.replace(place)?,
-            What::RolledBack { turns } => roll_back(&mut self.items, turns),
+            What::RolledBack { turns } => roll_back(&mut self.items, turns, rules),
             _ => {}
         }
         Ok(())
@@ -192,9 +192,12 @@ fn counted(lineage: &Lineage, until: Option<usize>, rules: &Rules) -> Range<usiz
 
 /// Takes back the last turns that a user or another agent began, with the context written just before them. What
 /// stands before the first turn stays.
-fn roll_back(items: &mut Vec<HistoryItem>, turns: u64) {
+fn roll_back(items: &mut Vec<HistoryItem>, turns: u64, rules: &Rules) {
+    let begins_turn = |class: ItemClass| {
+        class.is_turn() || class == ItemClass::Summary && rules.takes_summaries_for_turns
+    };
     let starts: Vec<usize> = (0..items.len())
-        .filter(|at| items[*at].class.is_turn())
+        .filter(|at| begins_turn(items[*at].class))
         .collect();
     let Some(first) = starts.first().copied().filter(|_| turns > 0) else {
         return;
