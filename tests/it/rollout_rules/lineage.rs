@@ -176,7 +176,7 @@ fn said(path: &str) -> Vec<String> {
 fn recorded_reverts_and_forks() {
     let first = ["user: First thing.", "assistant: First answer."];
     let check = |path: &str, expect: [&str; 2]| assert_eq!(said(path), [first, expect].concat());
-    let start = "codex-0.169.0-34-rollback/sessions/2026/11/21/rollout-2026-11-21T02-17-11-01a1fbe4-b22a-78f1-afba-7a475d116928";
+    let start = "codex-0.169.0-34-rollback/rollout-2026-11-21T02-17-11-01a1fbe4-b22a-78f1-afba-7a475d116928";
     check(
         &format!("{start}.jsonl"),
         ["user: Second thing.", "assistant: Second answer."],
