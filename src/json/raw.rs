@@ -41,6 +41,11 @@ impl<'a> Raw<'a> {
         }
     }
 
+    /// Bytes from the start of the value to the end of the text that it was found in.
+    pub fn length_to_end(self) -> usize {
+        self.rest.len()
+    }
+
     /// Exactly the text of the value; empty where there is none.
     pub fn text(self) -> &'a str {
         value_end(self.rest).map_or("", |end| &self.rest[..end])

@@ -1,19 +1,21 @@
 //! What happened in a session, told by its rollout.
 
 use std::collections::HashMap;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::json;
 use crate::rollout::{
-    Lineage, LineageFile, RolloutIndex, RolloutName, RolloutPart, RolloutReader, RolloutSource,
-    SessionMeta, find_rollouts, find_segment, read_meta,
+    Lineage, LineageFile, LineageProblem, RolloutIndex, RolloutName, RolloutPart, RolloutReader,
+    RolloutRecord, RolloutSource, SessionMeta, find_rollouts, find_segment, read_meta,
 };
 
 use super::from_capture::as_tree;
 use super::mask::mask_words;
 use super::model::{HistoryBase, Input, Moment, Outline, Position, Problem, Thread, What};
-use super::rollout_damage::{assess, survey};
+use super::pipeline::{Consumer, read_all};
+use super::rollout_damage::{Survey, assess};
 use super::rollout_thread::RolloutThread;
 use super::text::{Options, Texts};
 
@@ -37,16 +39,8 @@ pub fn outline_rollout(
     root: Option<&Path>,
     options: Options,
 ) -> io::Result<Outline> {
-    // The file is read twice at the same time: for what it tells, and for what is wrong with it.
-    let (read, survey) = std::thread::scope(|scope| {
-        let other = scope.spawn(|| survey(source));
-        let read = read_thread(source, root, options);
-        match other.join() {
-            Ok(survey) => (read, survey),
-            Err(panic) => std::panic::resume_unwind(panic),
-        }
-    });
-    let (own, mut problems, summary) = read?;
+    let mut read = read_thread(source, root, options)?;
+    let summary = read.summary;
     let mut outline = Outline::new(Input {
         path: source.path.to_string_lossy().into_owned(),
         kind: "rollout".to_owned(),
@@ -56,15 +50,14 @@ pub fn outline_rollout(
         tail: Some(summary.tail.name()),
     });
     let mut texts = Texts::new(options);
-    // A file that can't be read to its end is told as far as it goes.
-    if let Ok(survey) = survey {
+    if let Some(survey) = read.survey.take() {
         let found = assess(source, survey, root, options.wants_resume, &mut texts)?;
-        problems.retain(|problem| problem.kind == LINEAGE);
-        problems.extend(found.problems);
+        read.problems.retain(|problem| problem.kind == LINEAGE);
+        read.problems.extend(found.problems);
         outline.resume = found.resume;
     }
-    outline.problems = problems;
-    let mut threads = vec![own];
+    outline.problems = read.problems;
+    let mut threads = vec![read.thread];
     if let Some(root) = root {
         add_children(
             &mut threads,
@@ -79,37 +72,64 @@ pub fn outline_rollout(
     Ok(outline)
 }
 
+/// What was read of one file.
+struct Read {
+    thread: Thread,
+    problems: Vec<Problem>,
+    summary: json::Summary,
+    /// For what is wrong with it; `None` of a file that can't be read to its end, which is told as far as it goes.
+    survey: Option<Survey>,
+}
+
+/// Takes in one file.
+struct Intake {
+    thread: RolloutThread,
+    problems: Vec<Problem>,
+    survey: Survey,
+    next: u64,
+}
+
+impl Consumer for Intake {
+    fn record(&mut self, record: &RolloutRecord<'_>) {
+        self.next = record.index as u64 + 1;
+        self.thread.take(record);
+        self.survey.add(record);
+    }
+
+    fn problem(&mut self, problem: json::Problem) {
+        let at = Position::Record {
+            index: self.next,
+            span: problem.span.clone(),
+        };
+        self.thread.damage(at, &problem);
+        self.problems.push(damage(&problem));
+        self.survey.add_problem(problem);
+    }
+}
+
 /// Reads one file, and what its thread inherits.
-fn read_thread(
-    source: &RolloutSource,
-    root: Option<&Path>,
-    options: Options,
-) -> io::Result<(Thread, Vec<Problem>, crate::json::Summary)> {
+fn read_thread(source: &RolloutSource, root: Option<&Path>, options: Options) -> io::Result<Read> {
     let mut failure = None;
     let mut reader = RolloutReader::new(UntilFailure {
         source: source.open()?,
         has_read: false,
         failure: &mut failure,
     });
-    let mut thread = RolloutThread::new(options);
-    let mut problems = Vec::new();
-    let mut next = 0;
-    while let Some(part) = reader.next_part()? {
-        match part {
-            RolloutPart::Record(record) => {
-                next = record.index as u64 + 1;
-                thread.take(&record);
-            }
-            RolloutPart::Problem(problem) => {
-                let at = Position::Record {
-                    index: next,
-                    span: problem.span.clone(),
-                };
-                thread.damage(at, &problem);
-                problems.push(damage(&problem));
-            }
-        }
-    }
+    let mut intake = Intake {
+        thread: RolloutThread::new(options),
+        problems: Vec::new(),
+        survey: Survey::default(),
+        next: 0,
+    };
+    read_all(&mut reader, &mut intake)?;
+    let summary = reader.summary();
+    drop(reader);
+    let Intake {
+        thread,
+        mut problems,
+        mut survey,
+        ..
+    } = intake;
     let has_base = thread
         .meta()
         .is_some_and(|meta| meta.history_base.is_some());
@@ -118,16 +138,13 @@ fn read_thread(
         let find = |id: &str| find_segment(root?, id);
         let lineage = Lineage::of(source.clone(), meta_index(source)?, find);
         inherit(&mut thread, &lineage, options)?;
-        problems.extend(
-            lineage
-                .problems
-                .iter()
-                .map(|problem| about(LINEAGE, problem)),
-        );
+        // That of its own name is told with what else is wrong with the file.
+        let is_own = |problem: &&LineageProblem| matches!(problem, LineageProblem::NameDisagrees { path, .. } if *path == source.path);
+        let found = lineage.problems.iter().filter(|problem| !is_own(problem));
+        problems.extend(found.map(|problem| about(LINEAGE, problem)));
     }
-    let summary = reader.summary();
-    drop(reader);
-    if let Some(error) = failure {
+    survey.finish(summary);
+    if let Some(error) = &failure {
         let at = summary.bytes;
         problems.push(Problem {
             start: at,
@@ -138,7 +155,12 @@ fn read_thread(
             )
         });
     }
-    Ok((thread, problems, summary))
+    Ok(Read {
+        thread,
+        problems,
+        summary,
+        survey: failure.is_none().then_some(survey),
+    })
 }
 
 /// Bytes up to where reading fails, as compressed data does that breaks off; what comes before still tells something.
@@ -148,7 +170,7 @@ struct UntilFailure<'f, R> {
     failure: &'f mut Option<io::Error>,
 }
 
-impl<R: Read> Read for UntilFailure<'_, R> {
+impl<R: io::Read> io::Read for UntilFailure<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self.source.read(buffer) {
             Ok(count) => {
@@ -165,7 +187,7 @@ impl<R: Read> Read for UntilFailure<'_, R> {
     }
 }
 
-fn damage(problem: &crate::json::Problem) -> Problem {
+fn damage(problem: &json::Problem) -> Problem {
     Problem {
         start: problem.span.start,
         end: problem.span.end,
@@ -262,7 +284,11 @@ fn add_children(
                 .and_then(|source| read_thread(&source, Some(root), options));
             let path = path.to_string_lossy().into_owned();
             match read {
-                Ok((mut thread, found, _)) => {
+                Ok(Read {
+                    mut thread,
+                    problems: found,
+                    ..
+                }) => {
                     problems.extend(found.into_iter().map(|problem| Problem {
                         path: problem.path.or_else(|| Some(path.clone())),
                         ..problem

@@ -110,9 +110,10 @@ impl Mask<'_> {
     }
 }
 
-/// Whether a word may hold a secret: not a short one, not a time, not a UUID.
+/// Whether a word may hold a secret: not a short one, not a time, not a UUID, not a name of plain words.
 fn may_hold_secret(word: &str) -> bool {
     const SHORTEST: usize = 12;
-    let is_plain = |byte: u8| byte.is_ascii_hexdigit() || b"-:.TZ+".contains(&byte);
-    word.len() >= SHORTEST && !word.bytes().all(is_plain)
+    let is_id = |byte: u8| byte.is_ascii_hexdigit() || b"-:.TZ+".contains(&byte);
+    let is_name = |byte: u8| byte.is_ascii_alphabetic() || b"_-.".contains(&byte);
+    word.len() >= SHORTEST && !word.bytes().all(is_id) && !word.bytes().all(is_name)
 }

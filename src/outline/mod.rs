@@ -13,6 +13,7 @@ mod from_rollout;
 mod item;
 mod mask;
 mod model;
+mod pipeline;
 mod request;
 mod rollout_damage;
 mod rollout_events;

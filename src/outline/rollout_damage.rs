@@ -3,9 +3,10 @@
 use std::io;
 use std::path::Path;
 
+use crate::json::{self, Summary};
 use crate::rollout::{
-    DamageProblem, DamageReport, OrderCheck, OrderProblem, RecordKind, RolloutIndex, RolloutPart,
-    RolloutReader, RolloutSource, find_segment,
+    DamageProblem, DamageReport, OrderCheck, OrderProblem, RecordKind, RolloutIndex, RolloutRecord,
+    RolloutSource, find_segment,
 };
 
 use super::model::{Prediction, Problem, RawItem, Resume};
@@ -15,39 +16,35 @@ use super::text::Texts;
 /// they are damaged or oddly laid out.
 const SMALL: u64 = 16 << 20;
 
-/// What is known of a rollout without its texts.
+/// What is known of a rollout without its texts: its order and its layout.
+#[derive(Default)]
 pub(super) struct Survey {
     index: RolloutIndex,
     order: OrderCheck,
     /// Whether records share lines or take several, or the first one is no `session_meta`.
     is_odd: bool,
+    /// Where the last record ended.
+    end: u64,
 }
 
-/// Reads a rollout for what its order and its layout tell.
-pub(super) fn survey(source: &RolloutSource) -> io::Result<Survey> {
-    let mut reader = RolloutReader::new(source.open()?);
-    let mut survey = Survey {
-        index: RolloutIndex::default(),
-        order: OrderCheck::new(),
-        is_odd: false,
-    };
-    let mut end = 0;
-    while let Some(part) = reader.next_part()? {
-        match part {
-            RolloutPart::Record(record) => {
-                let is_first = record.index == 0;
-                survey.is_odd |= is_first && record.kind != RecordKind::SessionMeta;
-                survey.is_odd |= !is_first && record.span.start == end;
-                survey.is_odd |= record.text.contains('\n');
-                end = record.span.end;
-                survey.order.add(&record);
-                survey.index.add_record(&record);
-            }
-            RolloutPart::Problem(problem) => survey.index.add_problem(problem),
-        }
+impl Survey {
+    pub(super) fn add(&mut self, record: &RolloutRecord<'_>) {
+        let is_first = record.index == 0;
+        self.is_odd |= is_first && record.kind != RecordKind::SessionMeta;
+        self.is_odd |= !is_first && record.span.start == self.end;
+        self.is_odd |= record.text.contains('\n');
+        self.end = record.span.end;
+        self.order.add(record);
+        self.index.add_record(record);
     }
-    survey.index.summary = Some(reader.summary());
-    Ok(survey)
+
+    pub(super) fn add_problem(&mut self, problem: json::Problem) {
+        self.index.add_problem(problem);
+    }
+
+    pub(super) fn finish(&mut self, summary: Summary) {
+        self.index.summary = Some(summary);
+    }
 }
 
 /// What is wrong with a rollout, and what a resume would send of it if that is worth telling.
@@ -56,7 +53,8 @@ pub(super) struct Assessment {
     pub(super) resume: Option<Resume>,
 }
 
-/// Judges a rollout by its survey; `wants_resume` tells what a resume would send of an undamaged one, too.
+/// Judges a rollout by its survey; `wants_resume` tells what a resume would send of an undamaged one, too, if it is
+/// small.
 pub(super) fn assess(
     source: &RolloutSource,
     survey: Survey,
@@ -68,9 +66,10 @@ pub(super) fn assess(
         index,
         order,
         is_odd,
+        ..
     } = survey;
     let is_small = index.summary.is_some_and(|summary| summary.bytes <= SMALL);
-    if !wants_resume && !is_small && !is_odd && index.problems.is_empty() {
+    if !is_small && !is_odd && index.problems.is_empty() {
         let problems = order.finish(&index, &source.path);
         return Ok(Assessment {
             problems: problems.into_iter().map(of_order).collect(),

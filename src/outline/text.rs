@@ -39,7 +39,7 @@ impl Text {
 pub struct Options {
     /// Whole texts instead of their beginnings.
     pub is_full: bool,
-    /// Tells what a resume would send of a rollout that is not damaged, too.
+    /// Tells what a resume would send of a rollout that is not damaged, too, up to 16 MiB.
     pub wants_resume: bool,
 }
 

@@ -401,3 +401,67 @@ fn a_rollout_and_the_traffic_of_its_run_tell_the_same_story() {
     }
     println!("{compared} runs compared");
 }
+
+#[test]
+fn histories_that_lead_nowhere_are_findings() {
+    let program = Program::new();
+    let id = |n: usize| format!("01a1fbd8-95a7-7140-b45c-3b2d1ddbd77{n}");
+    let rollout = |own: &str, base: &str| {
+        let meta = json!({"timestamp": "2026-01-01T00:00:00Z", "ordinal": 0, "type": "session_meta", "payload": {
+            "id": own, "timestamp": "2026-01-01T00:00:00Z", "cwd": "/w", "history_mode": "paginated",
+            "history_base": {"thread_id": base, "end_ordinal_exclusive": 1, "end_byte_offset": 1}}});
+        let user = json!({"timestamp": "2026-01-01T00:00:01Z", "ordinal": 1, "type": "response_item", "payload": {
+            "type": "message", "role": "user", "content": [{"type": "input_text", "text": "Hello."}]}});
+        format!("{meta}\n{user}\n")
+    };
+    let name = |n: usize| {
+        format!(
+            "sessions/2026/01/01/rollout-2026-01-01T00-00-00-{}.jsonl",
+            id(n)
+        )
+    };
+    program
+        .file(&name(1), rollout(&id(1), &id(2)))
+        .file(&name(2), rollout(&id(2), &id(1)))
+        .file(&name(3), rollout(&id(3), &id(9)))
+        .file(&name(4), rollout(&id(5), &id(3)));
+    let all: Vec<String> = [1, 3, 4]
+        .iter()
+        .map(|n| program.shown(&["show", &name(*n)]))
+        .collect();
+    let folder = fs::canonicalize(program.path(".")).unwrap();
+    let folder = format!("{}/", folder.to_str().unwrap());
+    assert_snapshot("show_lineage", &all.join("\n").replace(&folder, ""));
+}
+
+#[test]
+fn damage_is_told_with_what_it_means() {
+    let name = &rollouts("codex-0.169.0-02-shell-roundtrip")[0];
+    let bytes = fs::read(package().join("fixtures").join(name)).unwrap();
+    let text = String::from_utf8(bytes).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    let output = lines
+        .iter()
+        .position(|line| line.contains("\"function_call_output\""))
+        .unwrap();
+    let torn: Vec<&str> = lines
+        .iter()
+        .enumerate()
+        .map(|(at, line)| {
+            if at == output {
+                &line[..line.len() / 2]
+            } else {
+                line
+            }
+        })
+        .collect();
+    let file = name.rsplit('/').next().unwrap();
+    let program = Program::new();
+    program.file(file, torn.join("\n") + "\n");
+    let output = program.run(&["show", file]);
+    assert_eq!(code(&output), 1);
+    assert_snapshot("show_damage", &shown(&["show", file], &output));
+    let outline = outline(&program, &[file]);
+    let input = outline["resume"]["codex"]["input"].as_array().unwrap();
+    assert!(input.iter().any(|item| item["output"] == "aborted"));
+}
