@@ -237,8 +237,11 @@ class Case:
         self.model = models[-1].decode() if models else MODEL
 
     def predict(self, program):
-        """What `show` says each reader makes of the rollout."""
+        """What `show` says each reader makes of the rollout; a file without any record is an error, so it is refused."""
         done = subprocess.run([program, "show", self.path, "--format", "json"], capture_output=True, timeout=TIMEOUT_S)
+        if done.returncode == 2:
+            refused = {"accepts": False, "reason": done.stderr.decode(errors="replace").strip(), "input": []}
+            return dict.fromkeys(("codex", "pycodex"), refused)
         try:
             return json.loads(done.stdout)["resume"]
         except (ValueError, KeyError) as error:

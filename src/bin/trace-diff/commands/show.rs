@@ -126,7 +126,7 @@ impl Args {
         }
         if bytes.iter().all(u8::is_ascii_whitespace) && (bytes.len() as u64) < HEAD {
             return Err(Failure::new(anyhow::anyhow!("{} is empty", self.file)).with_hint(
-                "pycodex --json prints nothing when its turn fails; Codex writes a rollout with its first item",
+                "neither Codex nor pycodex resumes a rollout without a record; pycodex --json prints nothing when its turn fails",
             ));
         }
         let kind = session_kind(&bytes);
