@@ -55,6 +55,7 @@
 //! | [`rollout`] | what agents write to disk: records, sessions, the history that they make |
 //! | [`capture`] | recorded traffic: the model, our own format, importers and exporters |
 //! | [`normalize`] | what is dynamic, by shape and by place; the renaming; the rules file |
+//! | [`script`] | what a fake Responses server plays, as data: steps, replies, faults, gates |
 //! | [`align`] | which exchange goes with which, which item goes with which |
 //! | [`diff`] | how two aligned things differ |
 //! | [`report`] | one model of findings, its renderers, and what each rule means |
@@ -79,6 +80,7 @@ pub mod normalize;
 pub mod report;
 pub mod responses;
 pub mod rollout;
+pub mod script;
 
 pub use capture::{Capture, Exchange, read_capture, read_capture_bytes};
 pub use diff::{Change, Comparison, Level, Options, compare};

@@ -1,0 +1,8 @@
+//! What a fake Responses server plays, as data: scripts, the events of a reply, faults, and the state machine that
+//! finds the step for a request. No sockets and no clock: what comes out is a list of pieces, byte for byte.
+
+mod answer;
+
+pub use answer::{
+    Answer, CloseCode, Ending, Framing, Head, Piece, StepId, WsAnswer, WsFrame, WsOpcode, WsPiece,
+};
