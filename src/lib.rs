@@ -81,6 +81,8 @@ pub mod report;
 pub mod responses;
 pub mod rollout;
 pub mod script;
+#[cfg(feature = "server")]
+pub mod server;
 
 pub use capture::{Capture, Exchange, read_capture, read_capture_bytes};
 pub use diff::{Change, Comparison, Level, Options, compare};

@@ -346,6 +346,11 @@ impl<W: Write> CaptureWriter<W> {
         self.out.write_all(text.as_bytes())
     }
 
+    /// The output, between two records.
+    pub fn get_mut(&mut self) -> &mut W {
+        &mut self.out
+    }
+
     /// Gives the output back.
     pub fn into_inner(self) -> W {
         self.out

@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    compare, completions, explain, export, import, man, records, recover, schema,
+    compare, completions, explain, export, import, man, records, recover, schema, serve,
 };
 
 /// What the program reads, for `--help`.
@@ -58,6 +58,7 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     Records(records::Args),
     Recover(recover::Args),
+    Serve(serve::Args),
     Import(import::Args),
     Export(export::Args),
     Explain(explain::Args),

@@ -1,0 +1,82 @@
+//! The control API below `/__trace-diff/`: state, gates, shutdown. Not part of the capture.
+
+use bytes::Bytes;
+use hyper::Response;
+use serde_json::json;
+
+use super::body::RequestBody;
+use super::head::RequestHead;
+use super::shared::{Phase, Shared};
+use super::stream::PlayedBody;
+
+const PREFIX: &str = "/__trace-diff";
+
+/// Whether a request is for the server itself.
+pub(super) fn is_control(target: &str) -> bool {
+    let path = target.split('?').next().unwrap_or_default();
+    path.strip_prefix(PREFIX)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// Does what the request says.
+pub(super) fn respond(
+    shared: &Shared,
+    head: &RequestHead,
+    _body: &RequestBody,
+) -> Response<PlayedBody> {
+    let path = head.target.split('?').next().unwrap_or_default();
+    let path = path.strip_prefix(PREFIX).unwrap_or_default();
+    let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+    let (status, body) = match (head.method.as_str(), &parts[..]) {
+        ("GET", []) => (200, state(shared)),
+        ("GET", ["gates"]) => (200, gates(shared)),
+        ("POST", ["gates", name, "open"]) => {
+            shared.gates.open(name);
+            (200, gates(shared))
+        }
+        ("POST", ["gates", name, "close"]) => {
+            shared.gates.close(name);
+            (200, gates(shared))
+        }
+        ("POST", ["shutdown"]) if shared.http_shutdown => {
+            shared.enter(Phase::Stopping);
+            (202, json!({"stopping": true}))
+        }
+        ("POST", ["shutdown"]) => (
+            403,
+            json!({"error": {"message": "start the server with --http-shutdown to end it this way"}}),
+        ),
+        _ => (404, json!({"error": {"message": "no such control request"}})),
+    };
+    let mut text = body.to_string();
+    text.push('\n');
+    let mut response = Response::new(PlayedBody::whole(Bytes::from(text)));
+    if let Ok(status) = hyper::StatusCode::from_u16(status) {
+        *response.status_mut() = status;
+    }
+    response.headers_mut().insert(
+        hyper::header::CONTENT_TYPE,
+        hyper::header::HeaderValue::from_static("application/json"),
+    );
+    response
+}
+
+fn state(shared: &Shared) -> serde_json::Value {
+    let state = shared.state();
+    json!({
+        "requests": state.requests,
+        "connections": state.connections,
+        "active": state.active,
+        "gates": gates(shared),
+    })
+}
+
+fn gates(shared: &Shared) -> serde_json::Value {
+    let waiting: serde_json::Map<String, serde_json::Value> = shared
+        .gates
+        .waiting()
+        .into_iter()
+        .map(|(name, count)| (name, count.into()))
+        .collect();
+    json!({"open": shared.gates.opened(), "waiting": waiting})
+}

@@ -1,0 +1,164 @@
+//! Ordinary responses, streamed through hyper.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::{Bytes, BytesMut};
+use futures_util::stream::{self, Stream};
+use hyper::body::{Body, Frame};
+use hyper::header::{HeaderName, HeaderValue};
+use hyper::{Response, StatusCode};
+
+use crate::capture::End;
+use crate::http::HeaderList;
+use crate::script::Piece;
+
+use super::exchange::Exchange;
+
+/// Most bytes that are joined for one chunk.
+const CHUNK_BYTES: usize = 64 << 10;
+
+/// The body of a response that is being played.
+pub(super) struct PlayedBody {
+    frames: Pin<Box<dyn Stream<Item = Bytes> + Send>>,
+}
+
+impl PlayedBody {
+    /// A body that is sent at once.
+    pub(super) fn whole(bytes: Bytes) -> Self {
+        Self {
+            frames: Box::pin(stream::iter([bytes])),
+        }
+    }
+}
+
+impl Body for PlayedBody {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let next = self.get_mut().frames.as_mut().poll_next(cx);
+        next.map(|bytes| bytes.map(|bytes| Ok(Frame::data(bytes))))
+    }
+}
+
+/// The response with this head, whose body plays the pieces; `None` where hyper would not send the head as it is.
+pub(super) fn head(status: u16, headers: &HeaderList) -> Option<hyper::http::response::Builder> {
+    let mut builder = Response::builder().status(StatusCode::from_u16(status).ok()?);
+    // hyper sends no body with these, and writes names in lower case.
+    if status < 200 || matches!(status, 204 | 304) {
+        return None;
+    }
+    let fields = builder.headers_mut()?;
+    for header in headers.iter() {
+        if header.name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            return None;
+        }
+        let name = HeaderName::from_bytes(header.name.as_bytes()).ok()?;
+        let value = HeaderValue::from_bytes(header.value.as_bytes()).ok()?;
+        fields.append(name, value);
+    }
+    Some(builder)
+}
+
+/// The body that plays the pieces behind a head.
+pub(super) fn body(exchange: Exchange, pieces: VecDeque<Piece>) -> PlayedBody {
+    let playing = Playing {
+        exchange,
+        pieces,
+        is_flushing: false,
+    };
+    let frames = stream::unfold(playing, |mut playing| async move {
+        let bytes = playing.next().await?;
+        Some((bytes, playing))
+    });
+    PlayedBody {
+        frames: Box::pin(frames),
+    }
+}
+
+struct Playing {
+    exchange: Exchange,
+    pieces: VecDeque<Piece>,
+    /// Whether what was given last is to be written before anything is joined to it.
+    is_flushing: bool,
+}
+
+impl Playing {
+    async fn next(&mut self) -> Option<Bytes> {
+        if std::mem::take(&mut self.is_flushing) {
+            // hyper writes what it has when there is nothing more for the moment.
+            tokio::task::yield_now().await;
+        }
+        loop {
+            match self.pieces.pop_front() {
+                Some(Piece::Body { bytes, flush, .. }) => {
+                    self.is_flushing = flush;
+                    let bytes = if flush { bytes } else { self.join(bytes) };
+                    if bytes.is_empty() {
+                        continue;
+                    }
+                    self.take_down(bytes.clone()).await;
+                    return Some(bytes);
+                }
+                Some(Piece::Wait(time)) => tokio::time::sleep(time).await,
+                Some(Piece::Gate(name)) => self.exchange.shared.gates.pass(&name).await,
+                // Other pieces are not ordinary and are not played here.
+                Some(Piece::Head(_) | Piece::Wire(_) | Piece::End(_)) => {}
+                None => {
+                    self.exchange.end(End::Complete, None).await;
+                    return None;
+                }
+            }
+        }
+    }
+
+    /// Writes down what is about to be sent. From its last bytes on the client may take the response for complete, so
+    /// then it is in the file.
+    async fn take_down(&mut self, bytes: Bytes) {
+        let has_more = |piece: &Piece| matches!(piece, Piece::Body { .. });
+        if self.pieces.iter().any(has_more) {
+            self.exchange.data(bytes).await;
+        } else if self.pieces.iter().all(|piece| matches!(piece, Piece::End(_))) {
+            self.exchange.data(bytes).await;
+            self.exchange.end(End::Complete, None).await;
+        } else {
+            self.exchange.last_data(bytes).await;
+        }
+    }
+
+    /// Takes in the pieces that go out with this one. Of a long piece the last part goes out by itself, so that the end
+    /// is not written down long before it is reached.
+    fn join(&mut self, mut bytes: Bytes) -> Bytes {
+        if bytes.len() > CHUNK_BYTES {
+            let rest = bytes.split_off(CHUNK_BYTES);
+            self.pieces.push_front(Piece::Body {
+                bytes: rest,
+                flush: false,
+                is_event: false,
+            });
+            return bytes;
+        }
+        let is_joinable = |piece: Option<&Piece>, length: usize| match piece {
+            Some(Piece::Body { bytes, flush, .. }) => {
+                !flush && length + bytes.len() <= CHUNK_BYTES
+            }
+            _ => false,
+        };
+        if !is_joinable(self.pieces.front(), bytes.len()) {
+            return bytes;
+        }
+        let mut joined = BytesMut::from(&bytes[..]);
+        while is_joinable(self.pieces.front(), joined.len()) {
+            if let Some(Piece::Body { bytes, .. }) = self.pieces.pop_front() {
+                joined.extend_from_slice(&bytes);
+            }
+        }
+        joined.freeze()
+    }
+}

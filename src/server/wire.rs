@@ -1,0 +1,262 @@
+//! Responses written to the bare socket, byte for byte: what hyper would not send.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::io::AsyncWriteExt;
+
+use crate::capture::{ContentKind, End};
+use crate::script::{Ending, Framing, Head, Piece};
+
+use super::exchange::Exchange;
+use super::framing::ChunkScan;
+use super::tap::Tap;
+
+/// How long a reset waits behind the last byte. A reset discards what the system has not sent yet.
+const BEFORE_RESET: Duration = Duration::from_millis(10);
+/// How long a close waits for the client to take note of it; see [`WirePlay::close`].
+const LINGER: Duration = Duration::from_millis(500);
+
+/// A response to be written without hyper.
+#[derive(Debug)]
+pub(super) struct WirePlay {
+    pub(super) exchange: Exchange,
+    pub(super) pieces: Vec<Piece>,
+    /// Whether the client means to send more requests.
+    pub(super) is_keep_alive: bool,
+}
+
+/// What became of the connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum After {
+    /// It can take the next request.
+    KeepAlive,
+    /// It is over.
+    Gone,
+}
+
+/// What is being written.
+struct Writing<'a> {
+    tap: &'a mut Tap,
+    exchange: Exchange,
+    /// Bytes that go out with the next write.
+    pending: Vec<u8>,
+    framing: Option<Framing>,
+    /// Follows wire bytes in a chunked body.
+    scan: ChunkScan,
+    /// Wire bytes that are no part of the body.
+    odd: Vec<u8>,
+}
+
+/// The client has gone.
+struct PeerGone;
+
+impl WirePlay {
+    /// Writes the pieces.
+    pub(super) async fn play(self, tap: &mut Tap) -> After {
+        let mut writing = Writing {
+            tap,
+            exchange: self.exchange,
+            pending: Vec::new(),
+            framing: None,
+            scan: ChunkScan::default(),
+            odd: Vec::new(),
+        };
+        let mut ending = Ending::Complete;
+        for piece in self.pieces {
+            if let Piece::End(end) = piece {
+                ending = end;
+                break;
+            }
+            if writing.piece(piece).await.is_err() {
+                writing.end(End::PeerClosed).await;
+                return After::Gone;
+            }
+        }
+        writing.finish(ending, self.is_keep_alive).await
+    }
+}
+
+impl Writing<'_> {
+    async fn piece(&mut self, piece: Piece) -> Result<(), PeerGone> {
+        match piece {
+            Piece::Head(head) => self.head(head).await,
+            Piece::Body { bytes, flush, .. } => {
+                self.exchange.data(bytes.clone()).await;
+                self.body(&bytes);
+                if flush {
+                    self.write().await?;
+                }
+            }
+            Piece::Wire(bytes) => {
+                self.wire(&bytes).await;
+                self.pending.extend_from_slice(&bytes);
+            }
+            Piece::Wait(time) => {
+                self.write().await?;
+                self.unless_gone(tokio::time::sleep(time)).await?;
+            }
+            Piece::Gate(name) => {
+                self.write().await?;
+                let gates = self.exchange.shared.gates.clone();
+                self.unless_gone(gates.pass(&name)).await?;
+            }
+            Piece::End(_) => {}
+        }
+        Ok(())
+    }
+
+    /// The head goes out with what follows it at once.
+    async fn head(&mut self, head: Head) {
+        let reason = hyper::StatusCode::from_u16(head.status)
+            .ok()
+            .and_then(|status| status.canonical_reason())
+            .unwrap_or("");
+        let mut headers = head.headers;
+        match head.framing {
+            Framing::Chunked => headers.push("transfer-encoding", "chunked"),
+            Framing::Length(length) => headers.push("content-length", length.to_string()),
+            Framing::UntilClose => {}
+        }
+        let mut text = format!("HTTP/1.1 {} {reason}\r\n", head.status);
+        for header in headers.iter() {
+            text.push_str(&format!("{}: {}\r\n", header.name, header.value));
+        }
+        text.push_str("\r\n");
+        self.pending.extend_from_slice(text.as_bytes());
+        self.framing = Some(head.framing);
+        let content = content_kind(&headers);
+        self.exchange
+            .head(Some(head.status), Some(headers), content)
+            .await;
+    }
+
+    fn body(&mut self, bytes: &[u8]) {
+        if self.framing == Some(Framing::Chunked) {
+            if !bytes.is_empty() {
+                self.pending
+                    .extend_from_slice(format!("{:x}\r\n", bytes.len()).as_bytes());
+                self.pending.extend_from_slice(bytes);
+                self.pending.extend_from_slice(b"\r\n");
+            }
+        } else {
+            self.pending.extend_from_slice(bytes);
+        }
+    }
+
+    /// Writes down what wire bytes are to a client: content of the body, or nothing it could read.
+    async fn wire(&mut self, bytes: &Bytes) {
+        match self.framing {
+            None => self.odd.extend_from_slice(bytes),
+            Some(Framing::Length(_) | Framing::UntilClose) => {
+                self.exchange.data(bytes.clone()).await;
+            }
+            Some(Framing::Chunked) => {
+                let mut content = Vec::new();
+                let read = self
+                    .scan
+                    .push_data(bytes, |part| content.extend_from_slice(part));
+                if self.scan.is_broken() {
+                    self.odd.extend_from_slice(bytes);
+                } else {
+                    self.odd.extend_from_slice(&bytes[read..]);
+                }
+                self.exchange.data(content.into()).await;
+            }
+        }
+    }
+
+    async fn write(&mut self) -> Result<(), PeerGone> {
+        if self.pending.is_empty() {
+            return Ok(());
+        }
+        let pending = std::mem::take(&mut self.pending);
+        let written = self.tap.write_all(&pending).await;
+        written.map_err(|_| PeerGone)
+    }
+
+    /// Waits for something, or for the client to go.
+    async fn unless_gone(&mut self, wait: impl Future<Output = ()>) -> Result<(), PeerGone> {
+        tokio::select! {
+            biased;
+            () = wait => Ok(()),
+            () = self.tap.peer_gone() => Err(PeerGone),
+        }
+    }
+
+    async fn end(&mut self, end: End) {
+        let extra = (!self.odd.is_empty()).then(|| {
+            let odd = String::from_utf8_lossy(&self.odd);
+            serde_json::json!({ "wire": odd })
+        });
+        self.exchange.end(end, extra).await;
+    }
+
+    async fn finish(mut self, ending: Ending, is_keep_alive: bool) -> After {
+        match ending {
+            Ending::Complete => {
+                if self.framing == Some(Framing::Chunked) {
+                    self.pending.extend_from_slice(b"0\r\n\r\n");
+                }
+                self.end(End::Complete).await;
+                let is_closed = self.framing.is_none_or(|framing| framing == Framing::UntilClose);
+                if self.write().await.is_err() {
+                    After::Gone
+                } else if is_keep_alive && !is_closed {
+                    After::KeepAlive
+                } else {
+                    self.close().await
+                }
+            }
+            Ending::Close => {
+                self.end(End::Closed).await;
+                // A client that has gone before sees no close.
+                let _ = self.write().await;
+                self.close().await
+            }
+            Ending::Reset => {
+                self.end(End::Reset).await;
+                let _ = self.write().await;
+                self.reset().await
+            }
+            Ending::Stall(time) => {
+                let is_gone = self.write().await.is_err();
+                if !is_gone {
+                    let time = time.unwrap_or(Duration::MAX);
+                    let _ = self.unless_gone(tokio::time::sleep(time)).await;
+                }
+                self.end(End::Stall).await;
+                self.close().await
+            }
+        }
+    }
+
+    /// Closes the sending side and gives the client time to read: when unread bytes of it are there at a close, the
+    /// system resets the connection instead, and what was sent last may be lost.
+    async fn close(self) -> After {
+        if self.tap.shutdown().await.is_ok() {
+            let _ = tokio::time::timeout(LINGER, self.tap.discard()).await;
+        }
+        After::Gone
+    }
+
+    async fn reset(self) -> After {
+        tokio::time::sleep(BEFORE_RESET).await;
+        // Without lingering the system sends a reset when the socket is dropped.
+        let _ = self.tap.stream().set_zero_linger();
+        After::Gone
+    }
+}
+
+/// What the capture keeps of a response with these headers.
+pub(super) fn content_kind(headers: &crate::http::HeaderList) -> ContentKind {
+    let is_stream = headers.get("content-type").is_some_and(|kind| {
+        kind.trim_start()
+            .to_ascii_lowercase()
+            .starts_with("text/event-stream")
+    });
+    match is_stream {
+        true => ContentKind::Events,
+        false => ContentKind::Body,
+    }
+}
