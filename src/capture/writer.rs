@@ -451,7 +451,8 @@ impl Record {
 /// limit of nesting stands as a string.
 fn push_json(form: &mut ObjectText, value: &Value) {
     let text = value.text();
-    let is_embeddable = !text.contains(['\n', '\r']) && depth(value.node()) <= MAX_EMBEDDED_DEPTH;
+    let has_line_end = memchr::memchr2(b'\n', b'\r', text.as_bytes()).is_some();
+    let is_embeddable = !has_line_end && depth(value.node()) <= MAX_EMBEDDED_DEPTH;
     if is_embeddable {
         form.raw("json", text);
     } else {

@@ -124,7 +124,11 @@ async fn undo(coding: String, bytes: Bytes, shared: &Shared) -> Result<Vec<u8>, 
     }
 }
 
-async fn decode_elsewhere(coding: String, bytes: Bytes, limit: u64) -> Result<Vec<u8>, DecodeError> {
+async fn decode_elsewhere(
+    coding: String,
+    bytes: Bytes,
+    limit: u64,
+) -> Result<Vec<u8>, DecodeError> {
     let name = coding.clone();
     let decoded = tokio::task::spawn_blocking(move || decode(&coding, &bytes, limit)).await;
     decoded.unwrap_or_else(|error| {

@@ -46,7 +46,10 @@ pub(super) fn respond(
             403,
             json!({"error": {"message": "start the server with --http-shutdown to end it this way"}}),
         ),
-        _ => (404, json!({"error": {"message": "no such control request"}})),
+        _ => (
+            404,
+            json!({"error": {"message": "no such control request"}}),
+        ),
     };
     let mut text = body.to_string();
     text.push('\n');

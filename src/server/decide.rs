@@ -21,8 +21,16 @@ pub(super) fn answer(_shared: &Shared, head: &RequestHead, _body: Option<&Value>
     Answer {
         step: StepId::BuiltIn,
         pieces: vec![
-            Piece::Head(Head { status: 200, headers, framing: Framing::Chunked }),
-            Piece::Body { bytes: Bytes::from_static(EVENTS.as_bytes()), flush: false, is_event: false },
+            Piece::Head(Head {
+                status: 200,
+                headers,
+                framing: Framing::Chunked,
+            }),
+            Piece::Body {
+                bytes: Bytes::from_static(EVENTS.as_bytes()),
+                flush: false,
+                is_event: false,
+            },
             Piece::End(Ending::Complete),
         ],
     }

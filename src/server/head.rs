@@ -66,7 +66,11 @@ impl RequestHead {
     pub(super) fn is_keep_alive(&self) -> bool {
         let says = |word: &str| {
             let mut values = self.headers.get_all("connection");
-            values.any(|value| value.split(',').any(|v| v.trim().eq_ignore_ascii_case(word)))
+            values.any(|value| {
+                value
+                    .split(',')
+                    .any(|v| v.trim().eq_ignore_ascii_case(word))
+            })
         };
         match self.version {
             Some("HTTP/1.1") => !says("close"),

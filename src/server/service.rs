@@ -147,7 +147,10 @@ fn refusal(problem: &BodyProblem) -> Answer {
         ),
         BodyProblem::Timeout(pause) => (
             408,
-            format!("No part of the request body came for {} s.", pause.as_secs()),
+            format!(
+                "No part of the request body came for {} s.",
+                pause.as_secs()
+            ),
         ),
         BodyProblem::Coding(error) => (400, format!("The request body can't be read: {error}.")),
         BodyProblem::Broken(error) => (400, format!("The request body broke off: {error}.")),

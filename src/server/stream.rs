@@ -124,7 +124,11 @@ impl Playing {
         let has_more = |piece: &Piece| matches!(piece, Piece::Body { .. });
         if self.pieces.iter().any(has_more) {
             self.exchange.data(bytes).await;
-        } else if self.pieces.iter().all(|piece| matches!(piece, Piece::End(_))) {
+        } else if self
+            .pieces
+            .iter()
+            .all(|piece| matches!(piece, Piece::End(_)))
+        {
             self.exchange.data(bytes).await;
             self.exchange.end(End::Complete, None).await;
         } else {
@@ -145,9 +149,7 @@ impl Playing {
             return bytes;
         }
         let is_joinable = |piece: Option<&Piece>, length: usize| match piece {
-            Some(Piece::Body { bytes, flush, .. }) => {
-                !flush && length + bytes.len() <= CHUNK_BYTES
-            }
+            Some(Piece::Body { bytes, flush, .. }) => !flush && length + bytes.len() <= CHUNK_BYTES,
             _ => false,
         };
         if !is_joinable(self.pieces.front(), bytes.len()) {

@@ -209,7 +209,9 @@ impl Tap {
                 }
             }
             Reading::Body(left) => {
-                let here = bytes.len().min(usize::try_from(*left).unwrap_or(usize::MAX));
+                let here = bytes
+                    .len()
+                    .min(usize::try_from(*left).unwrap_or(usize::MAX));
                 self.ready = here;
                 *left -= here as u64;
                 if *left == 0 {

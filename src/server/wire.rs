@@ -199,7 +199,9 @@ impl Writing<'_> {
                     self.pending.extend_from_slice(b"0\r\n\r\n");
                 }
                 self.end(End::Complete).await;
-                let is_closed = self.framing.is_none_or(|framing| framing == Framing::UntilClose);
+                let is_closed = self
+                    .framing
+                    .is_none_or(|framing| framing == Framing::UntilClose);
                 if self.write().await.is_err() {
                     After::Gone
                 } else if is_keep_alive && !is_closed {

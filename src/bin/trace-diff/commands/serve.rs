@@ -74,7 +74,8 @@ pub(crate) fn run(args: &Args) -> Outcome {
         )
     };
     let server = Server::start(options).map_err(|error| {
-        Failure::new(error).with_hint("port 0 takes any free port; --host takes an address of this machine")
+        Failure::new(error)
+            .with_hint("port 0 takes any free port; --host takes an address of this machine")
     })?;
     announce(&server, args.server_info.as_deref())?;
     runtime.block_on(async {
@@ -92,7 +93,9 @@ pub(crate) fn run(args: &Args) -> Outcome {
 /// A new file, or an empty one: a capture holds one run.
 fn open_capture(path: &Path, is_forced: bool) -> Result<File, Failure> {
     let what = || format!("failed to write {}", path.display());
-    if !is_forced && fs::metadata(path).is_ok_and(|metadata| metadata.is_file() && metadata.len() > 0) {
+    if !is_forced
+        && fs::metadata(path).is_ok_and(|metadata| metadata.is_file() && metadata.len() > 0)
+    {
         let error = anyhow!("{} exists already", path.display());
         return Err(Failure::new(error).with_hint("--force replaces it"));
     }
