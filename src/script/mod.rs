@@ -2,7 +2,20 @@
 //! finds the step for a request. No sockets and no clock: what comes out is a list of pieces, byte for byte.
 
 mod answer;
+pub mod fault;
+mod matcher;
+mod model;
+mod parse;
+mod template;
 
 pub use answer::{
     Answer, CloseCode, Ending, Framing, Head, Piece, StepId, WsAnswer, WsFrame, WsOpcode, WsPiece,
 };
+pub use matcher::{
+    Difference, HeaderMatch, Kind, Matcher, PointerMatch, RequestView, Subagent, TextMatch,
+};
+pub use model::{
+    Beat, Deltas, Entry, Extract, ExtractSource, Repeat, Reply, Response, Rest, Script, Step,
+    StreamEvent, Usage, WebSocketPolicy,
+};
+pub use parse::ScriptError;
