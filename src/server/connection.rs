@@ -66,14 +66,18 @@ async fn with_hyper(tap: Tap, shared: &Arc<Shared>, number: u64) -> (Option<Wire
     let parts = connection.into_parts();
     let mut tap = parts.io;
     tap.unread(&parts.read_buf);
-    if let Some(error) = failure {
-        take_down_refused(&tap, shared, number, &error).await;
+    if play.is_none() {
+        let reason = match failure {
+            Some(error) => error.to_string(),
+            None => "the connection ended inside of the head".to_owned(),
+        };
+        take_down_refused(&tap, shared, number, reason).await;
     }
     (play, tap)
 }
 
 /// Writes down what hyper refused without asking us, and bytes that never became a request.
-async fn take_down_refused(tap: &Tap, shared: &Arc<Shared>, number: u64, error: &hyper::Error) {
+async fn take_down_refused(tap: &Tap, shared: &Arc<Shared>, number: u64, reason: String) {
     let Some(head) = tap.heads().next().or_else(|| tap.broken_head()) else {
         return;
     };
@@ -84,11 +88,7 @@ async fn take_down_refused(tap: &Tap, shared: &Arc<Shared>, number: u64, error: 
     let began = shared.ms(head.began);
     let request = captured(&head, body, 0);
     let mut exchange = Exchange::open(shared.clone(), request, number, began).await;
-    let end = match error.is_parse() {
-        true => End::Closed,
-        false => End::PeerClosed,
-    };
     exchange.head(None, None, ContentKind::NotRecorded).await;
-    let extra = serde_json::json!({"refused": error.to_string()});
-    exchange.end(end, Some(extra)).await;
+    let extra = serde_json::json!({"refused": reason});
+    exchange.end(End::Closed, Some(extra)).await;
 }

@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 use crate::capture::{Capture, Redactor, read_capture_bytes};
 
 use super::connection;
+use super::decide::Decider;
 use super::gates::Gates;
 use super::options::{ServerOptions, StartError};
 use super::record::Recorder;
@@ -34,6 +35,10 @@ impl Server {
     ///
     /// As [`StartError`] lists.
     pub fn start(options: ServerOptions) -> Result<Self, StartError> {
+        Self::start_with(options, Decider::BuiltIn)
+    }
+
+    pub(super) fn start_with(options: ServerOptions, decider: Decider) -> Result<Self, StartError> {
         let address = options.address;
         let listen = |source| StartError::Listen { address, source };
         let listener = StdListener::bind(address).map_err(listen)?;
@@ -42,7 +47,7 @@ impl Server {
         let redactor = options.redact.then(Redactor::new);
         let (recorder, capture) =
             Recorder::start(options.capture, redactor).map_err(StartError::Capture)?;
-        let shared = Shared::new(options.limits, options.http_shutdown, recorder);
+        let shared = Shared::new(options.limits, options.http_shutdown, recorder, decider);
         let shared = Arc::new(shared);
         let runtime = runtime(options.threads).map_err(StartError::Threads)?;
         let listener = {

@@ -13,6 +13,7 @@ mod exchange;
 mod framing;
 mod gates;
 mod head;
+mod join;
 mod listener;
 mod options;
 mod record;
@@ -20,6 +21,8 @@ mod service;
 mod shared;
 mod stream;
 mod tap;
+#[cfg(test)]
+mod tests;
 mod wire;
 
 pub use gates::Gates;

@@ -14,7 +14,6 @@ use crate::script::{Answer, Ending, Framing, Head, Piece, StepId};
 
 use super::body::{BodyProblem, RequestBody};
 use super::control;
-use super::decide;
 use super::exchange::Exchange;
 use super::head::RequestHead;
 use super::shared::Shared;
@@ -55,11 +54,9 @@ impl Connection {
         let captured = captured(&head, content, body.wire_bytes);
         let exchange = Exchange::open(shared.clone(), captured, self.number, began).await;
         match body.problem {
-            // There is nobody to answer to: hyper ends the connection.
-            Some(BodyProblem::Broken(_)) => std::future::pending().await,
             Some(problem) => self.play(exchange, refusal(&problem), false, &head).await,
             None => {
-                let answer = decide::answer(shared, &head, json.as_ref());
+                let answer = shared.decider.answer(&head, json.as_ref());
                 self.play(exchange, answer, is_keep_alive, &head).await
             }
         }
@@ -84,7 +81,7 @@ impl Connection {
                     .head(Some(head.status), Some(headers), content)
                     .await;
                 pieces.remove(0);
-                let body = stream::body(exchange, pieces.into());
+                let body = stream::body(exchange, pieces);
                 if let Ok(response) = builder.body(body) {
                     return Ok(response);
                 }
@@ -153,7 +150,7 @@ fn refusal(problem: &BodyProblem) -> Answer {
             ),
         ),
         BodyProblem::Coding(error) => (400, format!("The request body can't be read: {error}.")),
-        BodyProblem::Broken(error) => (400, format!("The request body broke off: {error}.")),
+        BodyProblem::Broken(error) => (400, format!("The request body can't be read: {error}.")),
     };
     error_answer(status, &message)
 }

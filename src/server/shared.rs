@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 
+use super::decide::Decider;
 use super::gates::Gates;
 use super::options::Limits;
 use super::record::Recorder;
@@ -36,6 +37,7 @@ pub(super) struct Shared {
     pub(super) limits: Limits,
     pub(super) http_shutdown: bool,
     pub(super) recorder: Recorder,
+    pub(super) decider: Decider,
     pub(super) gates: Gates,
     pub(super) phase: watch::Sender<Phase>,
     /// Held by who decodes or keeps a body beyond [`SMALL_BODY`](super::body::SMALL_BODY), so that few such bodies are in memory at once.
@@ -47,11 +49,17 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new(limits: Limits, http_shutdown: bool, recorder: Recorder) -> Self {
+    pub(super) fn new(
+        limits: Limits,
+        http_shutdown: bool,
+        recorder: Recorder,
+        decider: Decider,
+    ) -> Self {
         Self {
             limits,
             http_shutdown,
             recorder,
+            decider,
             gates: Gates::default(),
             phase: watch::Sender::new(Phase::Running),
             large_bodies: Semaphore::new(1),

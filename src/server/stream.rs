@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures_util::stream::{self, Stream};
 use hyper::body::{Body, Frame};
 use hyper::header::{HeaderName, HeaderValue};
@@ -16,9 +16,7 @@ use crate::http::HeaderList;
 use crate::script::Piece;
 
 use super::exchange::Exchange;
-
-/// Most bytes that are joined for one chunk.
-const CHUNK_BYTES: usize = 64 << 10;
+use super::join::joined;
 
 /// The body of a response that is being played.
 pub(super) struct PlayedBody {
@@ -67,10 +65,10 @@ pub(super) fn head(status: u16, headers: &HeaderList) -> Option<hyper::http::res
 }
 
 /// The body that plays the pieces behind a head.
-pub(super) fn body(exchange: Exchange, pieces: VecDeque<Piece>) -> PlayedBody {
+pub(super) fn body(exchange: Exchange, pieces: Vec<Piece>) -> PlayedBody {
     let playing = Playing {
         exchange,
-        pieces,
+        pieces: joined(pieces),
         is_flushing: false,
     };
     let frames = stream::unfold(playing, |mut playing| async move {
@@ -99,7 +97,6 @@ impl Playing {
             match self.pieces.pop_front() {
                 Some(Piece::Body { bytes, flush, .. }) => {
                     self.is_flushing = flush;
-                    let bytes = if flush { bytes } else { self.join(bytes) };
                     if bytes.is_empty() {
                         continue;
                     }
@@ -134,33 +131,5 @@ impl Playing {
         } else {
             self.exchange.last_data(bytes).await;
         }
-    }
-
-    /// Takes in the pieces that go out with this one. Of a long piece the last part goes out by itself, so that the end
-    /// is not written down long before it is reached.
-    fn join(&mut self, mut bytes: Bytes) -> Bytes {
-        if bytes.len() > CHUNK_BYTES {
-            let rest = bytes.split_off(CHUNK_BYTES);
-            self.pieces.push_front(Piece::Body {
-                bytes: rest,
-                flush: false,
-                is_event: false,
-            });
-            return bytes;
-        }
-        let is_joinable = |piece: Option<&Piece>, length: usize| match piece {
-            Some(Piece::Body { bytes, flush, .. }) => !flush && length + bytes.len() <= CHUNK_BYTES,
-            _ => false,
-        };
-        if !is_joinable(self.pieces.front(), bytes.len()) {
-            return bytes;
-        }
-        let mut joined = BytesMut::from(&bytes[..]);
-        while is_joinable(self.pieces.front(), joined.len()) {
-            if let Some(Piece::Body { bytes, .. }) = self.pieces.pop_front() {
-                joined.extend_from_slice(&bytes);
-            }
-        }
-        joined.freeze()
     }
 }

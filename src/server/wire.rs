@@ -10,6 +10,7 @@ use crate::script::{Ending, Framing, Head, Piece};
 
 use super::exchange::Exchange;
 use super::framing::ChunkScan;
+use super::join::joined;
 use super::tap::Tap;
 
 /// How long a reset waits behind the last byte. A reset discards what the system has not sent yet.
@@ -63,7 +64,7 @@ impl WirePlay {
             odd: Vec::new(),
         };
         let mut ending = Ending::Complete;
-        for piece in self.pieces {
+        for piece in joined(self.pieces) {
             if let Piece::End(end) = piece {
                 ending = end;
                 break;
