@@ -218,6 +218,7 @@ impl<W: Write> CaptureWriter<W> {
             record.text("reason", reason);
         }
         record.body("data", &frame.data);
+        record.body("expanded", &frame.expanded);
         self.write(record)
     }
 

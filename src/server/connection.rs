@@ -15,7 +15,7 @@ use super::head::{MAX_HEAD_BYTES, MAX_HEADERS};
 use super::service::{Connection, captured};
 use super::shared::{Phase, Shared};
 use super::tap::Tap;
-use super::wire::{After, WirePlay};
+use super::wire::Takeover;
 
 /// Serves a connection to its end.
 pub(super) async fn serve(stream: TcpStream, shared: Arc<Shared>) {
@@ -24,24 +24,24 @@ pub(super) async fn serve(stream: TcpStream, shared: Arc<Shared>) {
     let number = shared.connections.fetch_add(1, Ordering::Relaxed) + 1;
     let mut tap = Tap::new(stream, shared.limits.head_time);
     loop {
-        let (next, back) = with_hyper(tap, &shared, number).await;
-        tap = back;
-        let Some(play) = next else { break };
-        if play.play(&mut tap).await == After::Gone {
-            break;
+        let (takeover, back) = with_hyper(tap, &shared, number).await;
+        let Some(takeover) = takeover else { break };
+        match takeover.play(back).await {
+            Some(back) => tap = back,
+            None => break,
         }
     }
 }
 
 /// Lets hyper serve until the connection ends or a response has to be written without it.
-async fn with_hyper(tap: Tap, shared: &Arc<Shared>, number: u64) -> (Option<WirePlay>, Tap) {
-    let (takeover, mut taken) = mpsc::unbounded_channel();
+async fn with_hyper(tap: Tap, shared: &Arc<Shared>, number: u64) -> (Option<Takeover>, Tap) {
+    let (taker, mut taken) = mpsc::unbounded_channel();
     let heads = tap.heads();
     let context = Arc::new(Connection {
         shared: shared.clone(),
         number,
-        heads: heads.clone(),
-        takeover,
+        heads,
+        takeover: taker,
     });
     let service = service_fn(move |request| context.clone().serve(request));
     let mut connection = Builder::new()

@@ -79,6 +79,14 @@ impl Exchange {
         self.tell(Fact::Frame(Box::new(frame))).await;
     }
 
+    /// Writes a WebSocket message down and returns when it is in the file.
+    pub(super) async fn last_frame(&self, frame: Frame) {
+        let at_ms = self.shared.now_ms();
+        let recorder = &self.shared.recorder;
+        let fact = Fact::Frame(Box::new(frame));
+        recorder.tell_and_wait(self.number, at_ms, fact).await;
+    }
+
     /// Writes the end down and returns when the whole exchange is in the file.
     pub(super) async fn end(&mut self, end: End, extra: Option<serde_json::Value>) {
         if !self.close() {

@@ -23,6 +23,7 @@ mod stream;
 mod tap;
 #[cfg(test)]
 mod tests;
+mod websocket;
 mod wire;
 
 pub use gates::Gates;

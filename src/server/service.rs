@@ -14,12 +14,14 @@ use crate::script::{Answer, Ending, Framing, Head, Piece, StepId};
 
 use super::body::{BodyProblem, RequestBody};
 use super::control;
+use super::decide::{Accepted, Upgrade};
 use super::exchange::Exchange;
 use super::head::RequestHead;
 use super::shared::Shared;
 use super::stream::{self, PlayedBody};
 use super::tap::Heads;
-use super::wire::{WirePlay, content_kind};
+use super::websocket::{self, WebSocket};
+use super::wire::{Takeover, WirePlay, content_kind};
 
 /// What the requests of one connection have in common.
 #[derive(Debug)]
@@ -28,7 +30,7 @@ pub(super) struct Connection {
     pub(super) number: u64,
     pub(super) heads: Heads,
     /// Takes the socket from hyper.
-    pub(super) takeover: mpsc::UnboundedSender<WirePlay>,
+    pub(super) takeover: mpsc::UnboundedSender<Takeover>,
 }
 
 impl Connection {
@@ -55,11 +57,28 @@ impl Connection {
         let exchange = Exchange::open(shared.clone(), captured, self.number, began).await;
         match body.problem {
             Some(problem) => self.play(exchange, refusal(&problem), false, &head).await,
+            None if websocket::is_asked_for(&head) => match shared.decider.upgrade(&head) {
+                Upgrade::Accept(accepted) => self.upgrade(exchange, accepted, head).await,
+                Upgrade::Refuse(answer) => self.play(exchange, answer, is_keep_alive, &head).await,
+            },
             None => {
                 let answer = shared.decider.answer(&head, json.as_ref());
                 self.play(exchange, answer, is_keep_alive, &head).await
             }
         }
+    }
+
+    async fn upgrade(
+        &self,
+        mut exchange: Exchange,
+        accepted: Accepted,
+        head: RequestHead,
+    ) -> Result<Response<PlayedBody>, Infallible> {
+        exchange.step = accepted.step.map(|step| step.to_string());
+        let socket = WebSocket::new(exchange, accepted, head);
+        // The connection task holds the other end as long as this runs.
+        let _ = self.takeover.send(Takeover::WebSocket(Box::new(socket)));
+        std::future::pending().await
     }
 
     async fn play(
@@ -93,11 +112,11 @@ impl Connection {
             without_chunks(&mut pieces);
         }
         // The connection task holds the other end as long as this runs.
-        let _ = self.takeover.send(WirePlay {
+        let _ = self.takeover.send(Takeover::Wire(WirePlay {
             exchange,
             pieces,
             is_keep_alive,
-        });
+        }));
         std::future::pending().await
     }
 }

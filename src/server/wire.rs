@@ -12,11 +12,12 @@ use super::exchange::Exchange;
 use super::framing::ChunkScan;
 use super::join::joined;
 use super::tap::Tap;
+use super::websocket::WebSocket;
 
 /// How long a reset waits behind the last byte. A reset discards what the system has not sent yet.
 const BEFORE_RESET: Duration = Duration::from_millis(10);
-/// How long a close waits for the client to take note of it; see [`WirePlay::close`].
-const LINGER: Duration = Duration::from_millis(500);
+/// How long a close waits for the client to take note of it.
+pub(super) const LINGER: Duration = Duration::from_millis(500);
 
 /// A response to be written without hyper.
 #[derive(Debug)]
@@ -27,9 +28,37 @@ pub(super) struct WirePlay {
     pub(super) is_keep_alive: bool,
 }
 
+/// Why the socket is taken from hyper.
+#[derive(Debug)]
+pub(super) enum Takeover {
+    /// A response that hyper would not send.
+    Wire(WirePlay),
+    /// A WebSocket was asked for and is granted.
+    WebSocket(Box<WebSocket>),
+}
+
+impl Takeover {
+    /// Does what the socket was taken for.
+    pub(super) async fn play(self, tap: Tap) -> Option<Tap> {
+        match self {
+            Takeover::Wire(play) => {
+                let mut tap = tap;
+                match play.play(&mut tap).await {
+                    After::KeepAlive => Some(tap),
+                    After::Gone => None,
+                }
+            }
+            Takeover::WebSocket(socket) => {
+                socket.serve(tap).await;
+                None
+            }
+        }
+    }
+}
+
 /// What became of the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum After {
+enum After {
     /// It can take the next request.
     KeepAlive,
     /// It is over.
@@ -54,7 +83,7 @@ struct PeerGone;
 
 impl WirePlay {
     /// Writes the pieces.
-    pub(super) async fn play(self, tap: &mut Tap) -> After {
+    async fn play(self, tap: &mut Tap) -> After {
         let mut writing = Writing {
             tap,
             exchange: self.exchange,
@@ -234,21 +263,30 @@ impl Writing<'_> {
         }
     }
 
-    /// Closes the sending side and gives the client time to read: when unread bytes of it are there at a close, the
-    /// system resets the connection instead, and what was sent last may be lost.
     async fn close(self) -> After {
-        if self.tap.shutdown().await.is_ok() {
-            let _ = tokio::time::timeout(LINGER, self.tap.discard()).await;
-        }
+        close(self.tap).await;
         After::Gone
     }
 
     async fn reset(self) -> After {
-        tokio::time::sleep(BEFORE_RESET).await;
-        // Without lingering the system sends a reset when the socket is dropped.
-        let _ = self.tap.stream().set_zero_linger();
+        reset(self.tap).await;
         After::Gone
     }
+}
+
+/// Closes the sending side and gives the client time to read: when unread bytes of it are there at a close, the system
+/// resets the connection instead, and what was sent last may be lost.
+pub(super) async fn close(tap: &mut Tap) {
+    if tap.shutdown().await.is_ok() {
+        let _ = tokio::time::timeout(LINGER, tap.discard()).await;
+    }
+}
+
+/// Makes the system reset the connection when the socket is dropped.
+pub(super) async fn reset(tap: &Tap) {
+    tokio::time::sleep(BEFORE_RESET).await;
+    // A socket that is gone can't be reset.
+    let _ = tap.stream().set_zero_linger();
 }
 
 /// What the capture keeps of a response with these headers.

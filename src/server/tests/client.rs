@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use crate::capture::{Capture, Content, Exchange};
 use crate::http::HeaderList;
-use crate::script::{Answer, Ending, Framing, Head, Piece, StepId};
+use crate::script::{Answer, Ending, Framing, Head, Piece, StepId, WsAnswer};
 use crate::server::decide::Decider;
 use crate::server::{CaptureTarget, Limits, Server, ServerOptions};
 
@@ -20,6 +20,24 @@ pub(super) fn serve(answers: Vec<Answer>) -> Server {
     serve_within(answers, Limits::default())
 }
 
+/// A server that says this to messages on a WebSocket.
+pub(super) fn serve_messages(messages: Vec<WsAnswer>) -> Server {
+    let options = ServerOptions {
+        capture: CaptureTarget::Memory,
+        threads: 2,
+        limits: Limits {
+            body_bytes: 100_000,
+            ..Limits::default()
+        },
+        ..ServerOptions::default()
+    };
+    let decider = Decider::Fixed {
+        answers: Mutex::default(),
+        messages: Mutex::new(messages.into()),
+    };
+    Server::start_with(options, decider).expect("a loopback port is free")
+}
+
 pub(super) fn serve_within(answers: Vec<Answer>, limits: Limits) -> Server {
     let options = ServerOptions {
         capture: CaptureTarget::Memory,
@@ -27,7 +45,10 @@ pub(super) fn serve_within(answers: Vec<Answer>, limits: Limits) -> Server {
         limits,
         ..ServerOptions::default()
     };
-    let decider = Decider::Fixed(Mutex::new(answers.into()));
+    let decider = Decider::Fixed {
+        answers: Mutex::new(answers.into()),
+        messages: Mutex::default(),
+    };
     Server::start_with(options, decider).expect("a loopback port is free")
 }
 
