@@ -47,7 +47,7 @@ pub struct Answer {
 /// One thing to do on the socket of an HTTP request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Piece {
-    /// The head of the response is written and flushed.
+    /// The head of the response is written. An answer without one has [`Piece::Wire`] for all bytes, or none at all.
     Head(Head),
     /// Bytes of the body, framed by the server as the head says.
     Body {
@@ -56,8 +56,8 @@ pub enum Piece {
         /// Whether they go out by themselves: a chunk and a write of their own. Otherwise they may be joined with
         /// [`Piece::Body`] that follows at once.
         flush: bool,
-        /// Whether the bytes are exactly one event.
-        is_event: bool,
+        /// Whether an event ends with these bytes. Unless a fault cuts it, the whole event is in them.
+        ends_event: bool,
     },
     /// Bytes written to the socket as they are, past all framing: a torn chunk, a lie.
     Wire(Bytes),
@@ -173,8 +173,8 @@ pub enum WsPiece {
         frame: WsFrame,
         /// Whether it goes out in a write of its own. Otherwise it may be joined with what follows at once.
         flush: bool,
-        /// Whether it is exactly one event.
-        is_event: bool,
+        /// Whether an event ends with it.
+        ends_event: bool,
     },
     /// Bytes written to the socket as they are: a torn frame, reserved bits.
     Wire(Bytes),
@@ -301,7 +301,7 @@ mod tests {
         Piece::Body {
             bytes: Bytes::from_static(text.as_bytes()),
             flush: false,
-            is_event: false,
+            ends_event: false,
         }
     }
 

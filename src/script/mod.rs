@@ -2,11 +2,17 @@
 //! finds the step for a request. No sockets and no clock: what comes out is a list of pieces, byte for byte.
 
 mod answer;
+mod encode;
 pub mod fault;
 mod matcher;
 mod model;
+mod names;
 mod parse;
+mod player;
+mod reply;
+mod strict_api;
 mod template;
+mod wire;
 
 pub use answer::{
     Answer, CloseCode, Ending, Framing, Head, Piece, StepId, WsAnswer, WsFrame, WsOpcode, WsPiece,
@@ -19,3 +25,8 @@ pub use model::{
     StreamEvent, Usage, WebSocketPolicy,
 };
 pub use parse::ScriptError;
+pub use player::{
+    Conversation, Decision, Player, PlayerOptions, Remaining, Upgrade, Violation, ViolationKind,
+    WsDecision,
+};
+pub use wire::{chunk, head_bytes};

@@ -8,4 +8,4 @@ mod test;
 pub(super) use facts::Facts;
 pub use facts::RequestView;
 pub use model::{Difference, HeaderMatch, Kind, Matcher, PointerMatch, Subagent, TextMatch};
-pub(super) use test::{MismatchClass, Threads, mismatch};
+pub(super) use test::{MismatchClass, Threads, mismatch, resolve, unmet};

@@ -77,6 +77,23 @@ pub(in crate::script) fn mismatch(
         .or_else(|| output(matcher, facts))
 }
 
+/// The first condition of `expect` that a request does not meet: other than `when`, it is about requests of all kinds.
+pub(in crate::script) fn unmet(
+    matcher: &Matcher,
+    facts: &Facts<'_>,
+    threads: &Threads,
+) -> Option<Difference> {
+    let is_scoped =
+        matcher.endpoint.is_some() || matcher.method.is_some() || matcher.kind.is_some();
+    is_scoped
+        .then(|| scope(matcher, facts))
+        .flatten()
+        .or_else(|| identity(matcher, facts, threads))
+        .or_else(|| content(matcher, facts))
+        .or_else(|| output(matcher, facts))
+        .map(|(_, difference)| difference)
+}
+
 fn scope(matcher: &Matcher, facts: &Facts<'_>) -> Option<Mismatch> {
     let differs = |pointer: &str, expected: String, found: &str| {
         let difference = Difference {

@@ -1,15 +1,11 @@
 //! `fault`: what goes wrong.
 
-use std::time::Duration;
-
 use serde_json::{Map, Value};
 
 use super::fields::{Reader, Table};
 use super::tree::{Member, Tree, TreeKind};
 use crate::script::answer::Ending;
-use crate::script::fault::{
-    BadChunk, ContentLength, Count, ErrorInfo, Fault, FaultKind, Place, RetryAfter,
-};
+use crate::script::fault::{Count, ErrorInfo, Fault, FaultKind, RetryAfter};
 
 /// The keys that say what goes wrong.
 const KINDS: &[&str] = &[
@@ -46,13 +42,6 @@ const KINDS: &[&str] = &[
     "ping",
     "binary",
 ];
-const PLACE_KEYS: &[&str] = &[
-    "after_event",
-    "after_bytes",
-    "in_event",
-    "in_chunk",
-    "in_character",
-];
 const ERROR_KEYS: &[&str] = &["code", "message", "type", "param", "extra"];
 const STATUS_KEYS: &[&str] = &["body", "headers", "retry_after"];
 
@@ -65,7 +54,7 @@ impl Reader<'_> {
         items.iter().filter_map(|item| self.fault(item)).collect()
     }
 
-    fn fault(&mut self, tree: &Tree) -> Option<Fault> {
+    pub(super) fn fault(&mut self, tree: &Tree) -> Option<Fault> {
         let table = self.table(tree, "a fault")?;
         let mut kinds = table
             .members
@@ -98,7 +87,7 @@ impl Reader<'_> {
         })
     }
 
-    fn check_fault_keys(&mut self, table: Table<'_>, kind: &Member) {
+    pub(super) fn check_fault_keys(&mut self, table: Table<'_>, kind: &Member) {
         let mut known = vec![kind.key.as_str(), "times", "chance"];
         if kind.key == "status" {
             known.extend_from_slice(ERROR_KEYS);
@@ -117,7 +106,7 @@ impl Reader<'_> {
         self.check_keys(rest, &known, &format!("the fault `{}`", kind.key));
     }
 
-    fn chance(&mut self, table: Table<'_>) -> Option<f64> {
+    pub(super) fn chance(&mut self, table: Table<'_>) -> Option<f64> {
         let tree = table.get("chance")?;
         let chance = match &tree.kind {
             TreeKind::Number(text) => text.parse().ok().filter(|c| (0.0..=1.0).contains(c)),
@@ -129,7 +118,7 @@ impl Reader<'_> {
         chance
     }
 
-    fn fault_kind(&mut self, member: &Member, table: Table<'_>) -> Option<FaultKind> {
+    pub(super) fn fault_kind(&mut self, member: &Member, table: Table<'_>) -> Option<FaultKind> {
         let tree = &member.value;
         let key = member.key.as_str();
         Some(match key {
@@ -185,7 +174,7 @@ impl Reader<'_> {
     }
 
     /// Faults that are only switched on.
-    fn switch(&mut self, tree: &Tree, key: &str) -> Option<FaultKind> {
+    pub(super) fn switch(&mut self, tree: &Tree, key: &str) -> Option<FaultKind> {
         if !matches!(tree.kind, TreeKind::Bool(true)) {
             self.wrong_type(tree, &format!("`{key}`"), "true");
             return None;
@@ -201,7 +190,7 @@ impl Reader<'_> {
         })
     }
 
-    fn status_fault(&mut self, tree: &Tree, table: Table<'_>) -> Option<FaultKind> {
+    pub(super) fn status_fault(&mut self, tree: &Tree, table: Table<'_>) -> Option<FaultKind> {
         let status = self.status_of(tree, "status")?;
         let body = table.get("body").map(|tree| match &tree.kind {
             TreeKind::String(text) => text.clone(),
@@ -216,7 +205,7 @@ impl Reader<'_> {
         })
     }
 
-    fn retry_after(&mut self, table: Table<'_>) -> Option<RetryAfter> {
+    pub(super) fn retry_after(&mut self, table: Table<'_>) -> Option<RetryAfter> {
         let tree = table.get("retry_after")?;
         match &tree.kind {
             TreeKind::Number(_) => self
@@ -235,7 +224,7 @@ impl Reader<'_> {
         }
     }
 
-    fn error_info(&mut self, table: Table<'_>) -> ErrorInfo {
+    pub(super) fn error_info(&mut self, table: Table<'_>) -> ErrorInfo {
         let extra = table
             .get("extra")
             .and_then(|tree| self.members_of(tree, "extra"));
@@ -248,7 +237,7 @@ impl Reader<'_> {
         }
     }
 
-    fn error_fault(&mut self, tree: &Tree, key: &str) -> Option<FaultKind> {
+    pub(super) fn error_fault(&mut self, tree: &Tree, key: &str) -> Option<FaultKind> {
         let (error, after_event) = match &tree.kind {
             TreeKind::String(code) => {
                 let error = ErrorInfo {
@@ -271,7 +260,7 @@ impl Reader<'_> {
         })
     }
 
-    fn incomplete(&mut self, tree: &Tree) -> Option<FaultKind> {
+    pub(super) fn incomplete(&mut self, tree: &Tree) -> Option<FaultKind> {
         if let TreeKind::String(reason) = &tree.kind {
             return Some(FaultKind::Incomplete {
                 reason: reason.clone(),
@@ -287,113 +276,7 @@ impl Reader<'_> {
         })
     }
 
-    fn cut(&mut self, tree: &Tree, key: &str, ending: Ending) -> Option<FaultKind> {
-        let at = self.place_of(tree, key, &[])?;
-        Some(FaultKind::Cut { ending, at })
-    }
-
-    fn stall(&mut self, tree: &Tree) -> Option<FaultKind> {
-        let limit = match &tree.kind {
-            TreeKind::Table(members) => {
-                let inner = Table {
-                    members,
-                    span: &tree.span,
-                };
-                self.duration(inner, "for")
-            }
-            _ => None,
-        };
-        let at = self.place_of(tree, "stall", &["for"])?;
-        let ending = Ending::Stall(limit);
-        Some(FaultKind::Cut { ending, at })
-    }
-
-    /// A place as a word or as a table.
-    fn place_of(&mut self, tree: &Tree, key: &str, further: &[&str]) -> Option<Place> {
-        match &tree.kind {
-            TreeKind::String(_) => {
-                let words = [
-                    ("before_head", Place::BeforeHead),
-                    ("after_head", Place::AfterHead),
-                ];
-                self.word(tree, key, &words)
-            }
-            _ => {
-                let table = self.table(tree, &format!("`{key}`"))?;
-                self.place(table, key, further)
-            }
-        }
-    }
-
-    fn place(&mut self, table: Table<'_>, what: &str, further: &[&str]) -> Option<Place> {
-        let mut known = PLACE_KEYS.to_vec();
-        known.extend_from_slice(further);
-        if table.has("in_event") {
-            known.push("byte");
-        }
-        self.check_keys(table, &known, &format!("`{what}`"));
-        let mut places = table
-            .members
-            .iter()
-            .filter(|member| PLACE_KEYS.contains(&member.key.as_str()));
-        let Some(member) = places.next() else {
-            let hint = format!(
-                "say where: `{what} = {{ after_event = 3 }}`, `{{ after_bytes = 100 }}`, `\"before_head\"`"
-            );
-            self.report(table.span, format!("`{what}` says not where"), hint);
-            return None;
-        };
-        if let Some(second) = places.next() {
-            let message = format!("`{}` and `{}` are two places", member.key, second.key);
-            self.report(&second.key_span, message, None);
-        }
-        let least = if member.key.starts_with("after") {
-            0
-        } else {
-            1
-        };
-        let count = self.count_of(&member.value, &member.key, least)?;
-        Some(match member.key.as_str() {
-            "after_event" => Place::AfterEvent(count),
-            "after_bytes" => Place::AfterBytes(count),
-            "in_event" => Place::InEvent(count, self.integer(table, "byte", 1)),
-            "in_chunk" => Place::InChunk(count),
-            _ => Place::InCharacter(count),
-        })
-    }
-
-    fn count(&mut self, table: Table<'_>, key: &str) -> Option<Count> {
-        self.count_of(table.get(key)?, key, 0)
-    }
-
-    fn count_of(&mut self, tree: &Tree, key: &str, least: u64) -> Option<Count> {
-        match &tree.kind {
-            TreeKind::String(_) => self.word(tree, key, &[("random", Count::Random)]),
-            _ => self.integer_of(tree, key, least).map(Count::Exact),
-        }
-    }
-
-    fn required_count(&mut self, table: Table<'_>, key: &str) -> Option<Count> {
-        match table.get(key) {
-            Some(tree) => self.count_of(tree, key, if key == "event" { 1 } else { 0 }),
-            None => {
-                let hint = format!("events are counted from 1: `{key} = 3`");
-                self.report(table.span, format!("`{key}` is missing"), hint);
-                None
-            }
-        }
-    }
-
-    fn required_duration(&mut self, table: Table<'_>, key: &str) -> Option<Duration> {
-        if !table.has(key) {
-            let hint = format!("say how long: `{key} = \"250ms\"`");
-            self.report(table.span, format!("`{key}` is missing"), hint);
-            return None;
-        }
-        self.duration(table, key)
-    }
-
-    fn event_fault(&mut self, tree: &Tree, key: &str) -> Option<FaultKind> {
+    pub(super) fn event_fault(&mut self, tree: &Tree, key: &str) -> Option<FaultKind> {
         let what = format!("`{key}`");
         if key == "drop" || key == "swap" {
             let counts = self.event_numbers(tree, key)?;
@@ -434,7 +317,7 @@ impl Reader<'_> {
     }
 
     /// The events of `drop` and `swap`: numbers, or `{ event = 3 }`.
-    fn event_numbers(&mut self, tree: &Tree, key: &str) -> Option<Vec<Count>> {
+    pub(super) fn event_numbers(&mut self, tree: &Tree, key: &str) -> Option<Vec<Count>> {
         if let TreeKind::Table(members) = &tree.kind {
             let inner = Table {
                 members,
@@ -448,131 +331,5 @@ impl Reader<'_> {
             .iter()
             .map(|item| self.count_of(item, key, 1))
             .collect()
-    }
-
-    fn content_length(&mut self, tree: &Tree) -> Option<ContentLength> {
-        if let TreeKind::String(text) = &tree.kind {
-            let signed = text.parse().ok().filter(|_| text.starts_with(['+', '-']));
-            if signed.is_none() {
-                let hint =
-                    "write a number, or \"+5\" and \"-5\" for more and less than the body has";
-                self.report(&tree.span, "`content_length` is no length", hint.to_owned());
-            }
-            return signed.map(ContentLength::More);
-        }
-        self.integer_of(tree, "content_length", 0)
-            .map(ContentLength::Exactly)
-    }
-
-    fn bad_chunk(&mut self, tree: &Tree) -> Option<FaultKind> {
-        let inner = self.table(tree, "`bad_chunk`")?;
-        self.check_keys(inner, &["after_event", "kind"], "`bad_chunk`");
-        let words = [
-            ("size", BadChunk::Size),
-            ("end", BadChunk::End),
-            ("longer", BadChunk::Longer),
-            ("shorter", BadChunk::Shorter),
-        ];
-        let kind = match inner.get("kind") {
-            Some(tree) => self.word(tree, "kind", &words)?,
-            None => BadChunk::Size,
-        };
-        let after_event = self.required_count(inner, "after_event")?;
-        Some(FaultKind::BadChunk { kind, after_event })
-    }
-
-    fn chunks(&mut self, tree: &Tree) -> Option<FaultKind> {
-        let (sizes, every) = match &tree.kind {
-            TreeKind::Table(_) => {
-                let inner = self.table(tree, "`chunks`")?;
-                self.check_keys(inner, &["sizes", "every"], "`chunks`");
-                (
-                    inner.get("sizes").unwrap_or(tree),
-                    self.duration(inner, "every"),
-                )
-            }
-            _ => (tree, None),
-        };
-        let sizes = match &sizes.kind {
-            TreeKind::String(_) => self
-                .word(sizes, "chunks", &[("random", ())])
-                .map(|()| Vec::new())?,
-            _ => {
-                let items = self.one_or_more(sizes);
-                let sizes: Option<Vec<u32>> = items
-                    .iter()
-                    .map(|item| self.integer_of(item, "sizes", 1).map(|size| size as u32))
-                    .collect();
-                sizes?
-            }
-        };
-        let every = every.unwrap_or_default();
-        Some(FaultKind::Chunks { sizes, every })
-    }
-
-    fn slow_head(&mut self, tree: &Tree) -> Option<FaultKind> {
-        if !matches!(tree.kind, TreeKind::Table(_)) {
-            let wait = self.duration_of(tree, "slow_head")?;
-            return Some(FaultKind::SlowHead { wait, drip: None });
-        }
-        let inner = self.table(tree, "`slow_head`")?;
-        self.check_keys(inner, &["wait", "bytes", "every"], "`slow_head`");
-        let wait = self.duration(inner, "wait").unwrap_or_default();
-        let drip = match (
-            self.integer(inner, "bytes", 1),
-            self.duration(inner, "every"),
-        ) {
-            (None, None) => None,
-            (bytes, every) => Some((bytes.unwrap_or(1) as u32, every.unwrap_or_default())),
-        };
-        Some(FaultKind::SlowHead { wait, drip })
-    }
-
-    fn close_frame(&mut self, tree: &Tree) -> Option<FaultKind> {
-        let none = FaultKind::CloseFrame {
-            code: None,
-            reason: String::new(),
-            after_event: None,
-        };
-        match &tree.kind {
-            TreeKind::Bool(true) => Some(none),
-            TreeKind::Number(_) => {
-                let code = self.close_code(tree)?;
-                Some(FaultKind::CloseFrame {
-                    code: Some(code),
-                    reason: String::new(),
-                    after_event: None,
-                })
-            }
-            _ => {
-                let inner = self.table(tree, "`close`")?;
-                self.check_keys(inner, &["code", "reason", "after_event"], "`close`");
-                let code = inner.get("code").and_then(|tree| self.close_code(tree));
-                let reason = self.string(inner, "reason").unwrap_or_default();
-                if let Some(member) = inner.member("reason")
-                    && reason.len() > 123
-                {
-                    self.report(
-                        &member.value.span,
-                        "a close frame holds 123 bytes of reason",
-                        None,
-                    );
-                }
-                Some(FaultKind::CloseFrame {
-                    code,
-                    reason,
-                    after_event: self.count(inner, "after_event"),
-                })
-            }
-        }
-    }
-
-    fn close_code(&mut self, tree: &Tree) -> Option<u16> {
-        let code = self.integer_of(tree, "code", 0)?;
-        let code = u16::try_from(code).ok();
-        if code.is_none() {
-            self.report(&tree.span, "a close code is a number up to 65535", None);
-        }
-        code
     }
 }

@@ -5,9 +5,11 @@ mod error;
 mod faults;
 mod fields;
 mod matchers;
+mod places;
 mod replies;
 mod script;
 mod steps;
+mod transport_faults;
 mod tree;
 
 pub use error::ScriptError;
