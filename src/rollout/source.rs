@@ -57,6 +57,11 @@ impl RolloutSource {
         }
     }
 
+    /// Whether the file itself is compressed.
+    pub fn is_compressed(&self) -> bool {
+        matches!(self.bytes, Bytes::Compressed)
+    }
+
     /// Reads from the start, decompressed.
     ///
     /// # Errors

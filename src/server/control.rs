@@ -4,6 +4,8 @@ use bytes::Bytes;
 use hyper::Response;
 use serde_json::json;
 
+use crate::script::{Remaining, Violation};
+
 use super::body::RequestBody;
 use super::head::RequestHead;
 use super::shared::{Phase, Shared};
@@ -66,11 +68,37 @@ pub(super) fn respond(
 
 fn state(shared: &Shared) -> serde_json::Value {
     let state = shared.state();
+    let player = shared.decider.player();
+    let violations: Vec<serde_json::Value> = player.violations().iter().map(violation).collect();
+    let left: Vec<serde_json::Value> = player.remaining().iter().map(remaining).collect();
+    drop(player);
     json!({
         "requests": state.requests,
         "connections": state.connections,
         "active": state.active,
+        "steps_left": left,
+        "violations": violations,
         "gates": gates(shared),
+    })
+}
+
+fn violation(violation: &Violation) -> serde_json::Value {
+    json!({
+        "kind": violation.kind.name(),
+        "exchange": violation.request,
+        "step": violation.step.map(|step| step + 1),
+        "message": violation.message,
+        "difference": violation.difference.as_ref().map(ToString::to_string),
+        "hint": violation.hint,
+    })
+}
+
+fn remaining(remaining: &Remaining) -> serde_json::Value {
+    json!({
+        "step": remaining.step + 1,
+        "label": remaining.label,
+        "left": remaining.left,
+        "optional": remaining.is_optional,
     })
 }
 

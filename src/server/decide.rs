@@ -1,141 +1,126 @@
-//! Which answer a request gets.
+//! Which answer a request gets: the script's player, behind a lock.
 
 #[cfg(test)]
 use std::collections::VecDeque;
-#[cfg(test)]
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use bytes::Bytes;
-
-use crate::http::HeaderList;
 use crate::json::Value;
-use crate::script::{Answer, Ending, Framing, Head, Piece, StepId, WsAnswer};
+use crate::script::{Answer, Conversation, Decision, Player, RequestView, Upgrade, WsDecision};
+#[cfg(test)]
+use crate::script::{Ending, Piece, StepId, WsAnswer, WsPiece};
 
 use super::head::RequestHead;
 
 /// Finds answers.
 #[derive(Debug)]
-pub(super) enum Decider {
-    /// A script.
-    BuiltIn,
-    /// Answers in this order, whatever is asked.
+pub(super) struct Decider {
+    player: Mutex<Player>,
+    /// Answers that are given in this order, whatever is asked.
     #[cfg(test)]
-    Fixed {
-        answers: Mutex<VecDeque<Answer>>,
-        messages: Mutex<VecDeque<WsAnswer>>,
-    },
+    pub(super) fixed: Option<Fixed>,
 }
 
-/// Whether a WebSocket is granted.
-#[derive(Debug)]
-pub(super) enum Upgrade {
-    Accept(Accepted),
-    Refuse(Answer),
-}
-
-/// A WebSocket that is granted.
-#[derive(Debug)]
-pub(super) struct Accepted {
-    /// Which part of the script grants it.
-    pub(super) step: Option<StepId>,
-    /// Further fields of the response head.
-    pub(super) headers: HeaderList,
-    /// What is waited for before the response head.
-    pub(super) before: Vec<Piece>,
-}
-
-/// What is said to a message on a WebSocket.
-#[derive(Debug)]
-pub(super) struct Reply {
-    pub(super) answer: WsAnswer,
-    /// The request that the message stands for, where it continues an earlier response.
-    pub(super) expanded: Option<Value>,
-}
-
+/// Answers without a script.
+#[cfg(test)]
 #[derive(Debug, Default)]
-pub(super) struct Conversation;
+pub(super) struct Fixed {
+    pub(super) answers: Mutex<VecDeque<Answer>>,
+    pub(super) messages: Mutex<VecDeque<WsAnswer>>,
+}
 
 impl Decider {
-    /// The answer to a request.
-    pub(super) fn answer(&self, head: &RequestHead, body: Option<&Value>) -> Answer {
-        match self {
-            Decider::BuiltIn => built_in(head, body),
+    pub(super) fn new(player: Player) -> Self {
+        Self {
+            player: Mutex::new(player),
             #[cfg(test)]
-            Decider::Fixed { answers, .. } => {
-                let mut answers = answers.lock().unwrap_or_else(PoisonError::into_inner);
-                let next = answers.pop_front();
-                next.unwrap_or_else(|| super::service::error_answer(500, "no answer is left"))
-            }
+            fixed: None,
         }
+    }
+
+    /// The state of the script.
+    pub(super) fn player(&self) -> MutexGuard<'_, Player> {
+        self.player.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The answer to a request; `number` is that of its exchange.
+    pub(super) fn answer(
+        &self,
+        number: u64,
+        head: &RequestHead,
+        body: Option<&Value>,
+    ) -> Decision<Answer> {
+        #[cfg(test)]
+        if let Some(fixed) = &self.fixed {
+            return fixed.answer();
+        }
+        self.player().answer(&view(number, head, body))
     }
 
     /// Whether a WebSocket is granted.
-    pub(super) fn upgrade(&self, head: &RequestHead) -> Upgrade {
-        match self {
-            Decider::BuiltIn => Upgrade::Refuse(built_in(head, None)),
-            #[cfg(test)]
-            Decider::Fixed { .. } => Upgrade::Accept(Accepted {
-                step: None,
-                headers: HeaderList::new(),
+    pub(super) fn upgrade(&self, number: u64, head: &RequestHead) -> Upgrade {
+        #[cfg(test)]
+        if self.fixed.is_some() {
+            return Upgrade::Accept {
+                step: StepId::BuiltIn,
+                headers: crate::http::HeaderList::new(),
                 before: Vec::new(),
-            }),
+            };
         }
+        self.player().upgrade(&view(number, head, None))
     }
 
-    /// What is said to a message.
+    /// What is said to a message on a WebSocket.
     pub(super) fn reply(
         &self,
-        _conversation: &mut Conversation,
-        _head: &RequestHead,
-        _message: &Value,
-    ) -> Reply {
-        let none = || WsAnswer {
-            step: StepId::Violation,
-            pieces: vec![crate::script::WsPiece::End(Ending::Complete)],
-        };
-        match self {
-            Decider::BuiltIn => Reply {
-                answer: none(),
-                expanded: None,
-            },
-            #[cfg(test)]
-            Decider::Fixed { messages, .. } => {
-                let mut messages = messages.lock().unwrap_or_else(PoisonError::into_inner);
-                Reply {
-                    answer: messages.pop_front().unwrap_or_else(none),
-                    expanded: None,
-                }
-            }
+        conversation: &mut Conversation,
+        number: u64,
+        head: &RequestHead,
+        message: &Value,
+    ) -> WsDecision {
+        #[cfg(test)]
+        if let Some(fixed) = &self.fixed {
+            return fixed.reply();
         }
+        self.player()
+            .answer_message(conversation, &view(number, head, Some(message)))
     }
 }
 
-fn built_in(head: &RequestHead, _body: Option<&Value>) -> Answer {
-    if head.method != "POST" {
-        return super::service::error_answer(404, "not found");
+fn view<'a>(number: u64, head: &'a RequestHead, body: Option<&'a Value>) -> RequestView<'a> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    RequestView {
+        number: usize::try_from(number).unwrap_or(usize::MAX),
+        method: &head.method,
+        target: &head.target,
+        headers: &head.headers,
+        body,
+        now: now.map_or(0, |since| since.as_secs()),
     }
-    const EVENTS: &str = concat!(
-        "event: response.created\ndata: {\"type\":\"response.created\",\"response\":{\"id\":\"resp_1\"}}\n\n",
-        "event: response.output_item.done\ndata: {\"type\":\"response.output_item.done\",\"output_index\":0,\"item\":{\"type\":\"message\",\"id\":\"msg_1\",\"role\":\"assistant\",\"status\":\"completed\",\"content\":[{\"type\":\"output_text\",\"annotations\":[],\"logprobs\":[],\"text\":\"OK\"}]}}\n\n",
-        "event: response.completed\ndata: {\"type\":\"response.completed\",\"response\":{\"id\":\"resp_1\",\"usage\":null}}\n\n"
-    );
-    let mut headers = HeaderList::new();
-    headers.push("content-type", "text/event-stream; charset=utf-8");
-    headers.push("cache-control", "no-cache");
-    Answer {
-        step: StepId::BuiltIn,
-        pieces: vec![
-            Piece::Head(Head {
-                status: 200,
-                headers,
-                framing: Framing::Chunked,
+}
+
+#[cfg(test)]
+impl Fixed {
+    fn answer(&self) -> Decision<Answer> {
+        let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+        Decision {
+            answer: answers.pop_front().unwrap_or_else(|| Answer {
+                step: StepId::Violation,
+                pieces: vec![Piece::End(Ending::Close)],
             }),
-            Piece::Body {
-                bytes: Bytes::from_static(EVENTS.as_bytes()),
-                flush: false,
-                is_event: false,
-            },
-            Piece::End(Ending::Complete),
-        ],
+            violation: None,
+        }
+    }
+
+    fn reply(&self) -> WsDecision {
+        let mut messages = self.messages.lock().unwrap_or_else(PoisonError::into_inner);
+        WsDecision {
+            answer: messages.pop_front().unwrap_or_else(|| WsAnswer {
+                step: StepId::Violation,
+                pieces: vec![WsPiece::End(Ending::Complete)],
+            }),
+            violation: None,
+            expanded: None,
+        }
     }
 }

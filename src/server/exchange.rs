@@ -8,6 +8,7 @@ use bytes::Bytes;
 use crate::capture::{ContentKind, End, Frame};
 use crate::http::HeaderList;
 use crate::json::Value;
+use crate::script::StepId;
 
 use super::record::Fact;
 use super::shared::Shared;
@@ -17,9 +18,12 @@ use super::shared::Shared;
 #[derive(Debug)]
 pub(super) struct Exchange {
     pub(super) shared: Arc<Shared>,
-    number: u64,
+    /// Its number in the capture.
+    pub(super) number: u64,
     /// Which part of the script answers, for the capture.
-    pub(super) step: Option<String>,
+    pub(super) step: Option<StepId>,
+    /// What about the request did not go as the script says.
+    pub(super) violation: Option<String>,
     is_open: bool,
 }
 
@@ -31,15 +35,15 @@ impl Exchange {
         connection: u64,
         at_ms: f64,
     ) -> Self {
-        let number = shared.recorder.exchange();
         let fact = Fact::Request(Box::new(request), connection);
-        shared.recorder.tell(number, at_ms, fact).await;
+        let number = shared.recorder.open(at_ms, fact).await;
         shared.requests.fetch_add(1, Ordering::Relaxed);
         shared.active.fetch_add(1, Ordering::Relaxed);
         Self {
             shared,
             number,
             step: None,
+            violation: None,
             is_open: true,
         }
     }
@@ -110,8 +114,11 @@ impl Exchange {
 
     fn extra(&self, extra: Option<serde_json::Value>) -> Option<Value> {
         let mut members = serde_json::Map::new();
-        if let Some(step) = &self.step {
-            members.insert("step".to_owned(), step.as_str().into());
+        if let Some(step) = self.step {
+            members.insert("step".to_owned(), step.to_string().into());
+        }
+        if let Some(violation) = &self.violation {
+            members.insert("violation".to_owned(), violation.as_str().into());
         }
         if let Some(serde_json::Value::Object(more)) = extra {
             members.extend(more);

@@ -18,7 +18,7 @@ pub(super) fn joined(pieces: Vec<Piece>) -> VecDeque<Piece> {
         let Piece::Body {
             mut bytes,
             flush: false,
-            is_event,
+            ends_event,
         } = piece
         else {
             out.push_back(piece);
@@ -37,7 +37,7 @@ pub(super) fn joined(pieces: Vec<Piece>) -> VecDeque<Piece> {
             out.push_back(Piece::Body {
                 bytes,
                 flush: false,
-                is_event,
+                ends_event,
             });
         };
         while bytes.len() > CHUNK_BYTES {
@@ -73,7 +73,7 @@ mod tests {
         let body = |length: usize, flush| Piece::Body {
             bytes: Bytes::from(vec![b'x'; length]),
             flush,
-            is_event: false,
+            ends_event: false,
         };
         let wait = || Piece::Wait(Duration::ZERO);
         let check = |pieces: Vec<Piece>, expect: &[usize]| {

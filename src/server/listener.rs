@@ -9,6 +9,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinSet;
 
 use crate::capture::{Capture, Redactor, read_capture_bytes};
+use crate::script::{Player, Remaining, Script, Violation};
 
 use super::connection;
 use super::decide::Decider;
@@ -35,7 +36,8 @@ impl Server {
     ///
     /// As [`StartError`] lists.
     pub fn start(options: ServerOptions) -> Result<Self, StartError> {
-        Self::start_with(options, Decider::BuiltIn)
+        let player = Player::new(options.script.clone(), options.play.clone());
+        Self::start_with(options, Decider::new(player))
     }
 
     pub(super) fn start_with(options: ServerOptions, decider: Decider) -> Result<Self, StartError> {
@@ -87,6 +89,32 @@ impl Server {
     /// What it did so far.
     pub fn state(&self) -> State {
         self.shared.state()
+    }
+
+    /// What did not go as the script says so far.
+    pub fn violations(&self) -> Vec<Violation> {
+        self.shared.decider.player().violations().to_vec()
+    }
+
+    /// What did not go as the script says, when no more requests come: steps that were not used up are among it.
+    pub fn finish(&self) -> Vec<Violation> {
+        self.shared.decider.player().finish()
+    }
+
+    /// The steps that still want requests.
+    pub fn remaining(&self) -> Vec<Remaining> {
+        self.shared.decider.player().remaining()
+    }
+
+    /// Starts over with another script; violations so far stay.
+    pub fn reload(&self, script: Arc<Script>) {
+        self.shared.decider.player().reload(script);
+    }
+
+    /// Where random faults begin, if the script has any.
+    pub fn seed(&self) -> Option<u64> {
+        let player = self.shared.decider.player();
+        player.is_random().then(|| player.seed())
     }
 
     /// What was captured to memory so far; `None` with another target.

@@ -2,7 +2,10 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
+
+use crate::script::{PlayerOptions, Script};
 
 use super::record::CaptureTarget;
 
@@ -11,6 +14,10 @@ use super::record::CaptureTarget;
 pub struct ServerOptions {
     /// Where to listen; port 0 takes any free port. Only this machine reaches the default, `127.0.0.1:0`.
     pub address: SocketAddr,
+    /// What is played; without steps every request gets a plain "OK".
+    pub script: Arc<Script>,
+    /// How it is played.
+    pub play: PlayerOptions,
     /// Where the capture goes.
     pub capture: CaptureTarget,
     /// Whether secrets are replaced before anything is written to the capture.
@@ -27,6 +34,8 @@ impl Default for ServerOptions {
     fn default() -> Self {
         Self {
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            script: Arc::default(),
+            play: PlayerOptions::default(),
             capture: CaptureTarget::None,
             redact: true,
             http_shutdown: false,

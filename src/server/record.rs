@@ -7,7 +7,6 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Write};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
@@ -73,7 +72,7 @@ struct Entry {
 pub(super) struct Recorder {
     queue: Option<mpsc::UnboundedSender<Option<Entry>>>,
     room: Arc<Semaphore>,
-    next: Arc<AtomicU64>,
+    next: Arc<Mutex<u64>>,
     memory: Option<Arc<Mutex<Vec<u8>>>>,
     failure: Arc<Mutex<Option<io::Error>>>,
 }
@@ -131,9 +130,18 @@ impl Recorder {
         self.queue.is_some()
     }
 
-    /// A number for a new exchange.
-    pub(super) fn exchange(&self) -> u64 {
-        self.next.fetch_add(1, Ordering::Relaxed)
+    /// Hands a request over and gives the number of its exchange in the capture.
+    pub(super) async fn open(&self, at_ms: f64, request: Fact) -> u64 {
+        let cost = match self.is_on() {
+            true => self.reserve(&request).await,
+            false => 0,
+        };
+        // Numbers are given in the order in which requests are handed over.
+        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+        let number = *next;
+        *next += 1;
+        self.push(number, at_ms, request, cost, None);
+        number
     }
 
     /// Hands a fact over; waits while too much is in the queue.

@@ -10,11 +10,10 @@ use tokio::sync::mpsc;
 
 use crate::capture::{self, Body, Headers, Recorded};
 use crate::http::HeaderList;
-use crate::script::{Answer, Ending, Framing, Head, Piece, StepId};
+use crate::script::{Answer, Ending, Framing, Head, Piece, StepId, Upgrade};
 
 use super::body::{BodyProblem, RequestBody};
 use super::control;
-use super::decide::{Accepted, Upgrade};
 use super::exchange::Exchange;
 use super::head::RequestHead;
 use super::shared::Shared;
@@ -54,31 +53,40 @@ impl Connection {
         let is_keep_alive = head.is_keep_alive();
         let began = shared.ms(head.began);
         let captured = captured(&head, content, body.wire_bytes);
-        let exchange = Exchange::open(shared.clone(), captured, self.number, began).await;
+        let mut exchange = Exchange::open(shared.clone(), captured, self.number, began).await;
         match body.problem {
             Some(problem) => self.play(exchange, refusal(&problem), false, &head).await,
-            None if websocket::is_asked_for(&head) => match shared.decider.upgrade(&head) {
-                Upgrade::Accept(accepted) => self.upgrade(exchange, accepted, head).await,
-                Upgrade::Refuse(answer) => self.play(exchange, answer, is_keep_alive, &head).await,
-            },
+            None if websocket::is_asked_for(&head) => {
+                match shared.decider.upgrade(exchange.number, &head) {
+                    Upgrade::Accept {
+                        step,
+                        headers,
+                        before,
+                    } => {
+                        exchange.step = Some(step);
+                        let socket = WebSocket {
+                            exchange,
+                            head,
+                            headers,
+                            before,
+                        };
+                        self.take(Takeover::WebSocket(Box::new(socket))).await
+                    }
+                    Upgrade::Refuse(decision) => {
+                        exchange.violation = decision.violation.map(|v| v.message);
+                        self.play(exchange, decision.answer, is_keep_alive, &head)
+                            .await
+                    }
+                }
+            }
             None => {
-                let answer = shared.decider.answer(&head, json.as_ref());
-                self.play(exchange, answer, is_keep_alive, &head).await
+                let number = exchange.number;
+                let decision = shared.decider.answer(number, &head, json.as_ref());
+                exchange.violation = decision.violation.map(|v| v.message);
+                self.play(exchange, decision.answer, is_keep_alive, &head)
+                    .await
             }
         }
-    }
-
-    async fn upgrade(
-        &self,
-        mut exchange: Exchange,
-        accepted: Accepted,
-        head: RequestHead,
-    ) -> Result<Response<PlayedBody>, Infallible> {
-        exchange.step = accepted.step.map(|step| step.to_string());
-        let socket = WebSocket::new(exchange, accepted, head);
-        // The connection task holds the other end as long as this runs.
-        let _ = self.takeover.send(Takeover::WebSocket(Box::new(socket)));
-        std::future::pending().await
     }
 
     async fn play(
@@ -88,7 +96,7 @@ impl Connection {
         is_keep_alive: bool,
         request: &RequestHead,
     ) -> Result<Response<PlayedBody>, Infallible> {
-        exchange.step = Some(answer.step.to_string());
+        exchange.step = Some(answer.step);
         let is_ordinary =
             is_keep_alive && request.version == Some("HTTP/1.1") && answer.is_ordinary();
         let mut pieces = answer.pieces;
@@ -111,12 +119,18 @@ impl Connection {
         if request.version != Some("HTTP/1.1") {
             without_chunks(&mut pieces);
         }
-        // The connection task holds the other end as long as this runs.
-        let _ = self.takeover.send(Takeover::Wire(WirePlay {
+        self.take(Takeover::Wire(WirePlay {
             exchange,
             pieces,
             is_keep_alive,
-        }));
+        }))
+        .await
+    }
+
+    /// Has the socket taken from hyper, which drops this future.
+    async fn take(&self, takeover: Takeover) -> Result<Response<PlayedBody>, Infallible> {
+        // The connection task holds the other end as long as this runs.
+        let _ = self.takeover.send(takeover);
         std::future::pending().await
     }
 }
@@ -127,7 +141,7 @@ pub(super) fn framed(head: &Head) -> HeaderList {
     match head.framing {
         Framing::Chunked => headers.push("transfer-encoding", "chunked"),
         Framing::Length(length) => headers.push("content-length", length.to_string()),
-        Framing::UntilClose => {}
+        Framing::UntilClose => headers.push("connection", "close"),
     }
     headers
 }
@@ -190,7 +204,7 @@ pub(super) fn error_answer(status: u16, message: &str) -> Answer {
     let content = Piece::Body {
         bytes: body,
         flush: false,
-        is_event: false,
+        ends_event: false,
     };
     Answer {
         step: StepId::Refused,

@@ -121,14 +121,6 @@ impl Tap {
         }
     }
 
-    /// Takes every byte that was read ahead; the tap is of no use for requests afterwards.
-    pub(super) fn take_unread(&mut self) -> Vec<u8> {
-        let rest = self.buffer.split_off(self.start);
-        self.buffer = Vec::new();
-        self.start = 0;
-        rest
-    }
-
     /// Waits until the peer has closed its side or the connection broke. What it sends meanwhile is kept up to the
     /// length of a head; a peer that sends more is not read until it is its turn.
     pub(super) async fn peer_gone(&mut self) {

@@ -15,9 +15,8 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use crate::capture::{Body, ContentKind, Direction, End, Frame, FrameKind, Recorded};
 use crate::http::HeaderList;
 use crate::json::Value;
-use crate::script::{Ending, Piece, WsAnswer, WsFrame, WsOpcode, WsPiece};
+use crate::script::{Conversation, Ending, Piece, WsAnswer, WsFrame, WsOpcode, WsPiece};
 
-use super::decide::{Accepted, Conversation};
 use super::exchange::Exchange;
 use super::head::RequestHead;
 use super::tap::Tap;
@@ -48,9 +47,13 @@ pub(super) fn is_asked_for(head: &RequestHead) -> bool {
 /// A WebSocket that was asked for and is granted.
 #[derive(Debug)]
 pub(super) struct WebSocket {
-    exchange: Exchange,
-    accepted: Accepted,
-    head: RequestHead,
+    pub(super) exchange: Exchange,
+    /// The request that asked for it.
+    pub(super) head: RequestHead,
+    /// Further fields of the response head.
+    pub(super) headers: HeaderList,
+    /// What is waited for before the response head.
+    pub(super) before: Vec<Piece>,
 }
 
 /// A request of the client.
@@ -68,17 +71,9 @@ enum Stop {
 }
 
 impl WebSocket {
-    pub(super) fn new(exchange: Exchange, accepted: Accepted, head: RequestHead) -> Self {
-        Self {
-            exchange,
-            accepted,
-            head,
-        }
-    }
-
     /// Shakes hands and answers messages until the connection ends.
     pub(super) async fn serve(self, mut tap: Tap) {
-        for piece in self.accepted.before {
+        for piece in self.before {
             match piece {
                 Piece::Wait(time) => tokio::time::sleep(time).await,
                 Piece::Gate(name) => self.exchange.shared.gates.pass(&name).await,
@@ -91,7 +86,7 @@ impl WebSocket {
         headers.push("upgrade", "websocket");
         let accept = derive_accept_key(key.unwrap_or_default().as_bytes());
         headers.push("sec-websocket-accept", accept);
-        headers.entries.extend(self.accepted.headers.entries);
+        headers.entries.extend(self.headers.entries);
         let mut text = "HTTP/1.1 101 Switching Protocols\r\n".to_owned();
         for header in headers.iter() {
             text.push_str(&format!("{}: {}\r\n", header.name, header.value));
@@ -235,9 +230,12 @@ impl Talk {
 
     async fn respond(&mut self, asked: Asked) -> Result<(), Stop> {
         let shared = self.exchange.shared.clone();
-        let reply = shared
-            .decider
-            .reply(&mut self.conversation, &self.head, &asked.message);
+        let reply = shared.decider.reply(
+            &mut self.conversation,
+            self.exchange.number,
+            &self.head,
+            &asked.message,
+        );
         let mut frame = self.frame(
             Direction::ClientToServer,
             FrameKind::Text,

@@ -6,11 +6,12 @@ use bytes::Bytes;
 use tokio::io::AsyncWriteExt;
 
 use crate::capture::{ContentKind, End};
-use crate::script::{Ending, Framing, Head, Piece};
+use crate::script::{Ending, Framing, Head, Piece, chunk, head_bytes};
 
 use super::exchange::Exchange;
 use super::framing::ChunkScan;
 use super::join::joined;
+use super::service::framed;
 use super::tap::Tap;
 use super::websocket::WebSocket;
 
@@ -138,22 +139,8 @@ impl Writing<'_> {
 
     /// The head goes out with what follows it at once.
     async fn head(&mut self, head: Head) {
-        let reason = hyper::StatusCode::from_u16(head.status)
-            .ok()
-            .and_then(|status| status.canonical_reason())
-            .unwrap_or("");
-        let mut headers = head.headers;
-        match head.framing {
-            Framing::Chunked => headers.push("transfer-encoding", "chunked"),
-            Framing::Length(length) => headers.push("content-length", length.to_string()),
-            Framing::UntilClose => {}
-        }
-        let mut text = format!("HTTP/1.1 {} {reason}\r\n", head.status);
-        for header in headers.iter() {
-            text.push_str(&format!("{}: {}\r\n", header.name, header.value));
-        }
-        text.push_str("\r\n");
-        self.pending.extend_from_slice(text.as_bytes());
+        self.pending.extend_from_slice(&head_bytes(&head));
+        let headers = framed(&head);
         self.framing = Some(head.framing);
         let content = content_kind(&headers);
         self.exchange
@@ -163,12 +150,7 @@ impl Writing<'_> {
 
     fn body(&mut self, bytes: &[u8]) {
         if self.framing == Some(Framing::Chunked) {
-            if !bytes.is_empty() {
-                self.pending
-                    .extend_from_slice(format!("{:x}\r\n", bytes.len()).as_bytes());
-                self.pending.extend_from_slice(bytes);
-                self.pending.extend_from_slice(b"\r\n");
-            }
+            self.pending.extend_from_slice(&chunk(bytes));
         } else {
             self.pending.extend_from_slice(bytes);
         }

@@ -10,6 +10,7 @@
 mod capture;
 mod capture_damage;
 mod capture_format;
+mod check_corpus;
 mod cli;
 mod cli_bad_input;
 mod cli_rules;
@@ -30,6 +31,8 @@ mod program;
 mod recover;
 mod report;
 mod report_text;
+mod rollout_history;
+mod rollout_rules;
 mod rules;
 mod rules_options;
 mod rust_text;

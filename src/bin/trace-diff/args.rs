@@ -3,7 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    compare, completions, explain, export, import, man, records, recover, schema, serve,
+    compare, completions, explain, export, import, man, records, recover, schema, serve, sessions,
+    show,
 };
 
 /// What the program reads, for `--help`.
@@ -57,6 +58,8 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Records(records::Args),
+    Show(show::Args),
+    Sessions(sessions::Args),
     Recover(recover::Args),
     Serve(serve::Args),
     Import(import::Args),

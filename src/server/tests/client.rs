@@ -9,8 +9,8 @@ use bytes::Bytes;
 
 use crate::capture::{Capture, Content, Exchange};
 use crate::http::HeaderList;
-use crate::script::{Answer, Ending, Framing, Head, Piece, StepId, WsAnswer};
-use crate::server::decide::Decider;
+use crate::script::{Answer, Ending, Framing, Head, Piece, Player, StepId, WsAnswer};
+use crate::server::decide::{Decider, Fixed};
 use crate::server::{CaptureTarget, Limits, Server, ServerOptions};
 
 /// Longest time for which a test waits for bytes.
@@ -31,11 +31,13 @@ pub(super) fn serve_messages(messages: Vec<WsAnswer>) -> Server {
         },
         ..ServerOptions::default()
     };
-    let decider = Decider::Fixed {
-        answers: Mutex::default(),
-        messages: Mutex::new(messages.into()),
-    };
-    Server::start_with(options, decider).expect("a loopback port is free")
+    start(
+        options,
+        Fixed {
+            answers: Mutex::default(),
+            messages: Mutex::new(messages.into()),
+        },
+    )
 }
 
 pub(super) fn serve_within(answers: Vec<Answer>, limits: Limits) -> Server {
@@ -45,10 +47,19 @@ pub(super) fn serve_within(answers: Vec<Answer>, limits: Limits) -> Server {
         limits,
         ..ServerOptions::default()
     };
-    let decider = Decider::Fixed {
-        answers: Mutex::new(answers.into()),
-        messages: Mutex::default(),
-    };
+    start(
+        options,
+        Fixed {
+            answers: Mutex::new(answers.into()),
+            messages: Mutex::default(),
+        },
+    )
+}
+
+fn start(options: ServerOptions, fixed: Fixed) -> Server {
+    let player = Player::new(options.script.clone(), options.play.clone());
+    let mut decider = Decider::new(player);
+    decider.fixed = Some(fixed);
     Server::start_with(options, decider).expect("a loopback port is free")
 }
 
@@ -66,7 +77,7 @@ pub(super) fn body(text: &'static str) -> Piece {
     Piece::Body {
         bytes: Bytes::from_static(text.as_bytes()),
         flush: false,
-        is_event: false,
+        ends_event: false,
     }
 }
 
@@ -74,7 +85,7 @@ pub(super) fn flushed(text: &'static str) -> Piece {
     Piece::Body {
         bytes: Bytes::from_static(text.as_bytes()),
         flush: true,
-        is_event: true,
+        ends_event: true,
     }
 }
 

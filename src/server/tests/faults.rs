@@ -98,7 +98,7 @@ fn lies_about_length_are_told_as_they_are() {
     check(
         vec![head(Framing::UntilClose), body("data: 1\n\n")],
         Ending::Complete,
-        "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\ndata: 1\n\n",
+        "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\ndata: 1\n\n",
         Ended::Closed,
         "200 message complete",
     );

@@ -109,7 +109,7 @@ fn a_body_that_is_too_large_is_refused() {
         client.send(&bytes);
         let (got, _) = client.read_to_end();
         assert!(
-            got.starts_with("HTTP/1.1 413 Payload Too Large\r\n"),
+            got.starts_with("HTTP/1.1 413 Content Too Large\r\n"),
             "{got}"
         );
         assert!(got.contains("larger than 1000 bytes"), "{got}");
@@ -145,7 +145,7 @@ fn an_older_client_gets_no_chunks() {
     let (got, _) = client.read_to_end();
     assert_eq!(
         got,
-        "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\ndata: 1\n\n"
+        "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\ndata: 1\n\n"
     );
 }
 

@@ -30,7 +30,7 @@ fn frame(frame: WsFrame) -> WsPiece {
     WsPiece::Frame {
         frame,
         flush: false,
-        is_event: false,
+        ends_event: false,
     }
 }
 

@@ -3,10 +3,12 @@
 use std::path::PathBuf;
 
 use trace_diff::capture::Capture;
+use trace_diff::check::check_rollouts;
 use trace_diff::diff::compare;
 use trace_diff::normalize::Rules;
 use trace_diff::report::{
-    Report, Verdict, apply_accept, comparison_report, outline_report, render_outline,
+    Report, Verdict, add_rollout_check, apply_accept, comparison_report, outline_report,
+    render_outline,
 };
 
 use crate::exit::{Failure, Outcome, Status};
@@ -25,6 +27,9 @@ pub(crate) struct Args {
     /// The capture to compare with when only one is named; without it the one of the rules file
     #[arg(long, value_name = "CAPTURE", help_heading = "Comparison")]
     baseline: Option<String>,
+    /// Compares what was sent with what the agent wrote to disk: a rollout, or a directory of sessions; may be repeated
+    #[arg(long, value_name = "ROLLOUT", help_heading = "Comparison")]
+    rollout: Vec<PathBuf>,
     #[command(flatten)]
     rules: rules::RuleArgs,
     #[command(flatten)]
@@ -37,11 +42,16 @@ pub(crate) fn run(args: &Args) -> Outcome {
     let (report, outline) = match baseline {
         Some(baseline) => {
             let (baseline, candidate) = read_both(&baseline, &candidate)?;
-            (args.compare(&rules, &baseline, &candidate), None)
+            let comparison = compare(&baseline, &candidate, &args.rules.options(&rules));
+            let mut report = comparison_report(&baseline, &candidate, &comparison);
+            args.check_rollouts(&rules, &candidate, &mut report)?;
+            apply_accept(&mut report, &rules, rules::today(), &comparison.ignore_used);
+            (report, None)
         }
         None => {
             let capture = input::capture(&candidate)?;
             let mut report = outline_report(&capture);
+            args.check_rollouts(&rules, &capture, &mut report)?;
             apply_accept(&mut report, &rules, rules::today(), &[]);
             (report, Some(render_outline(&capture)))
         }
@@ -82,11 +92,22 @@ impl Args {
         }
     }
 
-    fn compare(&self, rules: &Rules, baseline: &Capture, candidate: &Capture) -> Report {
-        let comparison = compare(baseline, candidate, &self.rules.options(rules));
-        let mut report = comparison_report(baseline, candidate, &comparison);
-        apply_accept(&mut report, rules, rules::today(), &comparison.ignore_used);
-        report
+    /// Adds what the rollouts say to the report of the capture to judge.
+    fn check_rollouts(
+        &self,
+        rules: &Rules,
+        capture: &Capture,
+        report: &mut Report,
+    ) -> Result<(), Failure> {
+        if self.rollout.is_empty() {
+            return Ok(());
+        }
+        let check = check_rollouts(capture, &self.rollout).map_err(|error| {
+            let hint = error.hint();
+            Failure::new(error).with_hint(hint)
+        })?;
+        add_rollout_check(report, capture, &check, &self.rules.options(rules));
+        Ok(())
     }
 }
 

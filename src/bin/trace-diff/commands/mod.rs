@@ -10,3 +10,5 @@ pub(crate) mod records;
 pub(crate) mod recover;
 pub(crate) mod schema;
 pub(crate) mod serve;
+pub(crate) mod sessions;
+pub(crate) mod show;

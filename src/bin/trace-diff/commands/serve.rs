@@ -1,17 +1,23 @@
 //! `trace-diff serve`: the fake Responses server.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use tokio::signal::unix::{SignalKind, signal};
+use trace_diff::report::visible;
+use trace_diff::script::{PlayerOptions, Script, Violation};
 use trace_diff::server::{CaptureTarget, Limits, Server, ServerOptions};
 
 use crate::exit::{Failure, Outcome, Status};
-use crate::output;
+use crate::{input, output};
+
+/// How often a script is looked at for changes.
+const WATCH_PAUSE: Duration = Duration::from_millis(200);
 
 /// Serves scripted responses to an agent, and keeps every request
 ///
@@ -23,6 +29,20 @@ use crate::output;
 /// Exit status: 0 ended as told, 1 the script was not used up or a request found no step, 2 it could not serve.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
+    /// What to play; without it every request gets a plain "OK"
+    script: Option<PathBuf>,
+    /// Reads the script again whenever it changes, and starts over with it
+    #[arg(long, requires = "script")]
+    watch: bool,
+    /// Answers requests that fit no step with a plain "OK", and puts up with steps that are not used
+    #[arg(long)]
+    lenient: bool,
+    /// Refuses what the real API refuses, with its errors, whatever the script says
+    #[arg(long)]
+    strict_api: bool,
+    /// Where random faults begin, before what the script says
+    #[arg(long, value_name = "NUMBER")]
+    seed: Option<u64>,
     /// Address to listen on; other machines reach it only if this is not a loopback address
     #[arg(long, value_name = "IP", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
     host: IpAddr,
@@ -51,7 +71,17 @@ pub(crate) fn run(args: &Args) -> Outcome {
         Some(path) => CaptureTarget::File(Arc::new(open_capture(path, args.force)?)),
         None => CaptureTarget::None,
     };
+    let script = match &args.script {
+        Some(path) => read_script(path)?,
+        None => Script::default(),
+    };
     let options = ServerOptions {
+        script: Arc::new(script),
+        play: PlayerOptions {
+            seed: args.seed,
+            is_lenient: args.lenient,
+            is_strict_api: args.strict_api,
+        },
         address: SocketAddr::new(args.host, args.port),
         capture,
         http_shutdown: args.http_shutdown,
@@ -62,7 +92,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
         ..ServerOptions::default()
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_io()
+        .enable_all()
         .build()
         .context("failed to wait for signals")?;
     // Signals are caught before anyone can know of the server.
@@ -78,16 +108,74 @@ pub(crate) fn run(args: &Args) -> Outcome {
             .with_hint("port 0 takes any free port; --host takes an address of this machine")
     })?;
     announce(&server, args.server_info.as_deref())?;
+    let watched = args.script.as_deref().filter(|_| args.watch);
     runtime.block_on(async {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
             () = server.stopping() => {}
+            () = watch(&server, watched) => {}
         }
     });
     server.stop();
+    let violations = server.finish();
     server.wait().context("failed to write the capture")?;
-    Ok(Status::Clean)
+    say_violations(&violations);
+    Ok(match violations.is_empty() || args.lenient {
+        true => Status::Clean,
+        false => Status::Findings,
+    })
+}
+
+fn read_script(path: &Path) -> Result<Script, Failure> {
+    let mut text = String::new();
+    input::open(path)?
+        .read_to_string(&mut text)
+        .with_context(|| format!("failed to read {}", path.display()))?;
+    Ok(Script::parse(&path.to_string_lossy(), &text)?)
+}
+
+/// Reads the script again when its file changes; never returns. A script that can't be read leaves the one before it.
+async fn watch(server: &Server, path: Option<&Path>) {
+    let Some(path) = path else {
+        return std::future::pending().await;
+    };
+    let stamp = || {
+        fs::metadata(path)
+            .and_then(|metadata| metadata.modified())
+            .ok()
+    };
+    let mut seen = stamp();
+    loop {
+        tokio::time::sleep(WATCH_PAUSE).await;
+        let now = stamp();
+        // A file that is being replaced is missing for a moment.
+        if now.is_none() || now == seen {
+            continue;
+        }
+        seen = now;
+        match read_script(path) {
+            Ok(script) => {
+                server.reload(Arc::new(script));
+                say(&format!("reads {} again", path.display()));
+            }
+            Err(failure) => failure.print(),
+        }
+    }
+}
+
+fn say_violations(violations: &[Violation]) {
+    for violation in violations {
+        say(&format!("violation: {violation}"));
+    }
+}
+
+fn say(text: &str) {
+    let mut out = io::stderr().lock();
+    for line in text.lines() {
+        // There is nowhere left to say that standard error is closed.
+        let _ = writeln!(out, "{}", visible(line));
+    }
 }
 
 /// A new file, or an empty one: a capture holds one run.
@@ -115,6 +203,9 @@ fn announce(server: &Server, info: Option<&Path>) -> Result<(), Failure> {
         let info = serde_json::json!({"port": address.port(), "pid": std::process::id()});
         write_whole(path, format!("{info}\n").as_bytes())
             .with_context(|| format!("failed to write {}", path.display()))?;
+    }
+    if let Some(seed) = server.seed() {
+        say(&format!("seed {seed}"));
     }
     output::write(format!("listening on http://{address}\n").as_bytes())?;
     Ok(())

@@ -1,0 +1,252 @@
+//! `trace-diff show`: what happened in a session.
+
+use std::io::{self, BufWriter, IsTerminal, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context;
+use trace_diff::capture::{
+    Capture, OpenError, SessionKind, read_capture, read_capture_bytes, session_kind,
+};
+use trace_diff::outline::{
+    Options, Outline, capture_history, outline_capture, outline_exec_events,
+    outline_pycodex_result, outline_rollout, rollout_history,
+};
+use trace_diff::report::{TextOptions, has_problems, render_session_json, render_session_text};
+use trace_diff::rollout::{RolloutSource, find_rollouts, sessions_root_of};
+
+use crate::exit::{Failure, Outcome, Status};
+use crate::input;
+use crate::report::{Color, Format, write_file};
+
+/// Columns of text; what is longer is wrapped or cut.
+const WIDTH: usize = 80;
+
+/// What can be shown.
+const INPUTS: &str = "show takes rollouts, captures of any format, rollout-trace bundles, and what codex exec --json or \
+     pycodex --json printed";
+
+/// Bytes of a file that are looked at to find out what it is.
+const HEAD: u64 = 64 * 1024;
+
+/// Shows what happened in a session: turns, messages, calls with their outputs, compactions
+///
+/// Takes a rollout (rollout-*.jsonl of any Codex or pycodex version), a capture of any format, a rollout-trace bundle, or
+/// what codex exec --json or pycodex --json printed. What FILE is, is found out by content; gzip and zstd are undone.
+///
+/// Every step stands behind its place: the number of its record, or #N for exchange N. Texts are cut to a few lines;
+/// --full shows them whole. Secrets are masked.
+///
+/// Exit status: 0 nothing wrong with the input, 1 it is damaged, 2 the job could not be done.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Rollout, capture or events; - is standard input
+    file: String,
+    /// Shows the history that the model had after record N of a rollout, or was sent with exchange N of a capture
+    #[arg(long, value_name = "N")]
+    at: Option<usize>,
+    /// Shows texts whole
+    #[arg(long)]
+    full: bool,
+    /// Form of the output
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+    /// Writes to a file instead of standard output
+    #[arg(short, long, value_name = "PATH")]
+    output: Option<PathBuf>,
+    /// When to use colours
+    #[arg(long, value_enum, default_value_t = Color::Auto)]
+    color: Color,
+}
+
+pub(crate) fn run(args: &Args) -> Outcome {
+    let outline = args.read()?;
+    args.write(&outline)?;
+    Ok(match has_problems(&outline) {
+        true => Status::Findings,
+        false => Status::Clean,
+    })
+}
+
+impl Args {
+    fn options(&self) -> Options {
+        Options { is_full: self.full }
+    }
+
+    fn read(&self) -> Result<Outline, Failure> {
+        if self.file != "-" && Path::new(&self.file).is_dir() {
+            return self.read_directory();
+        }
+        let mut source = input::open(Path::new(&self.file))?;
+        let mut bytes = Vec::new();
+        let what = || format!("failed to read {}", self.file);
+        let head = source.by_ref().take(HEAD).read_to_end(&mut bytes);
+        // Compressed data that breaks off may still tell something.
+        if bytes.is_empty() {
+            head.with_context(what)?;
+        }
+        if bytes.iter().all(u8::is_ascii_whitespace) && (bytes.len() as u64) < HEAD {
+            return Err(Failure::new(anyhow::anyhow!("{} is empty", self.file)).with_hint(
+                "pycodex --json prints nothing when its turn fails; Codex writes a rollout with its first item",
+            ));
+        }
+        let kind = session_kind(&bytes);
+        let mut whole = || -> Result<Vec<u8>, Failure> {
+            let mut bytes = std::mem::take(&mut bytes);
+            source.read_to_end(&mut bytes).with_context(what)?;
+            Ok(bytes)
+        };
+        match kind {
+            Some(SessionKind::ExecEvents) => {
+                self.no_history("the events of a run hold no history")?;
+                Ok(outline_exec_events(&self.file, &whole()?, self.options()))
+            }
+            Some(SessionKind::PycodexResult) => {
+                self.no_history("the result of a run holds no history")?;
+                Ok(outline_pycodex_result(
+                    &self.file,
+                    &whole()?,
+                    self.options(),
+                ))
+            }
+            kind if self.file == "-" => self.read_memory(whole()?, kind),
+            Some(SessionKind::Rollout) => self.read_file(Path::new(&self.file)),
+            _ => match read_capture(&self.file) {
+                Ok(capture) => self.of_capture(&capture),
+                // Known only by what stands far behind damage.
+                Err(OpenError::Rollout { .. }) => self.read_file(Path::new(&self.file)),
+                Err(error) => Err(self.not_opened(error)),
+            },
+        }
+    }
+
+    /// Standard input, which can be read only once.
+    fn read_memory(&self, bytes: Vec<u8>, kind: Option<SessionKind>) -> Result<Outline, Failure> {
+        let bytes: Arc<[u8]> = bytes.into();
+        let rollout = || self.read_rollout(&RolloutSource::memory("-", Arc::clone(&bytes)));
+        if kind == Some(SessionKind::Rollout) {
+            return rollout();
+        }
+        match read_capture_bytes("-", bytes.to_vec()) {
+            Ok(capture) => self.of_capture(&capture),
+            Err(OpenError::Rollout { .. }) => rollout(),
+            Err(error) => Err(self.not_opened(error)),
+        }
+    }
+
+    fn read_file(&self, path: &Path) -> Result<Outline, Failure> {
+        let source = RolloutSource::file(path)
+            .with_context(|| format!("failed to read {}", path.display()))?;
+        self.read_rollout(&source)
+    }
+
+    /// A directory is a capture, or holds one, or holds one rollout.
+    fn read_directory(&self) -> Result<Outline, Failure> {
+        let error = match read_capture(&self.file) {
+            Ok(capture) => return self.of_capture(&capture),
+            Err(error) => error,
+        };
+        let files = match error {
+            OpenError::NoCapture { .. } => find_rollouts(Path::new(&self.file)).files,
+            _ => Vec::new(),
+        };
+        match files.as_slice() {
+            [] => Err(self.not_opened(error)),
+            [only] => self.read_file(&only.path),
+            several => {
+                let count = several.len();
+                Err(
+                    Failure::new(anyhow::anyhow!("{} holds {count} rollouts", self.file))
+                        .with_hint(format!(
+                            "name one of them: trace-diff sessions {} lists them",
+                            self.file
+                        )),
+                )
+            }
+        }
+    }
+
+    fn not_opened(&self, error: OpenError) -> Failure {
+        let hint = match &error {
+            OpenError::NotACapture { advice: None, .. } => Some(INPUTS.to_owned()),
+            error => error.hint(),
+        };
+        let failure = Failure::new(error);
+        match hint {
+            Some(hint) => failure.with_hint(hint),
+            None => failure,
+        }
+    }
+
+    fn read_rollout(&self, source: &RolloutSource) -> Result<Outline, Failure> {
+        let root = sessions_root_of(&source.path);
+        let root = (self.file != "-").then_some(root.as_path());
+        let what = || format!("failed to read {}", self.file);
+        let mut outline = outline_rollout(source, root, self.options()).with_context(what)?;
+        if let Some(number) = self.at {
+            let history =
+                rollout_history(source, number, root, self.options()).with_context(what)?;
+            outline.history = Some(
+                history.ok_or_else(|| self.nothing_at(number, "record", outline.input.records))?,
+            );
+        }
+        Ok(outline)
+    }
+
+    fn nothing_at(&self, number: usize, what: &str, count: Option<u64>) -> Failure {
+        let error = anyhow::anyhow!("{} has no {what} {number}", self.file);
+        let count = count.unwrap_or(0);
+        Failure::new(error).with_hint(format!("its {count} {what}s are numbered from 0"))
+    }
+
+    fn no_history(&self, why: &str) -> Result<(), Failure> {
+        match self.at {
+            None => Ok(()),
+            Some(_) => Err(Failure::new(anyhow::anyhow!("{}: {why}", self.file))
+                .with_hint("--at is for rollouts and captures")),
+        }
+    }
+
+    fn of_capture(&self, capture: &Capture) -> Result<Outline, Failure> {
+        let mut outline = outline_capture(capture, self.options());
+        if let Some(number) = self.at {
+            let history = capture_history(capture, number, self.options());
+            let count = outline.input.exchanges.map(|count| count as u64);
+            let history = history.ok_or_else(|| self.nothing_at(number, "exchange", count))?;
+            outline.history = Some(history);
+        }
+        Ok(outline)
+    }
+
+    fn write(&self, outline: &Outline) -> Result<(), Failure> {
+        if let Some(path) = &self.output {
+            return write_file(path, |out| self.render(outline, false, out));
+        }
+        let stdout = io::stdout();
+        let is_terminal = stdout.is_terminal();
+        let mut out = BufWriter::new(stdout.lock());
+        self.render(outline, is_terminal, &mut out)
+            .and_then(|()| out.flush())
+            .context("failed to write to standard output")?;
+        Ok(())
+    }
+
+    fn render(
+        &self,
+        outline: &Outline,
+        is_terminal: bool,
+        mut out: &mut dyn Write,
+    ) -> io::Result<()> {
+        match self.format {
+            Format::Json => render_session_json(outline, &mut out),
+            Format::Text => {
+                let options = TextOptions {
+                    has_color: self.color.is_wanted(is_terminal),
+                    width: WIDTH,
+                    is_verbose: self.full,
+                };
+                render_session_text(outline, &options, &mut out)
+            }
+        }
+    }
+}

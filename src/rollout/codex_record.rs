@@ -1,0 +1,441 @@
+//! Whether Codex reads a line of a rollout as a record: its field types, as measured on 0.169.0.
+
+use std::fmt;
+
+use serde_json::Value;
+
+use super::discover::is_uuid;
+use super::shape::{Field, Shape, Variant, check, last, may, must, null, only_known};
+use crate::json::Raw;
+
+/// Why Codex passes over a record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Skip {
+    /// Something else stands on its line: another record or damaged bytes.
+    SharedLine,
+    /// It goes over several lines.
+    SeveralLines,
+    /// It is no JSON for Codex: nested more than 127 levels deep, or with an unpaired surrogate.
+    Json(String),
+    /// It is no object, or has no `type` and `payload`.
+    NoEnvelope(String),
+    /// Its `type`, or that of its payload, is not known to Codex.
+    UnknownType(String),
+    /// A field is missing or of another type than Codex expects.
+    Field(String),
+}
+
+impl Skip {
+    /// The stable kebab-case name used in output.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Skip::SharedLine => "shared-line",
+            Skip::SeveralLines => "several-lines",
+            Skip::Json(_) => "json",
+            Skip::NoEnvelope(_) => "no-envelope",
+            Skip::UnknownType(_) => "unknown-type",
+            Skip::Field(_) => "field",
+        }
+    }
+}
+
+impl fmt::Display for Skip {
+    /// Writes the end of a sentence that begins with the record.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Skip::SharedLine => f.write_str("something else stands on its line"),
+            Skip::SeveralLines => f.write_str("it goes over several lines"),
+            Skip::Json(what) | Skip::NoEnvelope(what) | Skip::Field(what) => f.write_str(what),
+            Skip::UnknownType(name) => write!(f, "its type {name:?} is not known"),
+        }
+    }
+}
+
+/// What Codex reads of a record that it takes.
+pub(super) struct Taken {
+    /// Whether it is a `session_meta`, whose `history_mode` may be unknown.
+    pub(super) meta: Option<Meta>,
+    /// Whether it has an ordinal.
+    pub(super) has_ordinal: bool,
+    /// Whether it is a compaction that bounds what is read.
+    pub(super) is_base: bool,
+    /// Whether it is a `thread_settings_applied` event.
+    pub(super) is_settings: bool,
+}
+
+/// What decides whether Codex opens a file.
+pub(super) struct Meta {
+    /// The `history_mode` that Codex does not know, as JSON.
+    pub(super) unknown_mode: Option<String>,
+    pub(super) is_paginated: bool,
+}
+
+const ID: Field = may("id", Shape::Text);
+const CALL_ID: Field = must("call_id", Shape::Text);
+const STATUS: Field = may("status", Shape::Text);
+const NAMESPACE: Field = may("namespace", Shape::Text);
+/// Kept for a provider named `OpenAI` and left out for others by whoever sends.
+const NOTE: Field = may(
+    "internal_chat_message_metadata_passthrough",
+    Shape::Object(&[]),
+);
+const TEXT: &[Field] = &[must("text", Shape::Text)];
+const SAID: &[Field] = &[
+    must("text", Shape::Text),
+    may("annotations", Shape::Any),
+    may("logprobs", Shape::Any),
+];
+const IMAGE: &[Field] = &[must("image_url", Shape::Text), may("detail", Shape::Text)];
+const AUDIO: &[Field] = &[must("audio_url", Shape::Text)];
+const SEALED: &[Field] = &[ID, must("encrypted_content", Shape::Text), NOTE];
+
+const CONTENT: Shape = Shape::Array(&Shape::Tagged(&[
+    ("input_text", TEXT),
+    ("output_text", SAID),
+    ("input_image", IMAGE),
+    ("input_audio", AUDIO),
+]));
+const OUTPUT: Shape = Shape::Either(
+    &Shape::Text,
+    &Shape::Array(&Shape::Tagged(&[
+        ("input_text", TEXT),
+        ("input_image", IMAGE),
+        ("input_audio", AUDIO),
+        ("encrypted_content", SEALED),
+    ])),
+);
+const PHASE: Shape = Shape::Word(&["commentary", "final_answer"]);
+const SUMMARY: Shape = Shape::Array(&Shape::Tagged(&[("summary_text", TEXT)]));
+const THOUGHT: Shape = Shape::Array(&Shape::Tagged(&[("reasoning_text", TEXT), ("text", TEXT)]));
+const AGENT_CONTENT: Shape = Shape::Array(&Shape::Tagged(&[
+    ("input_text", TEXT),
+    ("encrypted_content", SEALED),
+]));
+const LOCAL_ACTION: Shape = Shape::Tagged(&[(
+    "exec",
+    &[
+        must("command", Shape::Array(&Shape::Text)),
+        null("timeout_ms", Shape::Unsigned),
+        null("working_directory", Shape::Text),
+        null("env", Shape::Any),
+        null("user", Shape::Text),
+    ],
+)]);
+
+const MESSAGE: &[Field] = &[
+    ID,
+    STATUS,
+    must("role", Shape::Text),
+    must("content", CONTENT),
+    may("phase", PHASE),
+    NOTE,
+];
+const REASONING: &[Field] = &[
+    ID,
+    must("summary", SUMMARY),
+    null("content", THOUGHT),
+    null("encrypted_content", Shape::Text),
+    NOTE,
+];
+const FUNCTION_CALL: &[Field] = &[
+    ID,
+    STATUS,
+    must("name", Shape::Text),
+    NAMESPACE,
+    must("arguments", Shape::Text),
+    CALL_ID,
+    may("encrypted_function_args", Shape::Any),
+    NOTE,
+];
+const CUSTOM_CALL: &[Field] = &[
+    ID,
+    STATUS,
+    CALL_ID,
+    must("name", Shape::Text),
+    NAMESPACE,
+    must("input", Shape::Text),
+    NOTE,
+];
+const CALL_OUTPUT: &[Field] = &[
+    ID,
+    CALL_ID,
+    may("name", Shape::Text),
+    NAMESPACE,
+    must("output", OUTPUT),
+    NOTE,
+];
+const LOCAL_CALL: &[Field] = &[
+    ID,
+    null("call_id", Shape::Text),
+    must("status", Shape::Text),
+    must("action", LOCAL_ACTION),
+    NOTE,
+];
+const SEARCH_CALL: &[Field] = &[
+    ID,
+    null("call_id", Shape::Text),
+    STATUS,
+    must("execution", Shape::Text),
+    must("arguments", Shape::Any),
+    NOTE,
+];
+const SEARCH_OUTPUT: &[Field] = &[
+    ID,
+    null("call_id", Shape::Text),
+    must("status", Shape::Text),
+    must("execution", Shape::Text),
+    must("tools", Shape::Array(&Shape::Any)),
+    NOTE,
+];
+const IMAGE_CALL: &[Field] = &[
+    ID,
+    must("status", Shape::Text),
+    may("revised_prompt", Shape::Text),
+    must("result", Shape::Text),
+    NOTE,
+];
+const AGENT_MESSAGE: &[Field] = &[
+    ID,
+    must("author", Shape::Text),
+    must("recipient", Shape::Text),
+    must("content", AGENT_CONTENT),
+    NOTE,
+];
+
+/// Items of the history; every other type is read as `other`, whose content is lost.
+const ITEMS: &[Variant] = &[
+    ("message", MESSAGE),
+    ("reasoning", REASONING),
+    ("function_call", FUNCTION_CALL),
+    ("function_call_output", CALL_OUTPUT),
+    ("custom_tool_call", CUSTOM_CALL),
+    ("custom_tool_call_output", CALL_OUTPUT),
+    ("local_shell_call", LOCAL_CALL),
+    ("tool_search_call", SEARCH_CALL),
+    ("tool_search_output", SEARCH_OUTPUT),
+    (
+        "web_search_call",
+        &[ID, STATUS, may("action", Shape::Any), NOTE],
+    ),
+    ("image_generation_call", IMAGE_CALL),
+    ("compaction", SEALED),
+    ("compaction_summary", SEALED),
+    (
+        "context_compaction",
+        &[ID, may("encrypted_content", Shape::Text), NOTE],
+    ),
+    ("agent_message", AGENT_MESSAGE),
+    (
+        "additional_tools",
+        &[
+            ID,
+            may("role", Shape::Text),
+            must("tools", Shape::Array(&Shape::Any)),
+            NOTE,
+        ],
+    ),
+];
+
+const METADATA: Shape = Shape::Object(&[
+    may("history_sequence", Shape::Unsigned),
+    may("sampled_through_sequence", Shape::Unsigned),
+    may("client_authored", Shape::Bool),
+    may("user_input_order", Shape::Unsigned),
+    may("retained_source", Shape::Object(&[])),
+    may("fallback_token_limit_override", Shape::Unsigned),
+]);
+
+const ENVELOPE: Shape = Shape::Object(&[
+    must("timestamp", Shape::Text),
+    may("ordinal", Shape::Unsigned),
+]);
+
+const SESSION_META: Shape = Shape::Object(&[
+    must("id", Shape::Text),
+    must("timestamp", Shape::Text),
+    must("cwd", Shape::Text),
+    must("originator", Shape::Text),
+    must("cli_version", Shape::Text),
+    may("history_base", HISTORY_BASE),
+]);
+
+const HISTORY_BASE: Shape = Shape::Object(&[
+    must("thread_id", Shape::Text),
+    must("end_ordinal_exclusive", Shape::Unsigned),
+    must("end_byte_offset", Shape::Unsigned),
+]);
+
+const COMPACTED: Shape = Shape::Object(&[
+    must("message", Shape::Text),
+    may("replacement_history", Shape::Array(&Shape::Object(&[]))),
+    may("replacement_history_metadata", Shape::Array(&Shape::Any)),
+    may("window_number", Shape::Unsigned),
+    may("window_id", Shape::Either(&Shape::Text, &Shape::Unsigned)),
+    may("retained_context", Shape::Object(&[])),
+]);
+
+const EVENT: Shape = Shape::Object(&[must("type", Shape::Text)]);
+const BOUND: Shape = Shape::Object(&[must("turn_id", Shape::Text)]);
+const ROLLED_BACK: Shape = Shape::Object(&[must("num_turns", Shape::Unsigned)]);
+
+/// Reads the text of one record as Codex does.
+///
+/// # Errors
+///
+/// Why Codex passes over the record.
+pub(super) fn read(text: &str) -> Result<Taken, Skip> {
+    let value: Value = match serde_json::from_str(text) {
+        Ok(value) => value,
+        Err(error) => return Err(Skip::Json(json_reason(&error))),
+    };
+    let field = |what: String| Skip::Field(what.trim_start().to_owned());
+    let Some(record) = value.as_object() else {
+        return Err(Skip::NoEnvelope("it is no object".to_owned()));
+    };
+    let (Some(Value::String(name)), Some(payload)) = (record.get("type"), record.get("payload"))
+    else {
+        return Err(Skip::NoEnvelope("it has no type and payload".to_owned()));
+    };
+    check(&value, ENVELOPE).map_err(field)?;
+    let in_payload = |error: String| field(format!("payload{}{error}", joint(&error)));
+    let mut meta = None;
+    match name.as_str() {
+        "session_meta" => meta = Some(read_meta(payload).map_err(in_payload)?),
+        "response_item" => {
+            read_item(payload).map_err(in_payload)?;
+            let metadata = record.get("metadata").filter(|value| !value.is_null());
+            metadata
+                .map_or(Ok(()), |value| check(value, METADATA))
+                .map_err(|error| field(format!("metadata{}{error}", joint(&error))))?;
+        }
+        "compacted" => read_compacted(payload).map_err(in_payload)?,
+        "event_msg" => read_event(payload).map_err(in_payload)?,
+        "dynamic_tools_updated"
+        | "inter_agent_communication"
+        | "inter_agent_communication_metadata"
+        | "turn_context"
+        | "token_usage_record"
+        | "world_state"
+        | "security_risk_score"
+        | "realtime_item" => check(payload, Shape::Object(&[])).map_err(in_payload)?,
+        other => return Err(Skip::UnknownType(other.to_owned())),
+    }
+    Ok(Taken {
+        meta,
+        has_ordinal: record.get("ordinal").is_some_and(Value::is_u64),
+        is_base: name == "compacted" && payload["replacement_history"].is_array(),
+        // As 0.169 writes it; that of 0.153.4 has no workspace roots and is passed over.
+        is_settings: name == "event_msg"
+            && payload["type"] == "thread_settings_applied"
+            && payload["thread_settings"]["runtime_workspace_roots"].is_array(),
+    })
+}
+
+fn joint(inner: &str) -> &'static str {
+    if inner.starts_with([' ', '[']) {
+        ""
+    } else {
+        "."
+    }
+}
+
+/// What is wrong with a text that our reader takes for JSON, in few words.
+fn json_reason(error: &serde_json::Error) -> String {
+    let words = error.to_string();
+    if words.starts_with("recursion limit") {
+        return "it is nested more than 127 levels deep".to_owned();
+    }
+    if words.contains("surrogate") || words.contains("end of hex escape") {
+        return "it has half of a surrogate pair as an escape".to_owned();
+    }
+    let end = words.find(" at line").unwrap_or(words.len());
+    format!("it is no JSON for Codex: {}", &words[..end])
+}
+
+fn read_meta(payload: &Value) -> Result<Meta, String> {
+    check(payload, SESSION_META)?;
+    if !payload["id"].as_str().is_some_and(is_uuid) {
+        return Err("id is no UUID".to_owned());
+    }
+    let mode = payload.get("history_mode");
+    let word = mode.map_or(Some("legacy"), Value::as_str);
+    Ok(Meta {
+        unknown_mode: match word {
+            Some("legacy" | "paginated") => None,
+            _ => mode.map(Value::to_string),
+        },
+        is_paginated: word == Some("paginated"),
+    })
+}
+
+fn read_item(payload: &Value) -> Result<(), String> {
+    check(payload, Shape::Object(&[NOTE]))?;
+    let Some(name) = payload.get("type").and_then(Value::as_str) else {
+        return Err("type is missing".to_owned());
+    };
+    if ITEMS.iter().any(|(known, _)| *known == name) {
+        return check(payload, Shape::Tagged(ITEMS));
+    }
+    Ok(())
+}
+
+fn read_compacted(payload: &Value) -> Result<(), String> {
+    check(payload, COMPACTED)?;
+    let list = |key| payload.get(key).and_then(Value::as_array);
+    let items = list("replacement_history");
+    for (at, item) in items.into_iter().flatten().enumerate() {
+        read_item(item)
+            .map_err(|error| format!("replacement_history[{at}]{}{error}", joint(&error)))?;
+    }
+    match list("replacement_history_metadata") {
+        Some(metadata) if metadata.len() != items.map_or(0, Vec::len) => {
+            Err("replacement_history_metadata is not as long as replacement_history".to_owned())
+        }
+        _ => Ok(()),
+    }
+}
+
+fn read_event(payload: &Value) -> Result<(), String> {
+    check(payload, EVENT)?;
+    match payload["type"].as_str() {
+        Some("thread_rolled_back") => check(payload, ROLLED_BACK),
+        Some("task_started" | "turn_started" | "task_complete" | "turn_complete") => {
+            check(payload, BOUND)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// An item as Codex sends what it has read: without fields that it does not know, and by its newer name.
+pub(super) fn as_sent(item: &str) -> String {
+    let item = Raw::new(item);
+    let name = last(item, "type").and_then(Raw::string).unwrap_or_default();
+    let text = only_known(item, Shape::Tagged(ITEMS));
+    match name.as_ref() {
+        "compaction_summary" => text.replacen("compaction_summary", "compaction", 1),
+        "reasoning" if !has_thoughts(item) => without(&text, "content"),
+        _ if text.contains("\"id\":\"\"") => without(&text, "id"),
+        _ => text,
+    }
+}
+
+/// The object without one of its members; of an `id` only an empty one.
+fn without(object: &str, name: &str) -> String {
+    let members = Raw::new(object).members();
+    let left = members.filter(|(key, value)| key != name || name == "id" && value.text() != "\"\"");
+    let left: Vec<_> = left
+        .map(|(key, value)| format!("\"{key}\":{}", value.text()))
+        .collect();
+    format!("{{{}}}", left.join(","))
+}
+
+/// Whether the `content` of a reasoning item is sent: `null`, or with a text of the kind that is.
+fn has_thoughts(item: Raw<'_>) -> bool {
+    let is_sent = |part: Raw<'_>| part.get_string("type").as_deref() == Some("reasoning_text");
+    let content = last(item, "content").filter(|content| !content.is_null());
+    content.is_none_or(|content| content.items().any(is_sent))
+}
+
+#[cfg(test)]
+mod tests;
