@@ -2,6 +2,7 @@
 //! finds the step for a request. No sockets and no clock: what comes out is a list of pieces, byte for byte.
 
 mod answer;
+mod convert;
 mod encode;
 pub mod fault;
 mod matcher;
@@ -16,6 +17,9 @@ mod wire;
 
 pub use answer::{
     Answer, CloseCode, Ending, Framing, Head, Piece, StepId, WsAnswer, WsFrame, WsOpcode, WsPiece,
+};
+pub use convert::{
+    ConvertError, convert_raw_exchange_script, script_from_capture, script_from_rollout,
 };
 pub use matcher::{
     Difference, HeaderMatch, Kind, Matcher, PointerMatch, RequestView, Subagent, TextMatch,

@@ -89,9 +89,9 @@ pub(super) fn refusal(body: Node<'_>, budget: Option<u64>) -> Option<Refusal> {
             None,
         ));
     }
-    if !body
+    if body
         .get("model")
-        .is_some_and(|model| model.kind() == Kind::String)
+        .is_none_or(|model| model.kind() != Kind::String)
     {
         return Some(missing("model"));
     }
@@ -185,7 +185,9 @@ fn unpaired(input: Node<'_>) -> Option<Refusal> {
                             && responses::call_id(item).is_some_and(|other| other == id)
                     })
                 };
-                if !calls.contains_key(id.as_ref()) && !(*call == "function_call" && is_shell()) {
+                let is_called =
+                    calls.contains_key(id.as_ref()) || (*call == "function_call" && is_shell());
+                if !is_called {
                     let message =
                         format!("No tool call found for {words} output with call_id {id}.");
                     return Some(invalid(&message, None, Some("input")));

@@ -38,5 +38,6 @@ mod rules_options;
 mod rust_text;
 mod samples;
 mod schema;
+mod script;
 mod tidy;
 mod tools;

@@ -36,7 +36,7 @@ pub(in crate::script) fn apply_to_frames(
         } => {
             let at = match after_event {
                 Some(count) => Place::AfterEvent(*count),
-                None => Place::AfterEvent(Count::Exact(event_positions(pieces).len() as u64)),
+                None => Place::AtEnd,
             };
             let (mut before, _) = split(pieces, at, "close", random)?;
             before.push(WsPiece::Frame {
@@ -129,6 +129,13 @@ fn payload(piece: &WsPiece) -> &[u8] {
     }
 }
 
+fn end_position(pieces: &[WsPiece]) -> usize {
+    let end = pieces
+        .iter()
+        .rposition(|piece| matches!(piece, WsPiece::End(_)));
+    end.unwrap_or(pieces.len())
+}
+
 /// What comes before a place and what comes after, the end included. A frame is torn, not made shorter: what comes
 /// before begins it with its true length.
 fn split(
@@ -140,6 +147,7 @@ fn split(
     let whole = |position: usize| (pieces[..position].to_vec(), pieces[position..].to_vec());
     Ok(match at {
         Place::BeforeHead | Place::AfterHead | Place::AfterEvent(Count::Exact(0)) => whole(0),
+        Place::AtEnd => whole(end_position(pieces)),
         Place::AfterEvent(count) => whole(event_position(pieces, count, fault, random)? + 1),
         Place::InEvent(count, byte) => {
             let position = event_position(pieces, count, fault, random)?;

@@ -163,6 +163,8 @@ pub enum Place {
     BeforeHead,
     /// After the head.
     AfterHead,
+    /// After everything, in place of the end.
+    AtEnd,
     /// After an event.
     AfterEvent(Count),
     /// After so many bytes of the body.

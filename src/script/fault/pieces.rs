@@ -144,6 +144,13 @@ fn head_position(pieces: &[Piece]) -> Option<usize> {
         .position(|piece| matches!(piece, Piece::Head(_)))
 }
 
+fn end_position(pieces: &[Piece]) -> usize {
+    let end = pieces
+        .iter()
+        .rposition(|piece| matches!(piece, Piece::End(_)));
+    end.unwrap_or(pieces.len())
+}
+
 /// What comes before a place and what comes after, the end included.
 fn split(
     pieces: &[Piece],
@@ -156,6 +163,7 @@ fn split(
     Ok(match at {
         Place::BeforeHead => whole(head_position(pieces).unwrap_or(0)),
         Place::AfterHead | Place::AfterEvent(Count::Exact(0)) => whole(after_head),
+        Place::AtEnd => whole(end_position(pieces)),
         Place::AfterEvent(count) => whole(event_position(pieces, count, fault, random)? + 1),
         Place::InEvent(count, byte) => {
             let position = event_position(pieces, count, fault, random)?;

@@ -25,7 +25,7 @@ pub(in crate::script) fn active<'f>(
 pub(in crate::script) fn is_random(fault: &Fault) -> bool {
     let is = |count: &Count| *count == Count::Random;
     let is_place = |at: &Place| match at {
-        Place::BeforeHead | Place::AfterHead => false,
+        Place::BeforeHead | Place::AfterHead | Place::AtEnd => false,
         Place::AfterEvent(count)
         | Place::AfterBytes(count)
         | Place::InEvent(count, _)

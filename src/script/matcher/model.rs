@@ -27,6 +27,8 @@ pub struct Matcher {
     pub text: TextMatch,
     /// The text of the last item of `input`.
     pub last_text: TextMatch,
+    /// The text of the last message of the user in `input`.
+    pub last_user: TextMatch,
     /// The body as it was sent.
     pub body: TextMatch,
     /// Items of `input`: for each there is one with these members.
@@ -163,6 +165,7 @@ impl Matcher {
             && self.headers.is_empty()
             && self.text.is_empty()
             && self.last_text.is_empty()
+            && self.last_user.is_empty()
             && self.body.is_empty()
             && self.items.is_empty()
             && self.last_item.is_none()

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::nearest::{clip, nearest_item, nearest_text, shown_value};
-use super::{Difference, Facts, HeaderMatch, Kind, Matcher, PointerMatch, Subagent, TextMatch};
+use super::{Difference, Facts, HeaderMatch, Matcher, PointerMatch, Subagent, TextMatch};
 use crate::json::{Node, Pointer};
 use crate::responses;
 
@@ -124,8 +124,7 @@ fn scope(matcher: &Matcher, facts: &Facts<'_>) -> Option<Mismatch> {
         }
         // `/responses` alone means requests to the model: prewarms and handshakes are answered by themselves.
         (Some(endpoint), None)
-            if endpoint == "/responses"
-                && matches!(facts.kind, Kind::Prewarm | Kind::Handshake) =>
+            if endpoint == "/responses" && !facts.is_for_model() && matcher.method.is_none() =>
         {
             return differs("/request/kind", "turn".to_owned(), facts.kind.name());
         }
@@ -274,16 +273,13 @@ fn texts(matcher: &Matcher, facts: &Facts<'_>) -> Option<Difference> {
             ));
         }
     }
-    if !matcher.last_text.is_empty() {
-        let last = facts.input().last();
-        let pointer = last.map_or("/request/body/input".to_owned(), |(index, _)| {
-            format!("/request/body/input/{index}")
-        });
-        let text = last.map_or(String::new(), |(_, item)| Facts::item_text(item));
-        if let Some(expected) = failed_condition(&matcher.last_text, std::slice::from_ref(&text)) {
-            let texts = [(pointer.clone(), text)];
-            return Some(nearest_text(expected, &matcher.last_text, &texts, &pointer));
-        }
+    let last = facts.input().last();
+    let of_user = |item: &Node<'_>| item.get_string("role").is_some_and(|role| role == "user");
+    let last_user = facts.input().filter(|(_, item)| of_user(item)).last();
+    if let Some(difference) =
+        one_text(&matcher.last_text, last).or_else(|| one_text(&matcher.last_user, last_user))
+    {
+        return Some(difference);
     }
     if !matcher.body.is_empty() {
         let text = facts.request.body.map_or("", |body| body.text());
@@ -299,6 +295,21 @@ fn texts(matcher: &Matcher, facts: &Facts<'_>) -> Option<Difference> {
         }
     }
     None
+}
+
+/// The difference of the text of one item; an item that is not there has an empty text.
+fn one_text(wanted: &TextMatch, item: Option<(usize, Node<'_>)>) -> Option<Difference> {
+    let pointer = item.map_or("/request/body/input".to_owned(), |(index, _)| {
+        format!("/request/body/input/{index}")
+    });
+    let text = item.map_or(String::new(), |(_, item)| Facts::item_text(item));
+    let expected = failed_condition(wanted, std::slice::from_ref(&text))?;
+    Some(nearest_text(
+        expected,
+        wanted,
+        &[(pointer.clone(), text)],
+        &pointer,
+    ))
 }
 
 fn items(matcher: &Matcher, facts: &Facts<'_>) -> Option<Difference> {

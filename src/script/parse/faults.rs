@@ -1,7 +1,5 @@
 //! `fault`: what goes wrong.
 
-use serde_json::{Map, Value};
-
 use super::fields::{Reader, Table};
 use super::tree::{Member, Tree, TreeKind};
 use crate::script::answer::Ending;
@@ -233,7 +231,7 @@ impl Reader<'_> {
             message: self.string(table, "message"),
             kind: self.string(table, "type"),
             param: self.string(table, "param"),
-            extra: extra.unwrap_or_else(Map::<String, Value>::new),
+            extra: extra.unwrap_or_default(),
         }
     }
 

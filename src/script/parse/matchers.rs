@@ -17,6 +17,7 @@ const KEYS: &[&str] = &[
     "model",
     "text",
     "last_text",
+    "last_user",
     "item",
     "last_item",
     "pointer",
@@ -48,6 +49,7 @@ impl Reader<'_> {
         matcher.headers = self.header_matches(table);
         matcher.text = self.text_match(table, "text");
         matcher.last_text = self.text_match(table, "last_text");
+        matcher.last_user = self.text_match(table, "last_user");
         matcher.body = self.text_match(table, "body");
         matcher.items = self.item_matches(table);
         matcher.last_item = table

@@ -7,12 +7,19 @@ use super::tree::{Tree, TreeKind};
 use crate::script::answer::Ending;
 use crate::script::fault::{Count, FaultKind, Place};
 
+/// Places that have no number.
+const PLACE_WORDS: &[(&str, Place)] = &[
+    ("before_head", Place::BeforeHead),
+    ("after_head", Place::AfterHead),
+    ("end", Place::AtEnd),
+];
 const PLACE_KEYS: &[&str] = &[
     "after_event",
     "after_bytes",
     "in_event",
     "in_chunk",
     "in_character",
+    "at",
 ];
 
 impl Reader<'_> {
@@ -40,13 +47,7 @@ impl Reader<'_> {
     /// A place as a word or as a table.
     pub(super) fn place_of(&mut self, tree: &Tree, key: &str, further: &[&str]) -> Option<Place> {
         match &tree.kind {
-            TreeKind::String(_) => {
-                let words = [
-                    ("before_head", Place::BeforeHead),
-                    ("after_head", Place::AfterHead),
-                ];
-                self.word(tree, key, &words)
-            }
+            TreeKind::String(_) => self.word(tree, key, PLACE_WORDS),
             _ => {
                 let table = self.table(tree, &format!("`{key}`"))?;
                 self.place(table, key, further)
@@ -80,6 +81,9 @@ impl Reader<'_> {
         if let Some(second) = places.next() {
             let message = format!("`{}` and `{}` are two places", member.key, second.key);
             self.report(&second.key_span, message, None);
+        }
+        if member.key == "at" {
+            return self.word(&member.value, "at", PLACE_WORDS);
         }
         let least = if member.key.starts_with("after") {
             0

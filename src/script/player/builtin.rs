@@ -23,6 +23,13 @@ pub(super) fn answer(facts: &Facts<'_>, names: &Names, model: Option<&str>) -> V
     let is_post = facts.request.method.eq_ignore_ascii_case("POST");
     let is_get = facts.request.method.eq_ignore_ascii_case("GET");
     match facts.endpoint.as_str() {
+        "/responses" if is_post && facts.body().is_none() => {
+            let error = ErrorInfo {
+                message: Some("We could not parse the JSON body of your request.".to_owned()),
+                ..ErrorInfo::default()
+            };
+            error_pieces(400, &error, names)
+        }
         "/responses" if is_post => response(facts, names, model),
         "/responses/compact" if is_post => json_pieces(200, &compacted(facts, names), id),
         "/models" if is_get => models(facts, names, model),

@@ -156,7 +156,7 @@ impl Player {
         let outcome = match outcome {
             Outcome::Play => match self.play(id, &facts, |task| task.over_http()) {
                 Ok(pieces) => return Decision::plain(id, pieces),
-                Err(violation) => Outcome::Violation(violation),
+                Err(violation) => Outcome::Violation(*violation),
             },
             other => other,
         };
@@ -197,7 +197,7 @@ impl Player {
                 before,
             },
             Ok(Handshake::Refuse(pieces)) => Upgrade::Refuse(Decision::plain(id, pieces)),
-            Err(violation) => Upgrade::Refuse(self.violation(violation)),
+            Err(violation) => Upgrade::Refuse(self.violation(*violation)),
         }
     }
 
@@ -253,7 +253,7 @@ impl Player {
         let outcome = match outcome {
             Outcome::Play => match self.play(id, &facts, |task| task.over_websocket()) {
                 Ok(pieces) => return WsDecision::plain(id, pieces),
-                Err(violation) => Outcome::Violation(violation),
+                Err(violation) => Outcome::Violation(*violation),
             },
             other => other,
         };
@@ -332,7 +332,7 @@ impl Player {
         id: StepId,
         facts: &Facts<'_>,
         make: impl FnOnce(&mut Task<'_>) -> Result<T, FaultError>,
-    ) -> Result<T, Violation> {
+    ) -> Result<T, Box<Violation>> {
         let script = Arc::clone(&self.script);
         let (index, step) = match id {
             StepId::Step(index) => (index, script.steps.get(index)),
@@ -340,10 +340,10 @@ impl Player {
             _ => (0, None),
         };
         let Some(step) = step else {
-            return Err(self.no_step(None, facts));
+            return Err(Box::new(self.no_step(None, facts)));
         };
         let fresh = values::extract(step, facts)
-            .map_err(|extract| self.unfilled(id, &extract.name, facts))?;
+            .map_err(|extract| Box::new(self.unfilled(id, &extract.name, facts)))?;
         let mut extracted = self.extracted.clone();
         extracted.extend(fresh);
         let count = self.progress.count(id);
@@ -367,7 +367,7 @@ impl Player {
             }
             Err(error) => {
                 self.progress.uncount(id);
-                Err(self.impossible(id, &error, facts))
+                Err(Box::new(self.impossible(id, &error, facts)))
             }
         }
     }

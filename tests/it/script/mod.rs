@@ -1,0 +1,3 @@
+//! Scripts: their language, and what they play.
+
+mod corpus;
