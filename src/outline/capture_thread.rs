@@ -1,14 +1,14 @@
 //! One thread of a capture, request by request.
 
 use crate::capture::Exchange;
-use crate::responses::RequestKind;
+use crate::responses::{RequestKind, endpoint};
 
 use super::attempt::{Answer, answer, usage};
 use super::builder::{Place, ThreadBuilder};
 use super::capture_items::ItemRef;
 use super::from_capture::moment;
-use super::item::{Item, is_abort_notice, is_user, kept, read_item, type_of};
-use super::model::{Compaction, End, EndKind, Kept, Moment, Position, Thread, What};
+use super::item::{Item, is_abort_notice, is_summary, is_user, kept, read_item, type_of};
+use super::model::{Compaction, End, EndKind, Kept, Moment, Position, Thread, TypeCount, What};
 use super::request::Request;
 use super::text::{Text, Texts};
 
@@ -16,6 +16,8 @@ use super::text::{Text, Texts};
 pub(super) struct Round<'c> {
     pub(super) index: usize,
     pub(super) exchange: &'c Exchange,
+    /// Whether what was sent is known.
+    pub(super) is_recorded: bool,
     /// All items that the model was shown.
     pub(super) sent: Vec<ItemRef<'c>>,
     /// The items that the response delivered.
@@ -76,7 +78,10 @@ impl<'c> CaptureThread<'c> {
 
     /// Takes the next request of the thread.
     pub(super) fn take(&mut self, request: &Request, round: &Round<'c>, texts: &mut Texts) {
-        let news = self.news(&round.sent);
+        let news = match round.is_recorded {
+            true => self.news(&round.sent),
+            false => News::default(),
+        };
         let new: Vec<&ItemRef<'c>> = news.new.iter().map(|at| &round.sent[*at]).collect();
         let user_messages = new.iter().filter(|item| is_user(item.raw())).count();
         let is_compaction = request.kind == RequestKind::Compaction;
@@ -87,6 +92,11 @@ impl<'c> CaptureThread<'c> {
         self.tell_retry(request, round, user_messages > 0, texts);
         let time = moment(round.exchange.started_ms);
         if is_compaction {
+            // All but the prompt or trigger, which comes last, is history that was not sent before.
+            let has_prompt = !is_compact_endpoint(round.exchange);
+            let history = &new[..new.len().saturating_sub(usize::from(has_prompt))];
+            self.push_new(history, user_messages, time.as_ref(), texts);
+            self.known.extend(history.iter().copied());
             self.begin_compaction(request, round);
         } else {
             let told = self.tell_shortening(&news, round, time.as_ref(), texts);
@@ -267,7 +277,7 @@ impl<'c> CaptureThread<'c> {
         let kinds = counts(left_out.iter().map(|item| item.kind(texts)));
         let counted: Vec<String> = kinds
             .iter()
-            .map(|(name, count)| format!("{count} × {name}"))
+            .map(|kind| format!("{} × {}", kind.count, kind.name))
             .collect();
         let text = format!("no longer sent: {}", counted.join(", "));
         let at = Position::Exchange {
@@ -286,7 +296,7 @@ impl<'c> CaptureThread<'c> {
         if self.compaction.is_some() {
             return;
         }
-        let is_remote = round.exchange.request.target.contains("/compact")
+        let is_remote = is_compact_endpoint(round.exchange)
             || round
                 .sent
                 .last()
@@ -325,11 +335,14 @@ impl<'c> CaptureThread<'c> {
         texts: &mut Texts,
     ) -> usize {
         let is_new = |at: &usize| news.new.binary_search(at).is_ok();
-        // The message of the user that begins the turn comes behind the new history.
-        let last_user = (0..round.sent.len())
-            .rev()
-            .find(|at| is_new(at) && is_user(round.sent[*at].raw()));
-        let end = last_user.unwrap_or(round.sent.len());
+        // The new history ends with the summary; else with the message of the user that begins the turn.
+        let mut backwards = (0..round.sent.len()).rev();
+        let summary = backwards
+            .clone()
+            .find(|at| is_summary(round.sent[*at].raw()));
+        let last_user = backwards.find(|at| is_new(at) && is_user(round.sent[*at].raw()));
+        let end = summary.map(|at| at + 1).or(last_user);
+        let end = end.unwrap_or(round.sent.len());
         let kept: Vec<Kept> = (0..end)
             .map(|at| kept(round.sent[at].raw(), !is_new(&at), texts))
             .collect();
@@ -360,7 +373,9 @@ impl<'c> CaptureThread<'c> {
                 let read = read_item(item.raw(), &at, texts);
                 self.builder.push_item(read, at, time.clone());
             }
-            self.known = round.sent.clone();
+            if round.is_recorded {
+                self.known = round.sent.clone();
+            }
             self.known.extend(&round.delivered);
         }
         if let Some(turn) = self.builder.turn()
@@ -448,11 +463,17 @@ impl<'c> CaptureThread<'c> {
     }
 }
 
+#[derive(Default)]
 struct News {
     /// Positions among the sent items of those that were not known.
     new: Vec<usize>,
     /// Positions among the known items of those that are not sent.
     left_out: Vec<usize>,
+}
+
+/// Whether a request goes where the first version of remote compaction went (codex before 0.153).
+fn is_compact_endpoint(exchange: &Exchange) -> bool {
+    endpoint(&exchange.request.target) == "/responses/compact"
 }
 
 fn is_known_type(kind: &str) -> bool {
@@ -474,14 +495,9 @@ fn with_code(reason: &str, code: Option<&str>) -> String {
 }
 
 /// How often each occurs, in order of first appearance.
-fn counts(kinds: impl Iterator<Item = String>) -> Vec<(String, usize)> {
-    let mut counts: Vec<(String, usize)> = Vec::new();
-    for kind in kinds {
-        match counts.iter_mut().find(|(name, _)| *name == kind) {
-            Some((_, count)) => *count += 1,
-            None => counts.push((kind, 1)),
-        }
-    }
+fn counts(kinds: impl Iterator<Item = String>) -> Vec<TypeCount> {
+    let mut counts = Vec::new();
+    kinds.for_each(|kind| TypeCount::add(&mut counts, &kind, 1));
     counts
 }
 

@@ -8,7 +8,7 @@ use xxhash_rust::xxh3::Xxh3;
 use crate::json::{Kind, Raw};
 
 use super::item::{Item, SUMMARY, kept, owned, type_of};
-use super::model::{Compaction, What};
+use super::model::{Compaction, TypeCount, What};
 use super::text::{Text, Texts};
 
 /// What a message of the model is called.
@@ -18,7 +18,7 @@ const ASSISTANT: &str = "assistant message";
 #[derive(Debug, Default)]
 pub(super) struct CompactionReader {
     /// How many items of each kind the history holds, in order of first appearance.
-    kinds: Vec<(String, usize)>,
+    kinds: Vec<TypeCount>,
     /// Messages that are not the model's, by their content: only those are ever kept.
     messages: HashMap<u64, usize>,
 }
@@ -34,10 +34,7 @@ impl CompactionReader {
     }
 
     fn count(&mut self, kind: &str, count: usize) {
-        match self.kinds.iter_mut().find(|(name, _)| name == kind) {
-            Some((_, known)) => *known += count,
-            None => self.kinds.push((kind.to_owned(), count)),
-        }
+        TypeCount::add(&mut self.kinds, kind, count);
     }
 
     /// Reads a `compacted` record and goes on with the history that it makes.
@@ -45,7 +42,7 @@ impl CompactionReader {
         let mut compaction = Compaction {
             method: "unknown",
             window: window_number(payload),
-            items_before: Some(self.kinds.iter().map(|(_, count)| count).sum()),
+            items_before: Some(self.kinds.iter().map(|kind| kind.count).sum()),
             ..Compaction::default()
         };
         let message = payload.get("message").filter(|message| !message.is_null());
@@ -82,25 +79,25 @@ impl CompactionReader {
             if let Some(count) = count {
                 *count -= 1;
                 let kind = kind_of(item, &read);
-                if let Some((_, left)) = gone.iter_mut().find(|(name, _)| *name == kind) {
-                    *left = left.saturating_sub(1);
+                if let Some(left) = gone.iter_mut().find(|left| left.name == kind) {
+                    left.count = left.count.saturating_sub(1);
                 }
             }
             compaction.kept.push(kept(item, is_old, texts));
         }
-        gone.retain(|(_, count)| *count > 0);
+        gone.retain(|kind| kind.count > 0);
         compaction.items_after = Some(compaction.kept.len());
-        compaction.dropped = Some(gone.iter().map(|(_, count)| count).sum());
+        compaction.dropped = Some(gone.iter().map(|kind| kind.count).sum());
         compaction.dropped_types = gone;
     }
 
     /// A compaction without a new history keeps the user's messages and a summary (codex before about 0.6x).
     fn forget_all_but_user(&mut self, compaction: &mut Compaction) {
-        let is_user = |(name, _): &(String, usize)| name == "user message";
+        let is_user = |kind: &TypeCount| kind.name == "user message";
         let (kept, gone): (Vec<_>, Vec<_>) = std::mem::take(&mut self.kinds)
             .into_iter()
             .partition(is_user);
-        compaction.dropped = Some(gone.iter().map(|(_, count)| count).sum());
+        compaction.dropped = Some(gone.iter().map(|kind| kind.count).sum());
         compaction.dropped_types = gone;
         self.kinds = kept;
         self.count("context message", 1);
@@ -139,12 +136,12 @@ impl Compaction {
         };
         one_less(&mut self.items_before);
         one_less(&mut self.dropped);
-        for (name, count) in &mut self.dropped_types {
-            if name == ASSISTANT {
-                *count = count.saturating_sub(1);
+        for kind in &mut self.dropped_types {
+            if kind.name == ASSISTANT {
+                kind.count = kind.count.saturating_sub(1);
             }
         }
-        self.dropped_types.retain(|(_, count)| *count > 0);
+        self.dropped_types.retain(|kind| kind.count > 0);
     }
 }
 

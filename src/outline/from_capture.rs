@@ -9,7 +9,8 @@ use crate::responses::RequestKind;
 
 use super::capture_items::{ItemRef, input_items, output_items};
 use super::capture_thread::{CaptureThread, Round};
-use super::item::in_short;
+use super::item::{in_short, owned, type_of};
+use super::mask::mask_words;
 use super::model::{
     History, HistoryItem, Input, Moment, OtherRequest, Outline, Position, Problem, RawItem, Thread,
     What,
@@ -28,6 +29,7 @@ pub fn outline_capture(capture: &Capture, options: Options) -> Outline {
         texts: masking(capture, options),
         flat: &flat,
         threads: Vec::new(),
+        last: 0,
         sent: HashMap::new(),
     };
     let mut outline = Outline::new(Input {
@@ -53,6 +55,7 @@ pub fn outline_capture(capture: &Capture, options: Options) -> Outline {
     link_spawned(&mut threads);
     outline.threads = as_tree(threads);
     outline.problems = capture.problems.iter().map(problem).collect();
+    mask_words(&mut outline, &mut texts);
     outline
 }
 
@@ -65,6 +68,7 @@ pub fn capture_history(capture: &Capture, number: usize, options: Options) -> Op
         texts: masking(capture, options),
         flat: &flat,
         threads: Vec::new(),
+        last: 0,
         sent: HashMap::new(),
     };
     let mut items = Vec::new();
@@ -93,8 +97,8 @@ fn history_item(number: usize, item: &ItemRef<'_>, texts: &mut Texts) -> History
         number,
         at: Some(item.position()),
         path: None,
-        item_type: super::item::type_of(raw).into_owned(),
-        role: super::item::owned(raw, "role"),
+        item_type: texts.whole(&type_of(raw)),
+        role: owned(raw, "role").map(|role| texts.whole(&role)),
         text: in_short(raw, texts).1,
         item: texts.is_full().then(|| RawItem(texts.whole(item.text))),
     }
@@ -129,6 +133,8 @@ struct CaptureReader<'c> {
     texts: Texts,
     flat: &'c [FlatExchange<'c>],
     threads: Vec<(Option<String>, CaptureThread<'c>)>,
+    /// Position of the thread that the request before belongs to.
+    last: usize,
     /// What the API holds after each response over a WebSocket, by the id of the response.
     sent: HashMap<String, Vec<ItemRef<'c>>>,
 }
@@ -139,10 +145,12 @@ impl<'c> CaptureReader<'c> {
         let round = Round {
             index,
             exchange,
+            is_recorded: exchange.request.body.json().is_some(),
             sent: self.sent_items(index, request),
             delivered: output_items(exchange, index),
         };
         let at = self.thread(request);
+        self.last = at;
         let thread = &mut self.threads[at].1;
         thread.learn(request, exchange);
         if request.kind != RequestKind::Prewarm {

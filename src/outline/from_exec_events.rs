@@ -6,6 +6,7 @@ use crate::json::{Part, Raw, Record, read_records};
 
 use super::builder::{Place, ThreadBuilder};
 use super::item::{member, owned};
+use super::mask::mask_words;
 use super::model::{Call, End, EndKind, Input, Outline, Output, Position, Problem, Usage, What};
 use super::text::{Options, Text, Texts};
 
@@ -60,6 +61,7 @@ pub fn outline_exec_events(name: &str, bytes: &[u8], options: Options) -> Outlin
     }
     reader.finish();
     outline.threads.push(reader.builder.finish());
+    mask_words(&mut outline, &mut reader.texts);
     outline
 }
 

@@ -4,6 +4,7 @@ use crate::json::{Kind, Part, Raw, read_records};
 
 use super::builder::ThreadBuilder;
 use super::item::{Item, member, owned, read_item};
+use super::mask::mask_words;
 use super::model::{Call, End, EndKind, Input, Outline, Output, Position, Problem, What};
 use super::text::{Options, Texts};
 use super::tool_output::split_output;
@@ -38,6 +39,7 @@ pub fn outline_pycodex_result(name: &str, bytes: &[u8], options: Options) -> Out
             }),
         }
     }
+    mask_words(&mut outline, &mut texts);
     outline
 }
 

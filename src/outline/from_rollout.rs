@@ -11,6 +11,7 @@ use crate::rollout::{
 };
 
 use super::from_capture::as_tree;
+use super::mask::mask_words;
 use super::model::{HistoryBase, Input, Moment, Outline, Position, Problem, Thread, What};
 use super::rollout_thread::RolloutThread;
 use super::text::{Options, Texts};
@@ -53,6 +54,7 @@ pub fn outline_rollout(
         );
     }
     outline.threads = as_tree(threads);
+    mask_words(&mut outline, &mut Texts::new(options));
     Ok(outline)
 }
 
@@ -296,20 +298,19 @@ fn later_children(own: &Path, root: &Path) -> HashMap<String, Vec<PathBuf>> {
 }
 
 /// What a `session_meta` says of a thread.
-pub(super) fn learn(thread: &mut Thread, meta: &SessionMeta, texts: &mut Texts) {
-    let mut clean = |text: &Option<String>| text.as_deref().map(|text| texts.whole(text));
+pub(super) fn learn(thread: &mut Thread, meta: &SessionMeta) {
     thread.id = Some(meta.id.clone());
     thread.session_id.clone_from(&meta.session_id);
     thread.parent.clone_from(&meta.parent_thread_id);
     let name = meta.agent_path.as_ref().or(meta.agent_nickname.as_ref());
-    thread.name = clean(&name.or(meta.agent_role.as_ref()).cloned());
+    thread.name = name.or(meta.agent_role.as_ref()).cloned();
     thread.forked_from.clone_from(&meta.forked_from_id);
     thread.started = meta.timestamp.clone().map(Moment::Written);
-    thread.cwd = clean(&meta.cwd);
-    thread.agent_version = clean(&meta.cli_version);
-    thread.originator = clean(&meta.originator);
-    thread.source = clean(&meta.source);
-    thread.provider = clean(&meta.model_provider);
+    thread.cwd.clone_from(&meta.cwd);
+    thread.agent_version.clone_from(&meta.cli_version);
+    thread.originator.clone_from(&meta.originator);
+    thread.source.clone_from(&meta.source);
+    thread.provider.clone_from(&meta.model_provider);
     thread.history_base = meta.history_base.as_ref().map(|base| HistoryBase {
         thread_id: base.thread_id.clone(),
         end_ordinal: base.end_ordinal,

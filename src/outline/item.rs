@@ -44,7 +44,7 @@ pub(super) fn read_item(item: Raw<'_>, at: &Position, texts: &mut Texts) -> Item
     if is_output(&kind) {
         return Item::Output(Box::new(read_output(item, at.clone(), texts)));
     }
-    if is_call(&kind) {
+    if is_call(&kind) && asks_something(item) {
         return Item::Call(Box::new(read_call(item, &kind, texts)));
     }
     Item::Alone(match kind.as_ref() {
@@ -76,6 +76,17 @@ pub(super) fn read_item(item: Raw<'_>, at: &Position, texts: &mut Texts) -> Item
             raw: texts.make(item.text()),
         },
     })
+}
+
+/// Whether a call has what tools are asked by. What only looks like a call by its type's name is not known.
+fn asks_something(item: Raw<'_>) -> bool {
+    let is_asked = |key: &str| {
+        matches!(
+            key,
+            "arguments" | "input" | "action" | "revised_prompt" | "result" | "queries" | "code"
+        )
+    };
+    item.members().any(|(key, _)| is_asked(&key))
 }
 
 pub(super) fn owned(item: Raw<'_>, key: &str) -> Option<String> {
@@ -133,11 +144,25 @@ fn of_compaction(text: &str) -> Option<&'static str> {
 
 /// Whether an item is a message that the user wrote.
 pub(super) fn is_user(item: Raw<'_>) -> bool {
-    let start = item
+    is_user_turn(item) && of_compaction(&beginning(item)).is_none()
+}
+
+/// Whether an item is what a compaction made of the history.
+pub(super) fn is_summary(item: Raw<'_>) -> bool {
+    match type_of(item).as_ref() {
+        "compaction" | "compaction_summary" | "context_compaction" => true,
+        "message" => of_compaction(&beginning(item)) == Some("summary"),
+        _ => false,
+    }
+}
+
+/// The beginning of a message's text.
+fn beginning(item: Raw<'_>) -> Cow<'_, str> {
+    let first = item
         .get("content")
-        .and_then(|content| content.items().next())
-        .and_then(|part| part.get("text")?.string_start(HEAD));
-    is_user_turn(item) && start.is_none_or(|(start, _)| of_compaction(&start).is_none())
+        .and_then(|content| content.items().next());
+    let start = first.and_then(|part| part.get("text")?.string_start(HEAD));
+    start.unwrap_or_default().0
 }
 
 /// Whether an item tells the model that the user interrupted the turn before.
@@ -261,7 +286,7 @@ fn read_call(item: Raw<'_>, item_type: &str, texts: &mut Texts) -> Call {
             "status" => call.status = string(value).filter(|status| status != "completed"),
             // The API itself carries out what it executes.
             "execution" => call.expects_output = string(value).as_deref() != Some("server"),
-            "arguments" | "input" | "action" | "revised_prompt" => {
+            "arguments" | "input" | "action" | "revised_prompt" | "queries" | "code" => {
                 call.arguments = texts.make_raw(value);
             }
             _ => {}

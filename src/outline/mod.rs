@@ -10,6 +10,7 @@ mod from_exec_events;
 mod from_pycodex_result;
 mod from_rollout;
 mod item;
+mod mask;
 mod model;
 mod request;
 mod rollout_events;
@@ -26,7 +27,7 @@ pub use from_rollout::outline_rollout;
 pub use model::{
     Call, Compaction, End, EndKind, History, HistoryBase, HistoryItem, Input, Kept, Moment,
     OtherRequest, Outline, Output, Position, Prediction, Problem, RawItem, Resume, Step, Thread,
-    Turn, Usage, What,
+    Turn, TypeCount, Usage, What,
 };
 pub use rollout_history::rollout_history;
 pub use text::{Options, Text};

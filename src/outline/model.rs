@@ -467,7 +467,7 @@ pub struct Compaction {
     /// How many items of the history before are no longer in it.
     pub dropped: Option<usize>,
     /// Of the dropped items, how many of each type.
-    pub dropped_types: Vec<(String, usize)>,
+    pub dropped_types: Vec<TypeCount>,
     /// The summary.
     pub summary: Option<Text>,
     /// Where the model's answer stands that the summary was made of.
@@ -478,6 +478,29 @@ pub struct Compaction {
     pub tokens_after: Option<u64>,
     /// Number of the context window that begins here.
     pub window: Option<u64>,
+}
+
+/// How many items of one type there are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TypeCount {
+    /// Type of the item, of a message with whose it is: `user message`.
+    #[serde(rename = "type")]
+    pub name: String,
+    /// How many.
+    pub count: usize,
+}
+
+impl TypeCount {
+    /// Counts `count` more of a type in a list that is in order of first appearance.
+    pub(super) fn add(list: &mut Vec<Self>, name: &str, count: usize) {
+        match list.iter_mut().find(|known| known.name == name) {
+            Some(known) => known.count += count,
+            None => list.push(Self {
+                name: name.to_owned(),
+                count,
+            }),
+        }
+    }
 }
 
 /// An item of the history after a compaction.

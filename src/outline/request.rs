@@ -46,7 +46,10 @@ pub(super) fn read_request(exchange: &FlatExchange<'_>, flat: &[FlatExchange<'_>
         .metadata
         .and_then(|metadata| metadata.get("compaction"));
     Request {
-        kind: facts.kind,
+        kind: match facts.kind {
+            RequestKind::Other => source.traced_kind().unwrap_or(RequestKind::Other),
+            kind => kind,
+        },
         thread: source.traced("thread_id").or(facts.thread),
         session: source.any("session_id", &["session-id", "session_id"]),
         parent: source.any("parent_thread_id", &["x-codex-parent-thread-id"]),
@@ -103,6 +106,16 @@ impl Source<'_> {
 
     fn traced(&self, key: &str) -> Option<String> {
         owned(self.traced?, key)
+    }
+
+    /// What a call of a trace is for whose payload is missing or only a summary.
+    fn traced_kind(&self) -> Option<RequestKind> {
+        let kinds = [
+            ("compaction_request_id", RequestKind::Compaction),
+            ("inference_call_id", RequestKind::Turn),
+        ];
+        let found = kinds.iter().find(|(key, _)| self.traced(key).is_some());
+        found.map(|(_, kind)| *kind)
     }
 
     fn client_metadata(&self, key: &str) -> Option<String> {

@@ -66,8 +66,8 @@ pub fn rollout_history(
                 let path = &lineage.files[from.place.file].source.path;
                 path.to_string_lossy().into_owned()
             }),
-            item_type: type_of(raw).into_owned(),
-            role: owned(raw, "role"),
+            item_type: texts.whole(&type_of(raw)),
+            role: owned(raw, "role").map(|role| texts.whole(&role)),
             text: in_short(raw, &mut texts).1,
             item: options.is_full.then(|| RawItem(texts.whole(&item.text))),
         }

@@ -152,7 +152,7 @@ impl RolloutThread {
         };
         match &self.meta {
             None => {
-                learn(&mut self.builder.thread, &meta, &mut self.texts);
+                learn(&mut self.builder.thread, &meta);
                 self.meta = Some(meta);
             }
             Some(own) if own.id != meta.id => {
@@ -165,9 +165,9 @@ impl RolloutThread {
     }
 
     fn turn_context(&mut self, context: Raw<'_>) {
-        if let Some(model) = owned(context, "model") {
-            self.builder.thread.model = Some(self.texts.whole(&model));
-        }
+        let model = owned(context, "model");
+        let thread = &mut self.builder.thread;
+        thread.model = model.or(thread.model.take());
     }
 
     fn item(&mut self, record: &RolloutRecord<'_>) {
@@ -270,13 +270,13 @@ impl RolloutThread {
         self.is_announced = false;
     }
 
-    /// Whether the turn has told of a message of the user with this text already.
+    /// Whether the turn has told of a message in the user's name with this text already.
     pub(super) fn has_told(&mut self, told: &Text) -> bool {
         let Some(turn) = self.builder.turn() else {
             return false;
         };
         turn.steps.iter().rev().any(|step| match &step.what {
-            What::User { text } => text.text == told.text,
+            What::User { text } | What::Context { text, .. } => text.text == told.text,
             _ => false,
         })
     }
@@ -313,23 +313,23 @@ impl RolloutThread {
         self.builder.thread.usage = self.tokens.total;
         let start = self.tokens.at_turn_start;
         let (total, has_records) = (self.tokens.total, self.tokens.has_records);
-        let Some(turn) = self.builder.turn() else {
+        let used = last.map(|last| last.total).filter(|used| *used > 0);
+        if let Some(used) = used {
+            self.tokens.use_context(used);
+            // Behind a compaction the agent writes its estimate of what is left.
+            if std::mem::take(&mut self.tokens.is_compacted) && !is_new {
+                self.builder.set_tokens_after(used);
+            }
+        }
+        self.tokens.is_ahead |= is_new;
+        // What is written between turns, as behind a rollback, tells of the thread alone.
+        let is_open = self.builder.has_open_turn();
+        let Some(turn) = self.builder.turn().filter(|_| is_open) else {
             return;
         };
         turn.context_window = window.or(turn.context_window);
-        if let Some(last) = last.filter(|last| last.total > 0) {
-            turn.context_used = Some(last.total);
-            self.tokens.use_context(last.total);
-            // Behind a compaction the agent writes its estimate of what is left.
-            if std::mem::take(&mut self.tokens.is_compacted) && !is_new {
-                self.builder.set_tokens_after(last.total);
-            }
-        }
-        let Some(turn) = self.builder.turn() else {
-            return;
-        };
+        turn.context_used = used.or(turn.context_used);
         if is_new {
-            self.tokens.is_ahead = true;
             turn.usage = total.map(|total| total.since(&start));
             turn.responses += usize::from(!has_records);
         }
@@ -361,8 +361,10 @@ impl RolloutThread {
     pub(super) fn roll_back(&mut self, record: &RolloutRecord<'_>) {
         let count = record.payload.get("num_turns").and_then(Raw::unsigned);
         let count = count.unwrap_or(0);
-        let turns = if count == 1 { "turn" } else { "turns" };
-        let text = Text::plain(format!("the last {count} {turns} taken back"));
+        let text = match count {
+            1 => Text::plain("the last turn taken back"),
+            _ => Text::plain(format!("the last {count} turns taken back")),
+        };
         roll_back(&mut self.builder.thread, count);
         self.push_event(record, "rollback", text);
     }

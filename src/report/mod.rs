@@ -16,7 +16,7 @@ pub use accept::apply_accept;
 pub use build::{comparison_report, reader_findings};
 pub use contracts::add_rollout_check;
 pub use explain::{Rule, UnknownRule, explain, rule_names, rules};
-pub use json::{render_json, render_session_json};
+pub use json::{render_checked_session_json, render_json, render_session_json};
 pub use model::{
     Accepted, AlignmentEntry, ExchangeCounts, ExchangePair, Finding, FindingCounts, Input, Level,
     Report, Role, RolloutPlace, RuleState, Source, Summary, UnusedRule, Verdict, finding_id,

@@ -40,6 +40,13 @@ impl Skip {
     }
 }
 
+impl Skip {
+    /// Whether the record is passed over for its place alone, so that it counts once it stands on a line of its own.
+    pub fn is_layout(&self) -> bool {
+        matches!(self, Skip::SharedLine | Skip::SeveralLines)
+    }
+}
+
 impl fmt::Display for Skip {
     /// Writes the end of a sentence that begins with the record.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

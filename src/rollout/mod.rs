@@ -3,6 +3,7 @@
 mod checkpoint;
 mod codex_reader;
 mod codex_record;
+mod damage;
 mod discover;
 mod fork;
 mod fragment;
@@ -11,6 +12,7 @@ mod index;
 mod legacy_compaction;
 mod lineage;
 mod load;
+mod loss;
 mod members;
 mod order;
 mod ordinals;
@@ -36,6 +38,7 @@ mod wire;
 
 pub use codex_reader::{CodexView, Refusal, Skipped};
 pub use codex_record::Skip;
+pub use damage::{DamageProblem, DamageReport};
 pub use discover::{
     Discovery, RolloutFile, RolloutName, Unreadable, find_rollouts, find_segment, find_thread,
     read_meta, sessions_root_of,

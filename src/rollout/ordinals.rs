@@ -104,9 +104,25 @@ fn next_ordinal(
 }
 
 /// Ordinals that no record has.
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Missing {
     pub(super) first: u64,
     pub(super) last: u64,
+}
+
+impl Missing {
+    /// How many they are.
+    pub(super) fn count(self) -> u64 {
+        (self.last - self.first).saturating_add(1)
+    }
+
+    /// How many records that are, in words.
+    pub(super) fn records(self) -> String {
+        match self.count() {
+            1 => "1 record".to_owned(),
+            count => format!("{count} records"),
+        }
+    }
 }
 
 impl fmt::Display for Missing {

@@ -1,5 +1,6 @@
 //! What would be sent if a rollout were resumed now: by Codex and by pycodex.
 
+use std::collections::HashSet;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,11 +10,13 @@ use super::codex_record::as_sent;
 use super::history::History;
 use super::index::RolloutIndex;
 use super::lineage::{Lineage, LineageProblem};
-use super::predict::predict_resume;
+use super::predict::{Prediction, predict_resume};
 use super::pycodex::{PycodexReader, PycodexView};
 use super::rules::{NEWEST, Rules};
 use super::source::RolloutSource;
-use super::wire::WireItem;
+use super::user_message::ItemClass;
+use super::wire::{WireItem, WireSource};
+use crate::json::Raw;
 
 /// What the newest version of each agent makes of a rollout, damaged or not.
 #[derive(Debug, Clone)]
@@ -35,6 +38,8 @@ pub struct CodexResume {
     pub input: Vec<WireItem>,
     /// The items that these come from, of the files of the lineage.
     pub history: History,
+    /// Outputs that it leaves out because there is no call for them: number in the history and `call_id`.
+    pub orphans: Vec<(usize, String)>,
     /// The own file and those it inherits from; the own one has the index by which the history was made.
     pub lineage: Lineage,
 }
@@ -71,6 +76,7 @@ impl CodexResume {
         let seen = Arc::new(view.index(index));
         let lineage = Lineage::of(source.clone(), seen, find);
         let prediction = predict_resume(&lineage, None, &Rules::of(NEWEST))?;
+        let orphans = orphans(&prediction);
         let refusal = view.refusal.as_ref().map(ToString::to_string);
         let refusal = refusal.or_else(|| lineage_refusal(&lineage));
         let mut input = prediction.items;
@@ -85,9 +91,29 @@ impl CodexResume {
             view,
             input,
             history: prediction.history,
+            orphans,
             lineage,
         })
     }
+}
+
+/// Outputs of the history that are not among the items.
+fn orphans(prediction: &Prediction) -> Vec<(usize, String)> {
+    let sent = prediction
+        .items
+        .iter()
+        .filter_map(|item| match item.source {
+            WireSource::Item(at) => Some(at),
+            WireSource::MissingOutput(_) => None,
+        });
+    let sent: HashSet<usize> = sent.collect();
+    let items = prediction.history.items.iter().enumerate();
+    let left = items.filter(|(at, item)| item.class == ItemClass::Output && !sent.contains(at));
+    left.filter_map(|(at, _)| {
+        let text = Raw::new(&prediction.texts.get(at)?.text);
+        Some((at, text.get_string("call_id")?.into_owned()))
+    })
+    .collect()
 }
 
 /// Codex does not resume a thread whose parent it does not find.

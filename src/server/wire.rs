@@ -6,6 +6,7 @@ use bytes::Bytes;
 use tokio::io::AsyncWriteExt;
 
 use crate::capture::{ContentKind, End};
+use crate::http::HeaderList;
 use crate::script::{Ending, Framing, Head, Piece, chunk, head_bytes};
 
 use super::exchange::Exchange;
@@ -73,9 +74,13 @@ struct Writing<'a> {
     /// Bytes that go out with the next write.
     pending: Vec<u8>,
     framing: Option<Framing>,
+    /// Bytes of the body so far.
+    length: u64,
     /// Follows wire bytes in a chunked body.
     scan: ChunkScan,
-    /// Wire bytes that are no part of the body.
+    /// Whether the head was made of wire bytes; then the whole response is.
+    is_head_wire: bool,
+    /// Wire bytes that are no part of a head or body.
     odd: Vec<u8>,
 }
 
@@ -90,7 +95,9 @@ impl WirePlay {
             exchange: self.exchange,
             pending: Vec::new(),
             framing: None,
+            length: 0,
             scan: ChunkScan::default(),
+            is_head_wire: false,
             odd: Vec::new(),
         };
         let mut ending = Ending::Complete;
@@ -113,6 +120,7 @@ impl Writing<'_> {
         match piece {
             Piece::Head(head) => self.head(head).await,
             Piece::Body { bytes, flush, .. } => {
+                self.length += bytes.len() as u64;
                 self.exchange.data(bytes.clone()).await;
                 self.body(&bytes);
                 if flush {
@@ -159,8 +167,9 @@ impl Writing<'_> {
     /// Writes down what wire bytes are to a client: content of the body, or nothing it could read.
     async fn wire(&mut self, bytes: &Bytes) {
         match self.framing {
-            None => self.odd.extend_from_slice(bytes),
+            None => self.wire_head(bytes).await,
             Some(Framing::Length(_) | Framing::UntilClose) => {
+                self.length += bytes.len() as u64;
                 self.exchange.data(bytes.clone()).await;
             }
             Some(Framing::Chunked) => {
@@ -176,6 +185,23 @@ impl Writing<'_> {
                 self.exchange.data(content.into()).await;
             }
         }
+    }
+
+    /// Wire bytes before any head are the head, as far as they are one: then the response is written down as any other.
+    async fn wire_head(&mut self, bytes: &[u8]) {
+        self.odd.extend_from_slice(bytes);
+        let Some((head, length)) = parse_head(&self.odd) else {
+            return;
+        };
+        let body = Bytes::from(self.odd.split_off(length));
+        self.odd.clear();
+        self.is_head_wire = true;
+        self.framing = Some(head.framing);
+        let content = content_kind(&head.headers);
+        self.exchange
+            .head(Some(head.status), Some(head.headers), content)
+            .await;
+        Box::pin(self.wire(&body)).await;
     }
 
     async fn write(&mut self) -> Result<(), PeerGone> {
@@ -207,16 +233,25 @@ impl Writing<'_> {
     async fn finish(mut self, ending: Ending, is_keep_alive: bool) -> After {
         match ending {
             Ending::Complete => {
-                if self.framing == Some(Framing::Chunked) {
+                if self.framing == Some(Framing::Chunked) && !self.is_head_wire {
                     self.pending.extend_from_slice(b"0\r\n\r\n");
                 }
-                self.end(End::Complete).await;
-                let is_closed = self
-                    .framing
-                    .is_none_or(|framing| framing == Framing::UntilClose);
+                let is_kept = match self.framing {
+                    Some(Framing::Chunked) if self.is_head_wire => self.scan.is_done(),
+                    Some(Framing::Chunked) => !self.scan.is_broken(),
+                    Some(Framing::Length(length)) => length == self.length,
+                    Some(Framing::UntilClose) | None => false,
+                };
+                let is_complete = is_kept || self.framing == Some(Framing::UntilClose);
+                let end = if is_complete {
+                    End::Complete
+                } else {
+                    End::Closed
+                };
+                self.end(end).await;
                 if self.write().await.is_err() {
                     After::Gone
-                } else if is_keep_alive && !is_closed {
+                } else if is_keep_alive && is_kept {
                     After::KeepAlive
                 } else {
                     self.close().await
@@ -271,8 +306,36 @@ pub(super) async fn reset(tap: &Tap) {
     let _ = tap.stream().set_zero_linger();
 }
 
+/// The head at the start of these bytes with its length, once it is whole. Its header list has the fields of the framing.
+fn parse_head(bytes: &[u8]) -> Option<(Head, usize)> {
+    let mut fields = [httparse::EMPTY_HEADER; 64];
+    let mut response = httparse::Response::new(&mut fields);
+    let httparse::Status::Complete(length) = response.parse(bytes).ok()? else {
+        return None;
+    };
+    let headers: HeaderList = response
+        .headers
+        .iter()
+        .map(|field| (field.name, String::from_utf8_lossy(field.value)))
+        .collect();
+    let framing = match (
+        headers.get("transfer-encoding"),
+        headers.get("content-length"),
+    ) {
+        (Some(_), _) => Framing::Chunked,
+        (None, Some(length)) => Framing::Length(length.trim().parse().ok()?),
+        (None, None) => Framing::UntilClose,
+    };
+    let head = Head {
+        status: response.code?,
+        headers,
+        framing,
+    };
+    Some((head, length))
+}
+
 /// What the capture keeps of a response with these headers.
-pub(super) fn content_kind(headers: &crate::http::HeaderList) -> ContentKind {
+pub(super) fn content_kind(headers: &HeaderList) -> ContentKind {
     let is_stream = headers.get("content-type").is_some_and(|kind| {
         kind.trim_start()
             .to_ascii_lowercase()

@@ -39,5 +39,6 @@ mod rust_text;
 mod samples;
 mod schema;
 mod script;
+mod show;
 mod tidy;
 mod tools;

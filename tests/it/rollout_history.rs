@@ -21,21 +21,22 @@ struct Score {
     requests_right: usize,
 }
 
+/// Directories in a directory, by name.
+fn directories(path: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(path).unwrap().filter_map(Result::ok);
+    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+    paths.retain(|path| path.is_dir());
+    paths.sort();
+    paths
+}
+
 /// Runs of Codex in the corpus: agent with version, and directory.
 fn runs() -> Vec<(String, PathBuf)> {
     let corpus = package().join("../shared/corpus");
-    let Ok(agents) = fs::read_dir(&corpus) else {
+    if !corpus.is_dir() {
         println!("skipped: no corpus beside the package");
         return Vec::new();
-    };
-    let directories = |path: &Path| {
-        let entries = fs::read_dir(path).unwrap().filter_map(Result::ok);
-        let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
-        paths.retain(|path| path.is_dir());
-        paths.sort();
-        paths
-    };
-    drop(agents);
+    }
     let mut runs = Vec::new();
     for agent in directories(&corpus) {
         let name = agent.file_name().unwrap().to_str().unwrap().to_owned();
@@ -85,6 +86,30 @@ fn score(captures: impl Fn(&Path) -> Vec<PathBuf>) -> String {
         );
     }
     complaints
+}
+
+#[test]
+fn requests_of_fixtures_are_rebuilt() {
+    let captures = package().join("fixtures/captures");
+    let mut requests = 0;
+    for run in directories(&package().join("fixtures/rollouts")) {
+        let name = run.file_name().unwrap().to_str().unwrap();
+        let capture = captures.join(format!("{name}.jsonl"));
+        if !name.starts_with("codex-") || !capture.is_file() {
+            continue;
+        }
+        let files = rollouts(&run);
+        for (id, sent) in requests::threads(&[capture]) {
+            let rebuilt = Thread::read(&id, &files).unwrap().rebuild(&sent);
+            let complaint = format!("{name}: {}", rebuilt.failures.join("\n"));
+            assert!(
+                rebuilt.failures.is_empty() && rebuilt.is_end_right,
+                "{complaint}"
+            );
+            requests += sent.len();
+        }
+    }
+    assert!(requests >= 20, "{requests} requests only");
 }
 
 #[test]

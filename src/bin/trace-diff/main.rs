@@ -6,7 +6,9 @@ mod exit;
 mod input;
 mod output;
 mod report;
+mod rollouts;
 mod rules;
+mod script;
 
 use std::process::ExitCode;
 

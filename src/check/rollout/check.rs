@@ -8,7 +8,9 @@ use thiserror::Error;
 use crate::capture::{Capture, CaptureKind};
 use crate::json::{Pointer, Problem};
 use crate::normalize::Level;
-use crate::rollout::{RolloutName, RolloutSource, Rules, find_segment, sessions_root_of};
+use crate::rollout::{
+    LineageProblem, RolloutName, RolloutSource, Rules, find_segment, sessions_root_of,
+};
 
 use super::super::request::{Request, Trace};
 use super::super::violation::Violation;
@@ -209,7 +211,12 @@ fn check_thread(
 
 /// What is wrong with the files that a rollout goes on from.
 fn broken_lineage(file: &StoredRollout) -> impl Iterator<Item = Violation> {
-    file.lineage.problems.iter().map(|problem| {
+    // That the thread is another one than the name says is told where ids are compared.
+    let own = &file.lineage.own().source.path;
+    let is_own_name = move |problem: &&LineageProblem| matches!(problem, LineageProblem::NameDisagrees { path, .. } if path == own);
+    let problems = file.lineage.problems.iter();
+    let problems = problems.filter(move |problem| !is_own_name(problem));
+    problems.map(|problem| {
         let level = Level::Warning;
         let mut violation = Violation::new("rollout-lineage-broken", level, None, Pointer::root());
         violation.message = format!("the rollout {problem}");

@@ -70,13 +70,19 @@ fn broken(text: &str, width: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = String::new();
     let mut column = 0;
-    for word in text.split(' ') {
+    // An indentation is kept, unless it leaves no room.
+    let indent = text.len() - text.trim_start_matches(' ').len();
+    if indent < width / 2 {
+        line.push_str(&text[..indent]);
+        column = indent;
+    }
+    for word in text[indent..].split(' ') {
         let mut rest: Vec<char> = word.chars().collect();
-        let gap = usize::from(column > 0);
-        if column > 0 && column + gap + rest.len() > width && rest.len() <= LONGEST_WORD {
+        let is_first = line.trim_start().is_empty();
+        if !is_first && column + 1 + rest.len() > width && rest.len() <= LONGEST_WORD {
             lines.push(std::mem::take(&mut line));
             column = 0;
-        } else if column > 0 && column < width {
+        } else if !is_first && column < width {
             line.push(' ');
             column += 1;
         }
@@ -291,7 +297,7 @@ impl Rows {
         if let Some(dropped) = compaction.dropped.filter(|dropped| *dropped > 0) {
             let types = compaction.dropped_types.iter();
             let types: Vec<String> = types
-                .map(|(name, count)| plural(*count, &name.replace('_', " ")))
+                .map(|kind| plural(kind.count, &kind.name.replace('_', " ")))
                 .collect();
             let text = format!("gone {}: {}", plural(dropped, "item"), types.join(", "));
             self.push("", &text, Style::Plain, 2);

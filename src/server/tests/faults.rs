@@ -96,12 +96,42 @@ fn lies_about_length_are_told_as_they_are() {
         "200 message closed",
     );
     check(
+        vec![head(Framing::Length(2)), body("data: 1\n\n")],
+        Ending::Complete,
+        "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: 2\r\n\r\ndata: 1\n\n",
+        Ended::Closed,
+        "200 message closed",
+    );
+    check(
         vec![head(Framing::UntilClose), body("data: 1\n\n")],
         Ending::Complete,
         "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\ndata: 1\n\n",
         Ended::Closed,
         "200 message complete",
     );
+}
+
+#[test]
+fn a_head_that_drips_is_a_head() {
+    let server = serve(vec![
+        answer(
+            vec![
+                wire(b"HTTP/1.1 200 OK\r\ncontent-type: text/event"),
+                Piece::Wait(Duration::from_millis(5)),
+                wire(b"-stream\r\ntransfer-encoding: chunked\r\n\r\n9\r\ndata: 1\n\n\r\n0\r\n\r\n"),
+            ],
+            Ending::Complete,
+        ),
+        answer(vec![], Ending::Close),
+    ]);
+    let mut client = Client::new(&server);
+    client.post("{}");
+    client.expect(HEAD);
+    client.expect("9\r\ndata: 1\n\n\r\n0\r\n\r\n");
+    client.post("{}");
+    assert_eq!(client.read_to_end(), (String::new(), Ended::Closed));
+    let capture = captured(&server, 2);
+    assert_eq!(outline(&capture.exchanges[0]), "200 message complete");
 }
 
 #[test]

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 use trace_diff::rollout::{Lineage, LineageProblem, Rules, predict_resume};
 
+use crate::samples::package;
+
 use super::writer::{Writer, labels};
 
 /// A rollout with ordinals in a directory of sessions.
@@ -160,4 +162,31 @@ fn what_is_wrong_with_a_base_is_said() {
         inherited(&misnamed).1[..],
         [LineageProblem::NameDisagrees { .. }]
     ));
+}
+
+/// The texts that users and agents said, as a resume of a fixture would send them.
+fn said(path: &str) -> Vec<String> {
+    let (labels, problems) = inherited(&package().join("fixtures/rollouts").join(path));
+    assert_eq!(problems, []);
+    let is_said = |label: &String| !label.contains('<');
+    labels.into_iter().filter(is_said).collect()
+}
+
+#[test]
+fn recorded_reverts_and_forks() {
+    let first = ["user: First thing.", "assistant: First answer."];
+    let check = |path: &str, expect: [&str; 2]| assert_eq!(said(path), [first, expect].concat());
+    let start = "codex-0.169.0-34-rollback/rollout-2026-11-21T02-17-11-01a1fbe4-b22a-78f1-afba-7a475d116928";
+    check(
+        &format!("{start}.jsonl"),
+        ["user: Second thing.", "assistant: Second answer."],
+    );
+    check(
+        &format!("{start}_01a1fbe4-b3d4-77a1-97b6-95dac3849625.jsonl"),
+        ["user: Replacement thing.", "assistant: Replacement answer."],
+    );
+    check(
+        "codex-0.169.0-20b-exec-fork/rollout-2026-11-21T02-04-47-01a1fbd9-580d-7833-b199-7c14fa8e0e62.jsonl",
+        ["user: Second thing, on the", "assistant: Forked answer."],
+    );
 }

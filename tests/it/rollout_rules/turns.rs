@@ -169,7 +169,7 @@ fn a_later_summary_replaces_an_earlier_one() {
 
 #[test]
 fn messages_between_agents_are_turns_where_they_are_known() {
-    let said = |text: &str| json!({"author": "/root", "recipient": "/root/a", "other_recipients": [], "content": text, "trigger_turn": true});
+    let said = |text: &str| json!({"author": "parent", "recipient": "child", "other_recipients": [], "content": text, "trigger_turn": true});
     let mut file = Writer::new();
     file.turn("one", &[])
         .add("inter_agent_communication", said("go"));

@@ -3,16 +3,15 @@
 use std::path::PathBuf;
 
 use trace_diff::capture::Capture;
-use trace_diff::check::check_rollouts;
 use trace_diff::diff::compare;
 use trace_diff::normalize::Rules;
 use trace_diff::report::{
-    Report, Verdict, add_rollout_check, apply_accept, comparison_report, outline_report,
-    render_outline,
+    Verdict, apply_accept, comparison_report, outline_report, render_outline,
 };
 
 use crate::exit::{Failure, Outcome, Status};
 use crate::report::{Rendered, ReportArgs};
+use crate::rollouts::RolloutArgs;
 use crate::{input, rules};
 
 /// Captures to compare.
@@ -27,9 +26,8 @@ pub(crate) struct Args {
     /// The capture to compare with when only one is named; without it the one of the rules file
     #[arg(long, value_name = "CAPTURE", help_heading = "Comparison")]
     baseline: Option<String>,
-    /// Compares what was sent with what the agent wrote to disk: a rollout, or a directory of sessions; may be repeated
-    #[arg(long, value_name = "ROLLOUT", help_heading = "Comparison")]
-    rollout: Vec<PathBuf>,
+    #[command(flatten)]
+    rollouts: RolloutArgs,
     #[command(flatten)]
     rules: rules::RuleArgs,
     #[command(flatten)]
@@ -39,19 +37,20 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Outcome {
     let rules = args.rules.load()?;
     let (baseline, candidate) = args.inputs(&rules)?;
+    let options = args.rules.options(&rules);
     let (report, outline) = match baseline {
         Some(baseline) => {
             let (baseline, candidate) = read_both(&baseline, &candidate)?;
-            let comparison = compare(&baseline, &candidate, &args.rules.options(&rules));
+            let comparison = compare(&baseline, &candidate, &options);
             let mut report = comparison_report(&baseline, &candidate, &comparison);
-            args.check_rollouts(&rules, &candidate, &mut report)?;
+            args.rollouts.check(&candidate, &options, &mut report)?;
             apply_accept(&mut report, &rules, rules::today(), &comparison.ignore_used);
             (report, None)
         }
         None => {
             let capture = input::capture(&candidate)?;
             let mut report = outline_report(&capture);
-            args.check_rollouts(&rules, &capture, &mut report)?;
+            args.rollouts.check(&capture, &options, &mut report)?;
             apply_accept(&mut report, &rules, rules::today(), &[]);
             (report, Some(render_outline(&capture)))
         }
@@ -90,24 +89,6 @@ impl Args {
                 Err(Failure::new(anyhow::anyhow!("no capture is named")).with_hint(usage))
             }
         }
-    }
-
-    /// Adds what the rollouts say to the report of the capture to judge.
-    fn check_rollouts(
-        &self,
-        rules: &Rules,
-        capture: &Capture,
-        report: &mut Report,
-    ) -> Result<(), Failure> {
-        if self.rollout.is_empty() {
-            return Ok(());
-        }
-        let check = check_rollouts(capture, &self.rollout).map_err(|error| {
-            let hint = error.hint();
-            Failure::new(error).with_hint(hint)
-        })?;
-        add_rollout_check(report, capture, &check, &self.rules.options(rules));
-        Ok(())
     }
 }
 

@@ -1,7 +1,7 @@
 //! `trace-diff serve`: the fake Responses server.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use trace_diff::script::{PlayerOptions, Script, Violation};
 use trace_diff::server::{CaptureTarget, Limits, Server, ServerOptions};
 
 use crate::exit::{Failure, Outcome, Status};
-use crate::{input, output};
+use crate::{output, script};
 
 /// How often a script is looked at for changes.
 const WATCH_PAUSE: Duration = Duration::from_millis(200);
@@ -29,7 +29,8 @@ const WATCH_PAUSE: Duration = Duration::from_millis(200);
 /// Exit status: 0 ended as told, 1 the script was not used up or a request found no step, 2 it could not serve.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// What to play; without it every request gets a plain "OK"
+    /// What to play: a script, or a capture or rollout whose responses are played again; - is standard input. Without
+    /// it every request gets a plain "OK"
     script: Option<PathBuf>,
     /// Reads the script again whenever it changes, and starts over with it
     #[arg(long, requires = "script")]
@@ -72,7 +73,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
         None => CaptureTarget::None,
     };
     let script = match &args.script {
-        Some(path) => read_script(path)?,
+        Some(path) => script::read(path)?,
         None => Script::default(),
     };
     let options = ServerOptions {
@@ -127,14 +128,6 @@ pub(crate) fn run(args: &Args) -> Outcome {
     })
 }
 
-fn read_script(path: &Path) -> Result<Script, Failure> {
-    let mut text = String::new();
-    input::open(path)?
-        .read_to_string(&mut text)
-        .with_context(|| format!("failed to read {}", path.display()))?;
-    Ok(Script::parse(&path.to_string_lossy(), &text)?)
-}
-
 /// Reads the script again when its file changes; never returns. A script that can't be read leaves the one before it.
 async fn watch(server: &Server, path: Option<&Path>) {
     let Some(path) = path else {
@@ -154,7 +147,7 @@ async fn watch(server: &Server, path: Option<&Path>) {
             continue;
         }
         seen = now;
-        match read_script(path) {
+        match script::read(path) {
             Ok(script) => {
                 server.reload(Arc::new(script));
                 say(&format!("reads {} again", path.display()));

@@ -8,16 +8,21 @@ use anyhow::Context;
 use trace_diff::capture::{
     Capture, OpenError, SessionKind, read_capture, read_capture_bytes, session_kind,
 };
+use trace_diff::diff;
 use trace_diff::outline::{
     Options, Outline, capture_history, outline_capture, outline_exec_events,
     outline_pycodex_result, outline_rollout, rollout_history,
 };
-use trace_diff::report::{TextOptions, has_problems, render_session_json, render_session_text};
+use trace_diff::report::{
+    Report, TextOptions, Verdict, has_problems, outline_report, render_checked_session_json,
+    render_session_json, render_session_text, render_text,
+};
 use trace_diff::rollout::{RolloutSource, find_rollouts, sessions_root_of};
 
 use crate::exit::{Failure, Outcome, Status};
 use crate::input;
 use crate::report::{Color, Format, write_file};
+use crate::rollouts::RolloutArgs;
 
 /// Columns of text; what is longer is wrapped or cut.
 const WIDTH: usize = 80;
@@ -48,6 +53,8 @@ pub(crate) struct Args {
     /// Shows texts whole
     #[arg(long)]
     full: bool,
+    #[command(flatten)]
+    rollouts: RolloutArgs,
     /// Form of the output
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
@@ -60,12 +67,30 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Outcome {
-    let outline = args.read()?;
-    args.write(&outline)?;
-    Ok(match has_problems(&outline) {
+    let shown = args.read()?;
+    args.write(&shown)?;
+    let has_findings = |report: &Report| report.verdict == Verdict::Findings;
+    let is_bad = has_problems(&shown.outline) || shown.check.as_ref().is_some_and(has_findings);
+    Ok(match is_bad {
         true => Status::Findings,
         false => Status::Clean,
     })
+}
+
+/// What is shown.
+struct Shown {
+    outline: Outline,
+    /// What rollouts say of a capture, where some are named.
+    check: Option<Report>,
+}
+
+impl From<Outline> for Shown {
+    fn from(outline: Outline) -> Self {
+        Self {
+            outline,
+            check: None,
+        }
+    }
 }
 
 impl Args {
@@ -73,7 +98,7 @@ impl Args {
         Options { is_full: self.full }
     }
 
-    fn read(&self) -> Result<Outline, Failure> {
+    fn read(&self) -> Result<Shown, Failure> {
         if self.file != "-" && Path::new(&self.file).is_dir() {
             return self.read_directory();
         }
@@ -91,6 +116,11 @@ impl Args {
             ));
         }
         let kind = session_kind(&bytes);
+        if kind.is_some() && !self.rollouts.is_empty() {
+            let error = anyhow::anyhow!("{} is no capture", self.file);
+            return Err(Failure::new(error)
+                .with_hint("--rollout compares the requests of a capture with rollouts"));
+        }
         let mut whole = || -> Result<Vec<u8>, Failure> {
             let mut bytes = std::mem::take(&mut bytes);
             source.read_to_end(&mut bytes).with_context(what)?;
@@ -99,15 +129,12 @@ impl Args {
         match kind {
             Some(SessionKind::ExecEvents) => {
                 self.no_history("the events of a run hold no history")?;
-                Ok(outline_exec_events(&self.file, &whole()?, self.options()))
+                Ok(outline_exec_events(&self.file, &whole()?, self.options()).into())
             }
             Some(SessionKind::PycodexResult) => {
                 self.no_history("the result of a run holds no history")?;
-                Ok(outline_pycodex_result(
-                    &self.file,
-                    &whole()?,
-                    self.options(),
-                ))
+                let options = self.options();
+                Ok(outline_pycodex_result(&self.file, &whole()?, options).into())
             }
             kind if self.file == "-" => self.read_memory(whole()?, kind),
             Some(SessionKind::Rollout) => self.read_file(Path::new(&self.file)),
@@ -121,7 +148,7 @@ impl Args {
     }
 
     /// Standard input, which can be read only once.
-    fn read_memory(&self, bytes: Vec<u8>, kind: Option<SessionKind>) -> Result<Outline, Failure> {
+    fn read_memory(&self, bytes: Vec<u8>, kind: Option<SessionKind>) -> Result<Shown, Failure> {
         let bytes: Arc<[u8]> = bytes.into();
         let rollout = || self.read_rollout(&RolloutSource::memory("-", Arc::clone(&bytes)));
         if kind == Some(SessionKind::Rollout) {
@@ -134,14 +161,14 @@ impl Args {
         }
     }
 
-    fn read_file(&self, path: &Path) -> Result<Outline, Failure> {
+    fn read_file(&self, path: &Path) -> Result<Shown, Failure> {
         let source = RolloutSource::file(path)
             .with_context(|| format!("failed to read {}", path.display()))?;
         self.read_rollout(&source)
     }
 
     /// A directory is a capture, or holds one, or holds one rollout.
-    fn read_directory(&self) -> Result<Outline, Failure> {
+    fn read_directory(&self) -> Result<Shown, Failure> {
         let error = match read_capture(&self.file) {
             Ok(capture) => return self.of_capture(&capture),
             Err(error) => error,
@@ -178,7 +205,7 @@ impl Args {
         }
     }
 
-    fn read_rollout(&self, source: &RolloutSource) -> Result<Outline, Failure> {
+    fn read_rollout(&self, source: &RolloutSource) -> Result<Shown, Failure> {
         let root = sessions_root_of(&source.path);
         let root = (self.file != "-").then_some(root.as_path());
         let what = || format!("failed to read {}", self.file);
@@ -190,13 +217,16 @@ impl Args {
                 history.ok_or_else(|| self.nothing_at(number, "record", outline.input.records))?,
             );
         }
-        Ok(outline)
+        Ok(outline.into())
     }
 
     fn nothing_at(&self, number: usize, what: &str, count: Option<u64>) -> Failure {
         let error = anyhow::anyhow!("{} has no {what} {number}", self.file);
         let count = count.unwrap_or(0);
-        Failure::new(error).with_hint(format!("its {count} {what}s are numbered from 0"))
+        Failure::new(error).with_hint(match count {
+            0 => format!("it has no {what}s"),
+            count => format!("its {what}s are numbered from 0 to {}", count - 1),
+        })
     }
 
     fn no_history(&self, why: &str) -> Result<(), Failure> {
@@ -207,7 +237,7 @@ impl Args {
         }
     }
 
-    fn of_capture(&self, capture: &Capture) -> Result<Outline, Failure> {
+    fn of_capture(&self, capture: &Capture) -> Result<Shown, Failure> {
         let mut outline = outline_capture(capture, self.options());
         if let Some(number) = self.at {
             let history = capture_history(capture, number, self.options());
@@ -215,37 +245,49 @@ impl Args {
             let history = history.ok_or_else(|| self.nothing_at(number, "exchange", count))?;
             outline.history = Some(history);
         }
-        Ok(outline)
+        let mut shown = Shown::from(outline);
+        if !self.rollouts.is_empty() {
+            let mut report = outline_report(capture);
+            self.rollouts
+                .check(capture, &diff::Options::default(), &mut report)?;
+            shown.check = Some(report);
+        }
+        Ok(shown)
     }
 
-    fn write(&self, outline: &Outline) -> Result<(), Failure> {
+    fn write(&self, shown: &Shown) -> Result<(), Failure> {
         if let Some(path) = &self.output {
-            return write_file(path, |out| self.render(outline, false, out));
+            return write_file(path, |out| self.render(shown, false, out));
         }
         let stdout = io::stdout();
         let is_terminal = stdout.is_terminal();
         let mut out = BufWriter::new(stdout.lock());
-        self.render(outline, is_terminal, &mut out)
+        self.render(shown, is_terminal, &mut out)
             .and_then(|()| out.flush())
             .context("failed to write to standard output")?;
         Ok(())
     }
 
-    fn render(
-        &self,
-        outline: &Outline,
-        is_terminal: bool,
-        mut out: &mut dyn Write,
-    ) -> io::Result<()> {
+    fn render(&self, shown: &Shown, is_terminal: bool, mut out: &mut dyn Write) -> io::Result<()> {
         match self.format {
-            Format::Json => render_session_json(outline, &mut out),
+            Format::Json => match &shown.check {
+                Some(check) => render_checked_session_json(&shown.outline, check, &mut out),
+                None => render_session_json(&shown.outline, &mut out),
+            },
             Format::Text => {
                 let options = TextOptions {
                     has_color: self.color.is_wanted(is_terminal),
                     width: WIDTH,
                     is_verbose: self.full,
                 };
-                render_session_text(outline, &options, &mut out)
+                render_session_text(&shown.outline, &options, &mut out)?;
+                match &shown.check {
+                    Some(check) => {
+                        writeln!(out)?;
+                        render_text(check, &options, &mut out)
+                    }
+                    None => Ok(()),
+                }
             }
         }
     }
