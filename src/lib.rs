@@ -3,7 +3,7 @@
 //!
 //! Two runs of one agent have no difference here, however many ids, times and paths changed. A changed header, tool,
 //! instruction or history item is one change, however many requests it recurs in. Everything works on files and bytes:
-//! nothing in this library opens a socket, reads the environment, asks for the time, or prints.
+//! nothing in this library reads the environment or prints, and only the `server` opens sockets and asks for the time.
 //!
 //! # Example
 //!
@@ -59,10 +59,12 @@
 //! | [`align`] | which exchange goes with which, which item goes with which |
 //! | [`outline`] | what happened in a session: threads, turns, calls with their outputs, compactions |
 //! | [`diff`] | how two aligned things differ |
+//! | `server` | the fake Responses server, with the feature of this name |
 //! | [`report`] | one model of findings, its renderers, and what each rule means |
 //!
 //! # Features
 //!
+//! * `server`: the fake Responses server, and with it tokio and hyper.
 //! * `cli` (default): the program `trace-diff` and what only it needs. A library user turns it off with
 //!   `default-features = false`.
 //!

@@ -27,7 +27,10 @@ pub(super) async fn serve(stream: TcpStream, shared: Arc<Shared>) {
         let (takeover, back) = with_hyper(tap, &shared, number).await;
         let Some(takeover) = takeover else { break };
         match takeover.play(back).await {
-            Some(back) => tap = back,
+            Some(back) => {
+                tap = back;
+                tap.heads().release();
+            }
             None => break,
         }
     }

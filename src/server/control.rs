@@ -6,10 +6,10 @@ use serde_json::json;
 
 use crate::script::{Remaining, Violation};
 
-use super::body::RequestBody;
 use super::head::RequestHead;
 use super::shared::{Phase, Shared};
 use super::stream::PlayedBody;
+use super::tap::Heads;
 
 const PREFIX: &str = "/__trace-diff";
 
@@ -21,11 +21,7 @@ pub(super) fn is_control(target: &str) -> bool {
 }
 
 /// Does what the request says.
-pub(super) fn respond(
-    shared: &Shared,
-    head: &RequestHead,
-    _body: &RequestBody,
-) -> Response<PlayedBody> {
+pub(super) fn respond(shared: &Shared, head: &RequestHead, heads: Heads) -> Response<PlayedBody> {
     let path = head.target.split('?').next().unwrap_or_default();
     let path = path.strip_prefix(PREFIX).unwrap_or_default();
     let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
@@ -33,11 +29,11 @@ pub(super) fn respond(
         ("GET", []) => (200, state(shared)),
         ("GET", ["gates"]) => (200, gates(shared)),
         ("POST", ["gates", name, "open"]) => {
-            shared.gates.open(name);
+            shared.gates.open(&decoded(name));
             (200, gates(shared))
         }
         ("POST", ["gates", name, "close"]) => {
-            shared.gates.close(name);
+            shared.gates.close(&decoded(name));
             (200, gates(shared))
         }
         ("POST", ["shutdown"]) if shared.http_shutdown => {
@@ -55,7 +51,7 @@ pub(super) fn respond(
     };
     let mut text = body.to_string();
     text.push('\n');
-    let mut response = Response::new(PlayedBody::whole(Bytes::from(text)));
+    let mut response = Response::new(PlayedBody::whole(Bytes::from(text), heads));
     if let Ok(status) = hyper::StatusCode::from_u16(status) {
         *response.status_mut() = status;
     }
@@ -64,6 +60,31 @@ pub(super) fn respond(
         hyper::header::HeaderValue::from_static("application/json"),
     );
     response
+}
+
+/// A part of a path with its percent signs undone; one that stands for nothing stays.
+fn decoded(part: &str) -> String {
+    let mut bytes = Vec::with_capacity(part.len());
+    let mut rest = part.as_bytes();
+    while let Some((&first, behind)) = rest.split_first() {
+        let digits = match first {
+            b'%' => behind
+                .get(..2)
+                .and_then(|digits| std::str::from_utf8(digits).ok()),
+            _ => None,
+        };
+        match digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = &behind[2..];
+            }
+            None => {
+                bytes.push(first);
+                rest = behind;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 fn state(shared: &Shared) -> serde_json::Value {
@@ -110,4 +131,34 @@ fn gates(shared: &Shared) -> serde_json::Value {
         .map(|(name, count)| (name, count.into()))
         .collect();
     json!({"open": shared.gates.opened(), "waiting": waiting})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_below_the_prefix_is_for_the_server() {
+        for (target, expect) in [
+            ("/__trace-diff", true),
+            ("/__trace-diff/gates?x=1", true),
+            ("/__trace-differs", false),
+            ("/v1/__trace-diff/", false),
+        ] {
+            assert_eq!(is_control(target), expect, "{target}");
+        }
+    }
+
+    #[test]
+    fn names_are_decoded() {
+        for (part, expect) in [
+            ("a", "a"),
+            ("a%20b", "a b"),
+            ("%c3%a4", "ä"),
+            ("%", "%"),
+            ("%zz1", "%zz1"),
+        ] {
+            assert_eq!(decoded(part), expect);
+        }
+    }
 }

@@ -46,7 +46,7 @@ impl Connection {
         let coding = head.headers.get("content-encoding");
         let body = RequestBody::read(request.into_body(), coding, shared).await;
         if control::is_control(&head.target) {
-            return Ok(control::respond(shared, &head, &body));
+            return Ok(control::respond(shared, &head, self.heads.clone()));
         }
         let content = Body::from_bytes(body.bytes);
         let json = content.json().cloned();
@@ -108,7 +108,7 @@ impl Connection {
                     .head(Some(head.status), Some(headers), content)
                     .await;
                 pieces.remove(0);
-                let body = stream::body(exchange, pieces);
+                let body = stream::body(exchange, pieces, self.heads.clone());
                 if let Ok(response) = builder.body(body) {
                     return Ok(response);
                 }

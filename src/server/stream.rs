@@ -17,18 +17,27 @@ use crate::script::Piece;
 
 use super::exchange::Exchange;
 use super::join::joined;
+use super::tap::Heads;
 
-/// The body of a response that is being played.
+/// The body of a response that is being played. When it is dropped the next request may be read.
 pub(super) struct PlayedBody {
+    heads: Heads,
     frames: Pin<Box<dyn Stream<Item = Bytes> + Send>>,
 }
 
 impl PlayedBody {
     /// A body that is sent at once.
-    pub(super) fn whole(bytes: Bytes) -> Self {
+    pub(super) fn whole(bytes: Bytes, heads: Heads) -> Self {
         Self {
+            heads,
             frames: Box::pin(stream::iter([bytes])),
         }
+    }
+}
+
+impl Drop for PlayedBody {
+    fn drop(&mut self) {
+        self.heads.release();
     }
 }
 
@@ -65,7 +74,7 @@ pub(super) fn head(status: u16, headers: &HeaderList) -> Option<hyper::http::res
 }
 
 /// The body that plays the pieces behind a head.
-pub(super) fn body(exchange: Exchange, pieces: Vec<Piece>) -> PlayedBody {
+pub(super) fn body(exchange: Exchange, pieces: Vec<Piece>, heads: Heads) -> PlayedBody {
     let playing = Playing {
         exchange,
         pieces: joined(pieces),
@@ -76,6 +85,7 @@ pub(super) fn body(exchange: Exchange, pieces: Vec<Piece>) -> PlayedBody {
         Some((bytes, playing))
     });
     PlayedBody {
+        heads,
         frames: Box::pin(frames),
     }
 }

@@ -4,11 +4,10 @@
 //! requests far enough to tell where each head begins, and gives hyper no byte behind the current request: what has
 //! arrived early stays here, also when the socket is taken back from hyper to play a response byte for byte.
 
-use std::collections::VecDeque;
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use hyper::rt::ReadBufCursor;
@@ -22,21 +21,51 @@ use super::head::{MAX_HEAD_BYTES, RequestHead};
 /// Bytes asked of the socket at once.
 const READ_BYTES: usize = 16 << 10;
 
-/// Heads that were seen and not yet asked for, first sent first.
+/// The head that was seen last, and whether its request is still being answered: until it is, no other head is read.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Heads(Arc<Mutex<VecDeque<RequestHead>>>);
+pub(super) struct Heads(Arc<Mutex<Current>>);
+
+#[derive(Debug, Default)]
+struct Current {
+    head: Option<RequestHead>,
+    is_busy: bool,
+    /// Who waits for the next head.
+    waker: Option<Waker>,
+}
 
 impl Heads {
-    /// Takes the head of the next request.
+    /// Takes the head of the current request.
     pub(super) fn next(&self) -> Option<RequestHead> {
-        self.lock().pop_front()
+        self.lock().head.take()
+    }
+
+    /// Says that the current request is answered.
+    pub(super) fn release(&self) {
+        let mut current = self.lock();
+        current.is_busy = false;
+        if let Some(waker) = current.waker.take() {
+            waker.wake();
+        }
     }
 
     fn push(&self, head: RequestHead) {
-        self.lock().push_back(head);
+        let mut current = self.lock();
+        current.head = Some(head);
+        current.is_busy = true;
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, VecDeque<RequestHead>> {
+    fn is_busy(&self) -> bool {
+        self.lock().is_busy
+    }
+
+    /// Has the task woken when the current request is answered; false if it is already.
+    fn wait(&self, cx: &Context<'_>) -> bool {
+        let mut current = self.lock();
+        current.waker = Some(cx.waker().clone());
+        current.is_busy
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Current> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -175,6 +204,7 @@ impl Tap {
         }
         let bytes = &self.buffer[self.start..];
         match &mut self.reading {
+            Reading::Head(_) if self.heads.is_busy() => {}
             Reading::Head(seen) => {
                 self.began.get_or_insert_with(Instant::now);
                 match head_length(bytes, seen) {
@@ -254,6 +284,14 @@ impl hyper::rt::Read for Tap {
                 this.ready -= count;
                 return Poll::Ready(Ok(()));
             }
+            let kept = this.buffer.len() - this.start;
+            let is_early = kept > 0 && this.heads.is_busy();
+            if is_early && (this.is_at_end || kept >= MAX_HEAD_BYTES) {
+                if this.heads.wait(cx) {
+                    return Poll::Pending;
+                }
+                continue;
+            }
             if this.is_at_end || cursor.remaining() == 0 {
                 return Poll::Ready(Ok(()));
             }
@@ -261,6 +299,9 @@ impl hyper::rt::Read for Tap {
                 Poll::Ready(Ok(0)) => this.is_at_end = true,
                 Poll::Ready(Ok(_)) => {}
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending if this.heads.wait(cx) => return Poll::Pending,
+                // The request was answered just now, and the next one has arrived before.
+                Poll::Pending if is_early => {}
                 Poll::Pending => {
                     this.poll_head_timer(cx)?;
                     return Poll::Pending;

@@ -220,6 +220,33 @@ fn the_connection_goes_on_after_bytes_that_hyper_would_not_send() {
 }
 
 #[test]
+fn requests_that_come_before_their_turn_wait_for_it() {
+    let odd = || {
+        answer(
+            vec![head(Framing::Chunked), wire(b"1\r\nx\r\n")],
+            Ending::Complete,
+        )
+    };
+    let plain = || answer(vec![head(Framing::Chunked), body("y")], Ending::Complete);
+    let server = serve(vec![odd(), plain(), odd(), answer(vec![], Ending::Close)]);
+    let mut client = Client::new(&server);
+    let one = |n: usize| format!("POST /{n} HTTP/1.1\r\ncontent-length: 2\r\n\r\n{{}}");
+    client.send((0..4).map(one).collect::<String>().as_bytes());
+    for content in ["x", "y", "x"] {
+        client.expect(HEAD);
+        client.expect(&format!("1\r\n{content}\r\n0\r\n\r\n"));
+    }
+    assert_eq!(client.read_to_end(), (String::new(), Ended::Closed));
+    let capture = captured(&server, 4);
+    let targets: Vec<&str> = capture
+        .exchanges
+        .iter()
+        .map(|e| e.request.target.as_str())
+        .collect();
+    assert_eq!(targets, ["/0", "/1", "/2", "/3"]);
+}
+
+#[test]
 fn a_gate_holds_back_what_comes_after_it() {
     for has_odd_end in [false, true] {
         let pieces = vec![
