@@ -104,6 +104,77 @@ def damaged_files():
         check(f"{file.name}: exit code", done.returncode == int(bool(damage)), done.returncode)
 
 
+def recovered_files():
+    """What recover writes is every complete record of the truth and nothing else, and reads clean."""
+    with tempfile.TemporaryDirectory() as name:
+        out = Path(name) / "out.jsonl"
+        for truth in sorted((CORPUS / "damaged").glob("*.expected.json")):
+            expected = json.loads(truth.read_text())
+            if expected.get("ambiguous"):
+                continue
+            file = truth.with_name(expected["file"])
+            data = file.read_bytes()
+            done = run("recover", file, "-o", out, "--force", "--format", "json")
+            records = b"".join(data[record["start"]:record["end"]] + b"\n" for record in expected["records"])
+            written = out.exists() and out.read_bytes() == records
+            check(f"{file.name}: recovered records", written, f"exit {done.returncode}\n{done.stdout}{done.stderr}")
+            damage = visible([(span["start"], span["end"]) for span in expected["damaged_spans"]], data)
+            check(f"{file.name}: exit code of recover", done.returncode == int(bool(damage)), done.returncode)
+            left_out = json.loads(done.stdout or "{}").get("left_out", [])
+            told = visible([(span["start"], span["end"]) for span in left_out], data)
+            check(f"{file.name}: left out", told == damage, sorted(told ^ damage)[:20])
+            clean = run("records", out) if written else done
+            check(f"{file.name}: recovered file reads clean", clean.returncode == 0 and written, clean.stdout[-500:])
+            check(f"{file.name}: not changed", file.read_bytes() == data)
+
+
+def turns_started(run_folder):
+    """How many turns the agent said it started, by thread: in the output of `codex exec` and in app-server messages."""
+    turns = {}
+    for path in sorted(run_folder.glob("exec-events*.jsonl")):
+        thread = None
+        for line in path.read_text().splitlines():
+            try:
+                event = json.loads(line)
+            except ValueError:
+                continue
+            if event.get("type") == "thread.started":
+                thread = event["thread_id"]
+            if event.get("type") == "turn.started":
+                turns[thread] = turns.get(thread, 0) + 1
+    path = run_folder / "app-server.jsonl"
+    for line in path.read_text().splitlines() if path.exists() else []:
+        message = json.loads(line)["message"]
+        if message.get("method") == "turn/started":
+            thread = message["params"]["threadId"]
+            turns[thread] = turns.get(thread, 0) + 1
+    return turns
+
+
+def sessions_of_runs():
+    """The sessions of a run are what the run says of itself: directory, version, and turns of each thread."""
+    for path in sorted(CORPUS.glob("*/*/run.json")):
+        facts, folder = json.loads(path.read_text()), path.parent
+        files = sorted(folder.glob("rollouts/**/rollout-*.jsonl*"))
+        done = run("sessions", folder, "--all", "--format", "json")
+        listed = json.loads(done.stdout)["sessions"] if done.returncode in (0, 1) else []
+        name = folder.relative_to(CORPUS)
+        check(f"{name}: sessions", sorted(s["path"] for s in listed) == [str(f) for f in files], done.stderr)
+        check(f"{name}: undamaged sessions", done.returncode == 0, done.stdout[-500:])
+        for session in listed:
+            is_codex = facts["agent"] == "codex"
+            right = session["cwd"] == facts["workdir"] and (not is_codex or session["version"] == facts["version"])
+            check(f"{name}: facts of {session['id']}", right, session)
+        turns = turns_started(folder) if facts["agent"] == "codex" else {}
+        for thread, started in turns.items():
+            parts = [s for s in listed if s["id"] == thread]
+            found = sum(s["turns"] for s in parts)
+            # An older fork holds its parent's turns, and a review has a turn of its own inside.
+            may_have_more = "review" in folder.name or any(s["forked_from"] and not s["history_base"] for s in parts)
+            right = found == started or parts and found > started and may_have_more
+            check(f"{name}: turns of {thread}", right, f"{found}, not {started}")
+
+
 def captures_against_themselves():
     for capture in sorted(CORPUS.glob("*/*/capture.jsonl")):
         code, report = comparison(capture, capture)
@@ -190,7 +261,8 @@ def main():
     readme_commands()
     bad_inputs()
     if CORPUS.is_dir():
-        for part in (damaged_files, captures_against_themselves, repeated_runs, two_recorders, conversions, other_versions):
+        rollouts = (damaged_files, recovered_files, sessions_of_runs)
+        for part in (*rollouts, captures_against_themselves, repeated_runs, two_recorders, conversions, other_versions):
             part()
     else:
         print("skipped: end to end over real runs: corpus not present")

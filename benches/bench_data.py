@@ -183,3 +183,26 @@ def sealed(record, number, rng):
         if header[0].lower() == "content-length":
             header[1] = str(len(body))
     return record
+
+
+def make_damaged(corpus, out, megabytes):
+    """Repeats rollouts as `make_rollouts` does, then cuts a record short in each megabyte."""
+    make_rollouts(corpus, out, megabytes)
+    data = bytearray(out.read_bytes())
+    for start in range(0, len(data), 1_000_000):
+        end = data.find(b"\n", start)
+        data[max(end - 5, start) : end] = b""
+    out.write_bytes(data)
+
+
+def make_sessions(corpus, home, count):
+    """Writes rollouts below a CODEX_HOME: those of the corpus over and over, with other ids and dates."""
+    rng = random.Random(5)
+    sources = [(path.name, path.read_text()) for path in find_rollouts(corpus)]
+    for number, (name, text) in enumerate(itertools.islice(itertools.cycle(sources), count)):
+        date = f"20{10 + number // 336:02}-{1 + number // 28 % 12:02}-{1 + number % 28:02}"
+        text = re.sub(r"2026-\d\d-\d\d(?=T)", date, f"{name}\n{text}")
+        name, text = fresh_ids(text, rng, number).split("\n", 1)
+        folder = home / "sessions" / date.replace("-", "/")
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(text.encode())

@@ -17,6 +17,27 @@ import bench_data
 RUNS, SHORT_RUNS = 5, 20
 PER_RECORD_PYTHON = "import json,sys\nfor l in open(sys.argv[1],'rb'): print(json.loads(l).get('type'))"
 PARSE_PYTHON = "import json,sys\nfor p in sys.argv[1:]:\n  for l in open(p,'rb'): json.loads(l)"
+PYCODEX_SESSIONS = """import sys
+from pathlib import Path
+from pycodex.utils.session_persist import list_resumable_sessions
+for s in list_resumable_sessions(Path(sys.argv[1]), int(sys.argv[2])): print(s['thread_id'], s['preview'][:80])"""
+SESSIONS_PYTHON = """import json,pathlib,sys
+for p in sorted(pathlib.Path(sys.argv[1]).rglob('rollout-*.jsonl')):
+  meta,turns = {},0
+  for l in open(p,'rb'):
+    try: r=json.loads(l)
+    except ValueError: continue
+    if r['type']=='session_meta': meta=meta or r['payload']
+    turns += r['type']=='event_msg' and r['payload'].get('type')=='task_started'
+  print(meta.get('id'),meta.get('cwd'),turns)"""
+SESSIONS_JQ = """find "$0" -name 'rollout-*.jsonl' -print0 |
+  xargs -0 jq -rc 'select(.type=="session_meta")|.payload|[.id,.cwd,.cli_version]'"""
+RECOVER_PYTHON = """import json,sys
+with open(sys.argv[2],'wb') as out:
+  for l in open(sys.argv[1],'rb'):
+    try: json.loads(l)
+    except ValueError: continue
+    out.write(l)"""
 
 
 class Failed(Exception):
@@ -162,6 +183,42 @@ def bench_records(ours, corpus, scratch, scale):
     growth([50 * scale, 100 * scale, 200 * scale], "MB", make, "Records of {:g} MB of rollouts".format, scratch)
 
 
+def bench_sessions(ours, corpus, scratch, scale):
+    home = scratch / "sessions"
+    python = os.environ.get("PYCODEX_PYTHON", "PYCODEX_PYTHON")
+
+    def make(count):
+        shutil.rmtree(home, ignore_errors=True)
+        bench_data.make_sessions(corpus, home, count)
+        limited = lambda cores: ["taskset", "-c", cores, ours, "sessions", home]
+        return [
+            Tool("`trace-diff sessions`", [ours, "sessions", home], check=is_not_empty),
+            Tool("the same on 2 cores", limited("0,1"), needs=["taskset"]),
+            Tool("the same on 1 core", limited("0"), needs=["taskset"]),
+            Tool("pycodex, its list of sessions to resume", [python, "-c", PYCODEX_SESSIONS, home, count], needs=[python]),
+            Tool("Python, `json.loads` per line", [sys.executable, "-c", SESSIONS_PYTHON, home]),
+            Tool("only the first records: `jq`", ["bash", "-c", SESSIONS_JQ, home], needs=["jq", "bash"]),
+        ]
+
+    sizes = [int(1250 * scale), int(2500 * scale), int(5000 * scale)]
+    growth(sizes, "sessions", make, "A list of {} sessions".format, scratch)
+
+
+def bench_recover(ours, corpus, scratch, scale):
+    file, out = scratch / "damaged.jsonl", scratch / "recovered.jsonl"
+
+    def make(megabytes):
+        bench_data.make_damaged(corpus, file, megabytes)
+        return [
+            Tool("`trace-diff recover`", [ours, "recover", file, "-o", out, "--force"], codes=(1,)),
+            Tool("Python, `json.loads` per line", [sys.executable, "-c", RECOVER_PYTHON, file, out]),
+            Tool("`jq -cR 'fromjson?'`", ["jq", "-cR", "fromjson?", file], needs=["jq"]),
+        ]
+
+    title = "Records saved from {:g} MB of rollouts with a torn record in each megabyte".format
+    growth([50 * scale, 100 * scale, 200 * scale], "MB", make, title, scratch)
+
+
 def bench_bodies(ours, capture, scratch, scale):
     pair = scratch / "baseline.json", scratch / "candidate.json"
 
@@ -232,8 +289,10 @@ def main():
         print("GNU time is not installed, so memory is not measured.")
     if bench_data.find_rollouts(corpus):
         bench_records(ours, corpus, scratch, scale)
+        bench_recover(ours, corpus, scratch, scale)
+        bench_sessions(ours, corpus, scratch, scale)
     else:
-        print("\nskipped: records (no rollout-*.jsonl below the corpus directory)")
+        print("\nskipped: records, recover and sessions (no rollout-*.jsonl below the corpus directory)")
     capture = bench_data.find_capture(corpus, "codex")
     if capture is None:
         print("\nskipped: bodies and captures (no codex-*/02-shell-roundtrip/capture.jsonl in the corpus directory)")

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Measures trace-diff beside jq, diff and Python; prints Markdown tables.
+# Measures trace-diff beside jq, diff, Python and pycodex; prints Markdown tables.
 #
 # usage: benches/peers.sh [CORPUS] [--quick]
 #   CORPUS   a directory with rollouts and raw-exchange captures (default ../shared/corpus)
 #   --quick  a fiftieth of the size: does everything still run?
 # environment:
 #   TRACE_DIFF  the program to measure (default: a release build of this package)
+#   PYCODEX_PYTHON  a Python that can import pycodex, to measure it too
 #   SCRATCH     where the made inputs go and stay (default: trace-diff-bench in the temporary directory, removed at the end)
 # Installs nothing; a peer that is not there is named and skipped.
 set -euo pipefail

@@ -57,7 +57,9 @@
 //! | [`normalize`] | what is dynamic, by shape and by place; the renaming; the rules file |
 //! | [`script`] | what a fake Responses server plays, as data: steps, replies, faults, gates |
 //! | [`align`] | which exchange goes with which, which item goes with which |
+//! | [`outline`] | what happened in a session: threads, turns, calls with their outputs, compactions |
 //! | [`diff`] | how two aligned things differ |
+//! | [`check`] | whether one trace is right by itself: wire against disk |
 //! | [`report`] | one model of findings, its renderers, and what each rule means |
 //!
 //! # Features
@@ -73,10 +75,12 @@
 
 pub mod align;
 pub mod capture;
+pub mod check;
 pub mod diff;
 pub mod http;
 pub mod json;
 pub mod normalize;
+pub mod outline;
 pub mod report;
 pub mod responses;
 pub mod rollout;

@@ -1,5 +1,6 @@
 //! Recorded traffic: one model, our own file format, and importers for other programs' formats.
 
+mod delivered;
 mod directory;
 mod exchange;
 pub mod export;
@@ -16,12 +17,15 @@ mod secrets;
 mod shape;
 mod writer;
 
+pub use delivered::DeliveredItem;
 pub use exchange::{
     Body, Capture, CaptureKind, Content, Direction, End, Event, EventStream, Exchange, Frame,
     FrameKind, Headers, JsonBody, Recorded, Request, Response,
 };
 pub use flatten::{FlatExchange, Transport, WEBSOCKET_METHOD, flatten, is_terminal};
-pub use open::{OpenError, read_capture, read_capture_bytes, read_capture_from};
+pub use open::{
+    OpenError, SessionKind, read_capture, read_capture_bytes, read_capture_from, session_kind,
+};
 pub use problem::CaptureProblem;
 pub use reader::read_capture_records;
 pub use redact::Redactor;

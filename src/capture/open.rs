@@ -90,6 +90,33 @@ pub enum OpenError {
 const FORMATS: &str = "a capture is capture.jsonl, raw-exchange/1, HAR, mitmproxy flows, a saved request body, or a \
      directory of pycodex, responses-api-proxy or rollout-trace files";
 
+/// What to do with a file that tells of a session but holds no requests.
+const SHOW: &str = "trace-diff show tells what happened in it";
+
+/// What a file tells of a session from, by its content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum SessionKind {
+    /// A rollout of Codex or pycodex.
+    Rollout,
+    /// The events that `codex exec --json` prints.
+    ExecEvents,
+    /// The result that `pycodex --json` prints.
+    PycodexResult,
+}
+
+/// Finds out by the beginning of a file whether it tells of a session without being a capture; 64 KiB are enough.
+///
+/// `None` for a capture, for anything else, and for a file whose beginning is damaged too much to tell.
+pub fn session_kind(head: &[u8]) -> Option<SessionKind> {
+    match shape::shape_of(head)?.0 {
+        Shape::Rollout => Some(SessionKind::Rollout),
+        Shape::ExecEvents => Some(SessionKind::ExecEvents),
+        Shape::PycodexResult => Some(SessionKind::PycodexResult),
+        _ => None,
+    }
+}
+
 impl OpenError {
     /// What the user can do about it.
     pub fn hint(&self) -> Option<String> {
@@ -99,9 +126,9 @@ impl OpenError {
             OpenError::Empty { .. } => {
                 Some("was the recorder stopped before the first request?".to_owned())
             }
-            OpenError::Rollout { path, .. } => {
-                Some(format!("to list its records: trace-diff records {path}"))
-            }
+            OpenError::Rollout { path, .. } => Some(format!(
+                "to see what happened in it: trace-diff show {path}"
+            )),
             OpenError::NewerVersion { .. } => {
                 Some("a newer trace-diff wrote it; use that one to read it".to_owned())
             }
@@ -202,7 +229,11 @@ fn read_shape(name: &str, bytes: Vec<u8>, shape: Shape, offset: u64) -> Result<C
         ),
         Shape::ExecEvents => not_a_capture(
             "this is the output of codex exec --json, which holds no requests",
-            None,
+            Some(SHOW),
+        ),
+        Shape::PycodexResult => not_a_capture(
+            "this is the output of pycodex --json, which holds no requests",
+            Some(SHOW),
         ),
         Shape::Har => Ok(read_har(name, bytes)),
         Shape::Mitmproxy => Ok(read_mitmproxy(name, &bytes)),

@@ -31,6 +31,8 @@ pub(super) enum Shape {
     Rollout,
     /// The output of `codex exec --json`.
     ExecEvents,
+    /// The output of `pycodex --json`.
+    PycodexResult,
 }
 
 /// How much of a file is looked at before all of it is.
@@ -114,8 +116,12 @@ fn classify(cut_keys: &[&str], record: Node<'_>) -> Option<Shape> {
     if is_rollout(record_type, &has) {
         return Some(Shape::Rollout);
     }
-    if record_type.starts_with("thread.") || record_type.starts_with("turn.") {
+    let is_item_event = record_type.starts_with("item.") && has("item");
+    if record_type.starts_with("thread.") || record_type.starts_with("turn.") || is_item_event {
         return Some(Shape::ExecEvents);
+    }
+    if has("output_text") && has("turn_id") {
+        return Some(Shape::PycodexResult);
     }
     let has_history = has("input") || has("messages");
     if has_history && (has("model") || record_type == "response.create") {
@@ -226,6 +232,10 @@ mod tests {
         check(
             r#"{"type":"thread.started","thread_id":"t"}"#,
             Some(Shape::ExecEvents),
+        );
+        check(
+            r#"{"turn_id":"u","output_text":"Done.","history":["#,
+            Some(Shape::PycodexResult),
         );
         check("43727:9:websocket;0:~", Some(Shape::Mitmproxy));
         check("[1,2]", None);

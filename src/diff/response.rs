@@ -16,7 +16,6 @@ use super::headers::{HeaderPair, compare_headers};
 use super::input::{ItemLists, compare_items, report_one_sided, values_of};
 use super::names::LocalChange;
 use super::recorder::Place;
-use super::side::output_items;
 
 /// Compares the responses of two exchanges, as far as both were recorded.
 pub(super) fn compare_responses(cx: &mut Comparer<'_>, row: &Row) {
@@ -155,8 +154,12 @@ fn compare_output(
     pointer: &Pointer,
     level: Level,
 ) {
-    let baseline = cx.baseline.print_all(output_items(a));
-    let candidate = cx.candidate.print_all(output_items(b));
+    let items = |content: &Content| {
+        let delivered = content.delivered_items().into_iter();
+        delivered.map(|delivered| delivered.item)
+    };
+    let baseline = cx.baseline.print_all(items(a));
+    let candidate = cx.candidate.print_all(items(b));
     let lists = ItemLists {
         baseline,
         candidate,

@@ -8,7 +8,7 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
 use crate::align::{ExchangeFeatures, ItemPrint};
 use crate::capture::{
-    Body, Capture, Content, Direction, End, Event, FlatExchange, Recorded, Transport, flatten,
+    Capture, Content, Direction, End, Event, FlatExchange, Recorded, Transport, flatten,
     is_terminal,
 };
 use crate::http::HeaderList;
@@ -146,8 +146,8 @@ impl<'c> Side<'c> {
     }
 
     /// The prints of items.
-    pub(super) fn print_all(&mut self, items: Vec<Value>) -> Vec<Arc<ItemPrint>> {
-        items.into_iter().map(|item| self.print(item)).collect()
+    pub(super) fn print_all(&mut self, items: impl Iterator<Item = Value>) -> Vec<Arc<ItemPrint>> {
+        items.map(|item| self.print(item)).collect()
     }
 
     fn features_of(
@@ -267,7 +267,12 @@ impl<'c> Side<'c> {
             .previous_response(at)
             .and_then(|id| self.request_of(&id, at))
         {
-            let delivered = output_items(&self.flat[previous].exchange.response.content);
+            let delivered = self.flat[previous]
+                .exchange
+                .response
+                .content
+                .delivered_items();
+            let delivered = delivered.into_iter().map(|delivered| delivered.item);
             parts.push(self.print_all(delivered));
             parts.push(self.inputs[previous].clone().unwrap_or_default());
             at = previous;
@@ -303,27 +308,4 @@ pub(super) fn records_ends(capture: &Capture) -> bool {
         .exchanges
         .iter()
         .any(|exchange| matches!(exchange.response.end, Recorded::Yes(_)))
-}
-
-/// The items that a response delivered.
-pub(super) fn output_items(content: &Content) -> Vec<Value> {
-    match content {
-        Content::Events(stream) => {
-            let done = stream
-                .events
-                .iter()
-                .filter(|event| event.kind() == "response.output_item.done");
-            done.filter_map(|event| event.data.json()?.get("item"))
-                .collect()
-        }
-        Content::Digest(digest) => match digest.get("output_items") {
-            Some(items) => items.node().items().map(|item| items.part(item)).collect(),
-            None => Vec::new(),
-        },
-        Content::Body(Body::Json(body)) => match body.value.get("output") {
-            Some(items) => items.node().items().map(|item| items.part(item)).collect(),
-            None => Vec::new(),
-        },
-        _ => Vec::new(),
-    }
 }

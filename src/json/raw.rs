@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use memchr::memchr;
+
 use super::scanner::{Outcome, Scanner};
 use super::string_bytes::{escape_length, plain_length};
 use super::syntax;
@@ -248,9 +250,38 @@ fn trim_start(text: &str) -> &str {
 
 /// End of the value that `text` begins with.
 fn value_end(text: &str) -> Option<usize> {
-    if text.starts_with('"') {
-        return string_end(text).map(|(end, _)| end);
+    match text.as_bytes().first()? {
+        b'"' => string_end(text).map(|(end, _)| end),
+        b'{' | b'[' => container_end(text),
+        _ => scalar_end(text),
     }
+}
+
+/// End of the object or array that `text` begins with; as the text was checked, brackets are only counted.
+fn container_end(text: &str) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let mut depth = 0usize;
+    let mut at = 0;
+    loop {
+        match bytes.get(at)? {
+            b'"' => at += string_end(&text[at..])?.0,
+            b'{' | b'[' => {
+                depth += 1;
+                at += 1;
+            }
+            b'}' | b']' => {
+                depth -= 1;
+                at += 1;
+                if depth == 0 {
+                    return Some(at);
+                }
+            }
+            _ => at += 1,
+        }
+    }
+}
+
+fn scalar_end(text: &str) -> Option<usize> {
     let mut scanner = Scanner::new(0);
     match scanner.run(text.as_bytes()) {
         Outcome::Complete(end) => Some(end),
@@ -261,23 +292,22 @@ fn value_end(text: &str) -> Option<usize> {
 }
 
 /// End of the string that `text` begins with, behind its quote, and whether it holds escapes.
+///
+/// The text was checked before, so only the quote is looked for: the first with an even number of backslashes before it.
 fn string_end(text: &str) -> Option<(usize, bool)> {
-    let bytes = text.as_bytes();
-    if bytes.first() != Some(&b'"') {
-        return None;
-    }
-    let mut at = 1;
-    let mut is_escaped = false;
+    let inner = text.strip_prefix('"')?.as_bytes();
+    let mut from = 0;
     loop {
-        at += plain_length(&bytes[at..]);
-        match bytes.get(at)? {
-            b'"' => return Some((at + 1, is_escaped)),
-            b'\\' => {
-                is_escaped = true;
-                at += step(&text[at..])?;
-            }
-            _ => return None,
+        let quote = from + memchr(b'"', &inner[from..])?;
+        let before = inner[from..quote].iter().rev();
+        let backslashes = before.take_while(|byte| **byte == b'\\').count();
+        if backslashes % 2 == 0 {
+            return Some((
+                quote + 2,
+                from > 0 || memchr(b'\\', &inner[..quote]).is_some(),
+            ));
         }
+        from = quote + 1;
     }
 }
 
@@ -313,6 +343,15 @@ mod tests {
         let raw = Raw::new("{\"type\":\"message\",\"broken\":tru");
         assert_eq!(raw.get_string("type").unwrap(), "message");
         assert!(raw.get("other").is_none());
+    }
+
+    #[test]
+    fn finds_the_end_of_strings_with_quotes_in_them() {
+        for text in [r#""a\"b""#, r#""a\\""#, r#""\\\"\\""#, r#""\"\"""#, r#""""#] {
+            let longer = format!("{text}, \"next\"");
+            assert_eq!(Raw::new(&longer).text(), text);
+        }
+        assert_eq!(Raw::new(r#""a\"b", "c""#).string().unwrap(), "a\"b");
     }
 
     #[test]

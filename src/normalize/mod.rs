@@ -2,6 +2,7 @@
 //! file, which says what else is no difference.
 
 mod fingerprint;
+mod level;
 mod locations;
 mod output_shapes;
 pub mod place;
@@ -12,6 +13,7 @@ mod shapes;
 mod token;
 
 pub use fingerprint::{embedded_json, fingerprint, text_fingerprint, text_place};
+pub use level::Level;
 pub use locations::LocationFinder;
 pub use renaming::{Conflict, IdNumber, IdTable, Pair, conflicts, identifier_core};
 pub use rules::{AcceptRule, IgnoreRule, Rules};

@@ -37,6 +37,7 @@ pub fn comparison_report(
         exchange: change.exchange,
         pointer: change.pointer.clone(),
         also: change.also.clone(),
+        rollout: None,
         subject: change.subject.clone(),
         baseline: change.baseline.clone(),
         candidate: change.candidate.clone(),
@@ -59,6 +60,7 @@ pub(super) fn input(role: Role, capture: &Capture) -> Input {
         path: capture.path.clone(),
         kind: capture.kind.name().to_owned(),
         exchanges: flatten(capture).len(),
+        records: None,
         problems: capture.problems.len(),
     }
 }
@@ -75,6 +77,7 @@ pub fn reader_findings(capture: &Capture) -> Vec<Finding> {
             exchange: ExchangePair::default(),
             pointer: Pointer::root(),
             also: Vec::new(),
+            rollout: None,
             subject: Some(problem.path.clone()),
             baseline: None,
             candidate: None,

@@ -2,22 +2,26 @@
 
 mod accept;
 mod build;
+mod contracts;
 mod explain;
 mod json;
 mod mask;
 mod model;
 mod outline;
 mod recovery;
+mod sessions;
 mod text;
 
 pub use accept::apply_accept;
 pub use build::{comparison_report, reader_findings};
+pub use contracts::add_rollout_check;
 pub use explain::{Rule, UnknownRule, explain, rule_names, rules};
-pub use json::render_json;
+pub use json::{render_checked_session_json, render_json, render_session_json};
 pub use model::{
     Accepted, AlignmentEntry, ExchangeCounts, ExchangePair, Finding, FindingCounts, Input, Level,
-    Report, Role, RuleState, Source, Summary, UnusedRule, Verdict, finding_id,
+    Report, Role, RolloutPlace, RuleState, Source, Summary, UnusedRule, Verdict, finding_id,
 };
 pub use outline::{outline_report, render_outline};
 pub use recovery::{RecoveryNames, render_recovery, render_recovery_json};
-pub use text::{TextOptions, render_text, visible};
+pub use sessions::{SessionList, render_sessions, render_sessions_json};
+pub use text::{TextOptions, has_problems, render_session_text, render_text, visible};

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use xxhash_rust::xxh3::Xxh3;
 
+pub use crate::check::RolloutPlace;
 pub use crate::diff::{ExchangePair, Level};
 use crate::json::Pointer;
 
@@ -15,7 +16,7 @@ pub struct Report {
     pub version: u32,
     /// Whether the run fails.
     pub verdict: Verdict,
-    /// What was read: baseline and candidate, or one trace.
+    /// What was read: baseline and candidate, or one trace; rollouts that it was compared with.
     pub inputs: Vec<Input>,
     /// Which exchanges correspond; every exchange of every input stands in exactly one entry.
     pub alignment: Vec<AlignmentEntry>,
@@ -92,6 +93,9 @@ pub struct Input {
     pub kind: String,
     /// Number of exchanges that were read.
     pub exchanges: usize,
+    /// Number of complete records, of a rollout.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub records: Option<usize>,
     /// Number of problems in reading it.
     pub problems: usize,
 }
@@ -106,15 +110,18 @@ pub enum Role {
     Candidate,
     /// The only input: checked by itself.
     Trace,
+    /// What an agent wrote to disk, for comparison with what it sent.
+    Rollout,
 }
 
 impl Role {
-    /// The word in reports: `baseline`, `candidate`, `trace`.
+    /// The word in reports: `baseline`, `candidate`, `trace`, `rollout`.
     pub fn name(self) -> &'static str {
         match self {
             Role::Baseline => "baseline",
             Role::Candidate => "candidate",
             Role::Trace => "trace",
+            Role::Rollout => "rollout",
         }
     }
 }
@@ -150,10 +157,13 @@ pub struct Finding {
     /// Other places of the same exchanges with the same change, such as the body's copy of a header.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub also: Vec<Pointer>,
+    /// Where on disk, for what ties an exchange to a rollout.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rollout: Option<RolloutPlace>,
     /// What it is about, for a person: a tool by its name, an item by its first words.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
-    /// Excerpt of what the baseline has there; `None` when it has nothing.
+    /// Excerpt of what the baseline (of a contract what it asks for: the rollout) has there; `None` when it has nothing.
     pub baseline: Option<String>,
     /// Excerpt of what the candidate has there; `None` when it has nothing.
     pub candidate: Option<String>,
@@ -318,6 +328,7 @@ mod tests {
                 reason: "known".into(),
             }),
             also: Vec::new(),
+            rollout: None,
             subject: None,
             recurs: Vec::new(),
             detail: Vec::new(),

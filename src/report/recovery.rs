@@ -73,6 +73,14 @@ pub fn render_recovery(
         say("note: ", &repeat_text(repeat))?;
     }
     say_more(recovery.repeats.len(), &mut say)?;
+    if let (Some(record), true) = (recovery.moved_from, recovery.has_ordinals) {
+        say(
+            "note: ",
+            &format!(
+                "from record {record} on, records stand at other bytes than in the input; forks and reverts of this thread name their place in its file by bytes and don't fit the recovered one"
+            ),
+        )?;
+    }
     if recovery.not_objects > 0 {
         let what = counted(recovery.not_objects, "record");
         say(
@@ -140,7 +148,7 @@ fn counted(count: u64, noun: &str) -> String {
     format!("{count} {noun}{plural}")
 }
 
-/// Writes what was recovered as one JSON object, as `docs/recover.md` describes it.
+/// Writes what was recovered as one JSON object, as `docs/sessions.md` describes it.
 ///
 /// # Errors
 ///
@@ -177,6 +185,7 @@ pub fn render_recovery_json(
         "output": {"path": names.output, "bytes": recovery.written, "records": input.records},
         "left_out": left_out,
         "repeats": repeats,
+        "moved_from": recovery.moved_from,
         "multi_line": recovery.multi_line,
         "not_objects": recovery.not_objects,
     });

@@ -1,5 +1,7 @@
 //! Finds the compaction that a history begins with, going backwards.
 
+use std::ops::Range;
+
 use super::index::What;
 use super::lineage::{Lineage, Place};
 use super::record::RecordKind;
@@ -26,9 +28,9 @@ struct Turn<'a> {
 ///
 /// A rollback of `n` turns takes back the `n` newest turns that a user or another agent began. Codex groups records into
 /// turns by `task_started` and the ids of turns; one without a beginning goes on into the turn before it.
-pub(super) fn find_base(lineage: &Lineage, until: Option<usize>, rules: &Rules) -> Base {
+pub(super) fn find_base(lineage: &Lineage, own: &Range<usize>, rules: &Rules) -> Base {
     if rules.honours_checkpoints
-        && let Some(place) = bounding_checkpoint(lineage, until)
+        && let Some(place) = bounding_checkpoint(lineage, own)
     {
         return Base {
             checkpoint: Some(place),
@@ -36,7 +38,7 @@ pub(super) fn find_base(lineage: &Lineage, until: Option<usize>, rules: &Rules) 
         };
     }
     let mut search = Search::default();
-    for (place, entry) in lineage.entries(until).rev() {
+    for (place, entry) in lineage.entries(own.clone()).rev() {
         search.meet(lineage, place, &entry.what);
         if search.found.is_some() {
             break;
@@ -52,14 +54,10 @@ pub(super) fn find_base(lineage: &Lineage, until: Option<usize>, rules: &Rules) 
 
 /// The newest compaction, where it alone says what is needed of the records before it: it holds a replacement history,
 /// numbers its window, and either stands in a file with ordinals or holds the metadata that a resume needs.
-fn bounding_checkpoint(lineage: &Lineage, until: Option<usize>) -> Option<Place> {
-    let is_paginated = lineage
-        .own()
-        .index
-        .meta()
-        .is_some_and(|meta| meta.is_paginated());
+fn bounding_checkpoint(lineage: &Lineage, own: &Range<usize>) -> Option<Place> {
+    let is_paginated = lineage.is_paginated();
     let (place, newest) = lineage
-        .entries(until)
+        .entries(own.clone())
         .rev()
         .find(|(_, entry)| matches!(entry.what, What::Compacted { .. }))?;
     match newest.what {

@@ -51,6 +51,8 @@ pub enum Origin {
         /// Its number there.
         element: usize,
     },
+    /// The text of a `user_message` event, by which pycodex knows what the user said. Never made by [`History::plan`].
+    UserMessageEvent,
     /// A message between agents that stands in a record of its own, not as an item (before 0.169).
     Communication,
     /// A message of the user that a compaction without `replacement_history` keeps, as a new item.
@@ -73,7 +75,8 @@ impl History {
     ///
     /// When a file can't be read any more.
     pub fn plan(lineage: &Lineage, until: Option<usize>, rules: &Rules) -> io::Result<Self> {
-        let base = find_base(lineage, until, rules);
+        let own = counted(lineage, until, rules);
+        let base = find_base(lineage, &own, rules);
         let mut replay = Replay {
             lineage,
             items: Vec::new(),
@@ -82,7 +85,7 @@ impl History {
             replay.replace(place)?;
         }
         let mut budget = None;
-        for (place, entry) in lineage.entries(until) {
+        for (place, entry) in lineage.entries(own) {
             if let What::TurnContext(_) = entry.what {
                 budget = Some(place);
             }
@@ -109,14 +112,17 @@ impl Replay<'_> {
         match *what {
             What::Item(ItemClass::NotSent) => {}
             What::Item(class) => self.push(place, Origin::Record, class),
-            What::Record(RecordKind::InterAgentCommunication) => {
+            What::Record(RecordKind::InterAgentCommunication) if rules.knows_agent_messages => {
                 self.push(place, Origin::Communication, ItemClass::AgentTurn);
             }
             What::Compacted {
                 replacement: None, ..
             } => {
-                let items = std::mem::take(&mut self.items);
-                self.items = compact_by_summary(self.lineage, place, items)?;
+                let mut items = std::mem::take(&mut self.items);
+                if rules.keeps_summary_only && self.lineage.is_paginated() {
+                    items.clear();
+                }
+                self.items = compact_by_summary(self.lineage, place, items, rules)?;
             }
             // It was taken back by a rollback, or it would be the base: newer versions go on with the items.
             What::Compacted { .. } if !rules.restores_compacted => self.replace(place)?,
@@ -149,7 +155,8 @@ impl Replay<'_> {
         };
         for (element, item) in elements.items().enumerate() {
             let class = classify(item);
-            if class == ItemClass::NotSent {
+            let is_unknown = class == ItemClass::NotSent;
+            if is_unknown && self.is_left_out(item) {
                 continue;
             }
             let item = item.text();
@@ -159,11 +166,30 @@ impl Replay<'_> {
                 place,
                 span: at..at + item.len() as u64,
                 class,
-                made: None,
+                made: is_unknown.then(|| UNKNOWN_ITEM.to_owned()),
             });
         }
         Ok(())
     }
+
+    /// Whether an item that is never sent from a record is not sent from a replacement history either: snapshots of files
+    /// without ordinals. Others Codex 0.125.0–0.169.0 hold as an item without content and send.
+    fn is_left_out(&self, item: Raw<'_>) -> bool {
+        item.get_string("type").as_deref() == Some("ghost_snapshot") && !self.lineage.is_paginated()
+    }
+}
+
+/// What Codex makes of an element of a replacement history whose type it does not know.
+const UNKNOWN_ITEM: &str = r#"{"type":"other"}"#;
+
+/// The records of the thread's own file that count.
+fn counted(lineage: &Lineage, until: Option<usize>, rules: &Rules) -> Range<usize> {
+    let own = lineage.own();
+    let end = until.unwrap_or(own.end);
+    let metas = own.index.metas.iter().map(|(record, _)| *record);
+    let last_meta = metas.rev().find(|record| *record < end);
+    let start = last_meta.filter(|_| rules.begins_at_last_meta && lineage.is_paginated());
+    start.unwrap_or(0)..end
 }
 
 /// Takes back the last turns that a user or another agent began, with the context written just before them. What

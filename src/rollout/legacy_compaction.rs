@@ -8,7 +8,8 @@ use crate::json::Raw;
 use super::history::{HistoryItem, Origin, payload_of, span_of};
 use super::lineage::{Lineage, Place};
 use super::load::{TextReader, quoted};
-use super::truncate::{Budget, token_estimate, truncate_middle};
+use super::rules::Rules;
+use super::truncate::{Budget, cut_middle, token_estimate};
 use super::user_message::ItemClass;
 
 /// Tokens of user messages that are kept, by four bytes each (`COMPACT_USER_MESSAGE_MAX_TOKENS`, all versions).
@@ -20,11 +21,12 @@ const SUMMARY_BEGINNING: &str =
 
 /// What is left of a history: the newest messages of the user, within the budget, and the summary as a user message.
 ///
-/// Codex 0.169 still reads such files so; context messages come again with the next turn.
+/// Codex 0.115.0–0.169.0 read such files so; context messages come again with the next turn.
 pub(super) fn compact_by_summary(
     lineage: &Lineage,
     place: Place,
     items: Vec<HistoryItem>,
+    rules: &Rules,
 ) -> io::Result<Vec<HistoryItem>> {
     let reader = TextReader::new(lineage);
     let mut left = KEPT_USER_TOKENS;
@@ -36,57 +38,61 @@ pub(super) fn compact_by_summary(
         if item.class != ItemClass::UserTurn {
             continue;
         }
-        let record;
-        let item_text = match (&item.made, item.origin) {
-            (Some(made), _) => Raw::new(made),
-            (None, Origin::Record) => {
-                record = reader.record(item.place)?;
-                match payload_of(&record) {
-                    Some(payload) => payload,
-                    None => continue,
-                }
-            }
-            (None, _) => {
-                record = reader.span(item.place.file, item.span.clone())?;
-                Raw::new(&record)
-            }
-        };
-        let text = user_text(item_text);
-        if text.starts_with(SUMMARY_BEGINNING) {
+        let text = reader.item(&item)?;
+        let message = Raw::new(&text);
+        let parts = user_texts(message);
+        let length: usize = parts.iter().map(|part| part.len()).sum();
+        if parts.concat().starts_with(SUMMARY_BEGINNING) {
             continue;
         }
-        let new = truncate_middle(&text, Budget::Tokens(left));
-        let is_cut = matches!(new, Cow::Owned(_));
-        let id = item_text.get_string("id");
+        let (parts, is_cut) = within(parts, left, rules.keeps_message_parts);
+        let id = message.get_string("id");
+        let made = user_message(&parts, id.as_deref());
         kept.push(HistoryItem {
             origin: Origin::KeptUserMessage { is_cut },
-            made: Some(user_message(&new, id.as_deref())),
+            made: Some(made),
             ..item
         });
-        left = left.saturating_sub(token_estimate(text.len()));
+        left = left.saturating_sub(token_estimate(length));
     }
     kept.reverse();
     let record = reader.record(place)?;
     let summary = payload_of(&record).and_then(|payload| payload.get_string("message"));
     let summary = summary.filter(|summary| !summary.is_empty());
+    let summary = summary.unwrap_or(Cow::Borrowed("(no summary available)"));
     kept.push(HistoryItem {
         origin: Origin::Summary,
         place,
         span: span_of(lineage, place),
         class: ItemClass::UserTurn,
-        made: Some(user_message(
-            summary.as_deref().unwrap_or("(no summary available)"),
-            None,
-        )),
+        made: Some(user_message(&[summary], None)),
     });
     Ok(kept)
 }
 
-/// The texts of a user message in one, without the tags that Codex puts around pictures.
-fn user_text(item: Raw<'_>) -> String {
-    let parts: Vec<Raw<'_>> = item
-        .get("content")
-        .map_or(Vec::new(), |content| content.items().collect());
+/// What a budget of tokens allows of a message, as the parts of its new one, and whether it was cut.
+fn within(parts: Vec<Cow<'_, str>>, tokens: usize, keeps_parts: bool) -> (Vec<Cow<'_, str>>, bool) {
+    let whole = parts.concat();
+    let Some((start, gone, end)) = cut_middle(&whole, Budget::Tokens(tokens)) else {
+        let joined = || vec![Cow::Owned(whole.clone())];
+        return (if keeps_parts { parts } else { joined() }, false);
+    };
+    let new = if keeps_parts {
+        [start, gone.as_str(), end]
+            .map(|part| Cow::Owned(part.to_owned()))
+            .to_vec()
+    } else {
+        vec![Cow::Owned([start, gone.as_str(), end].concat())]
+    };
+    (new, true)
+}
+
+/// The texts of a user message, without the tags that Codex puts around pictures.
+fn user_texts(item: Raw<'_>) -> Vec<Cow<'_, str>> {
+    let Some(content) = item.get("content") else {
+        return Vec::new();
+    };
+    let parts: Vec<Raw<'_>> = content.items().collect();
     let is_picture = |at: Option<usize>| {
         at.and_then(|at| parts.get(at)?.get_string("type"))
             .is_some_and(|kind| kind == "input_image")
@@ -100,10 +106,11 @@ fn user_text(item: Raw<'_>) -> String {
     texts.collect()
 }
 
-fn user_message(text: &str, id: Option<&str>) -> String {
+fn user_message(texts: &[Cow<'_, str>], id: Option<&str>) -> String {
     let id = id.map_or(String::new(), |id| format!(r#""id":{},"#, quoted(id)));
-    let text = quoted(text);
-    format!(
-        r#"{{"type":"message",{id}"role":"user","content":[{{"type":"input_text","text":{text}}}]}}"#
-    )
+    let parts = texts
+        .iter()
+        .map(|text| format!(r#"{{"type":"input_text","text":{}}}"#, quoted(text)));
+    let parts = parts.collect::<Vec<_>>().join(",");
+    format!(r#"{{"type":"message",{id}"role":"user","content":[{parts}]}}"#)
 }

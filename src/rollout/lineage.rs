@@ -2,9 +2,11 @@
 
 use std::collections::HashSet;
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::discover::{find_segment, sessions_root_of};
 use super::index::{Entry, RolloutIndex};
 use super::session::HistoryBase;
 use super::source::RolloutSource;
@@ -84,26 +86,32 @@ pub enum LineageProblem {
         count: usize,
     },
     /// The parent ends before the place that the child names.
-    #[error("inherits records of {path} before ordinal {wanted}, but the file ends with {last}")]
+    #[error("inherits from {path} up to byte {wanted}, but the file has {length} bytes")]
     ParentTooShort {
         /// The file.
         path: PathBuf,
         /// The end that the child names.
         wanted: u64,
-        /// The last ordinal in the file.
-        last: u64,
+        /// Length of the file.
+        length: u64,
     },
-    /// The place that the child names in bytes is another one than that in ordinals.
+    /// The place that the child names in bytes is another one than that in ordinals; the bytes count.
     #[error(
-        "inherits from {path} up to byte {wanted}, but the records before that ordinal end at {found}"
+        "inherits from {path} up to byte {wanted}, but the ordinal named beside it begins at {found}"
     )]
     EndsElsewhere {
         /// The file.
         path: PathBuf,
         /// The end that the child names.
         wanted: u64,
-        /// Where the records end.
+        /// Where the record behind the end begins, or the file ends.
         found: u64,
+    },
+    /// The parent is of a kind that is not inherited from.
+    #[error("inherits from {path}, whose records have no ordinals")]
+    ParentNotPaginated {
+        /// The file.
+        path: PathBuf,
     },
     /// The file's name holds another thread's id than its records.
     #[error("{path} is the thread {id}, not the one in its name")]
@@ -115,7 +123,34 @@ pub enum LineageProblem {
     },
 }
 
+impl LineageProblem {
+    /// Whether Codex 0.169.0 refuses to resume such a thread.
+    pub fn is_refused(&self) -> bool {
+        match self {
+            Self::ParentMissing { .. }
+            | Self::ParentUnreadable { .. }
+            | Self::Cycle { .. }
+            | Self::ParentTooShort { .. }
+            | Self::ParentNotPaginated { .. } => true,
+            Self::TooLong
+            | Self::ParentDamaged { .. }
+            | Self::EndsElsewhere { .. }
+            | Self::NameDisagrees { .. } => false,
+        }
+    }
+}
+
 impl Lineage {
+    /// Reads a rollout and the files that it inherits from, which are looked for in the tree of sessions around it.
+    ///
+    /// # Errors
+    ///
+    /// When the rollout itself can't be read. What is wrong with the others is a problem.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        let root = sessions_root_of(path);
+        Self::read(RolloutSource::file(path)?, |id| find_segment(&root, id))
+    }
+
     /// Reads a rollout and the files that it inherits from.
     ///
     /// `find` finds the file whose name ends with an id; see [`Lineage`] for which one that is.
@@ -142,7 +177,7 @@ impl Lineage {
             files: Vec::new(),
         };
         let mut seen = HashSet::from([source.path.clone()]);
-        let mut base = index.meta().and_then(|meta| meta.history_base.clone());
+        let mut base = history_base(&index);
         let end = index.entries.len();
         new.files.push(LineageFile { source, index, end });
         while let Some(wanted) = base.take() {
@@ -161,7 +196,7 @@ impl Lineage {
             }
             match read_parent(&path, &wanted, &mut new.problems) {
                 Ok(file) => {
-                    base = file.index.meta().and_then(|meta| meta.history_base.clone());
+                    base = history_base(&file.index);
                     new.files.push(file);
                 }
                 Err(error) => {
@@ -186,18 +221,24 @@ impl Lineage {
         &self.files[self.files.len() - 1]
     }
 
-    /// The records that belong to the thread, oldest first, without those of its own file from `until` on.
+    /// Whether the records of the file that was asked for have ordinals.
+    pub(super) fn is_paginated(&self) -> bool {
+        self.own()
+            .index
+            .meta()
+            .is_some_and(|meta| meta.is_paginated())
+    }
+
+    /// The records that belong to the thread, oldest first; of its own file those in `own`.
     pub(super) fn entries(
         &self,
-        until: Option<usize>,
+        own: Range<usize>,
     ) -> impl DoubleEndedIterator<Item = (Place, &Entry)> {
         let last = self.files.len() - 1;
         self.files.iter().enumerate().flat_map(move |(file, of)| {
-            let end = match until {
-                Some(until) if file == last => until.min(of.end),
-                _ => of.end,
-            };
-            let entries = of.index.entries[..end].iter().enumerate();
+            let own = if file == last { own.clone() } else { 0..of.end };
+            let entries = of.index.entries.iter().enumerate();
+            let entries = entries.take(own.end.min(of.end)).skip(own.start);
             entries.map(move |(record, entry)| (Place { file, record }, entry))
         })
     }
@@ -229,17 +270,22 @@ fn read_parent(
     })
 }
 
-/// Number of records that a child inherits: those before the first of a higher ordinal, or before the byte where the
-/// file has no ordinals.
+/// Where the history goes on; only files with ordinals inherit.
+fn history_base(index: &RolloutIndex) -> Option<HistoryBase> {
+    let meta = index.meta().filter(|meta| meta.is_paginated())?;
+    meta.history_base.clone()
+}
+
+/// Number of records that a child inherits: those that end before the byte that it names, or before the ordinal where it
+/// names no byte.
 fn inherited(index: &RolloutIndex, wanted: &HistoryBase) -> usize {
     let entries = &index.entries;
-    let has_ordinals = entries.iter().any(|entry| entry.ordinal.is_some());
-    let first_behind = match (wanted.end_ordinal, wanted.end_byte) {
-        (Some(end), _) if has_ordinals => entries
+    let first_behind = match (wanted.end_byte, wanted.end_ordinal) {
+        (Some(end), _) => entries.iter().position(|entry| entry.span.end > end),
+        (None, Some(end)) => entries
             .iter()
             .position(|entry| entry.ordinal.is_some_and(|ordinal| ordinal >= end)),
-        (_, Some(end)) => entries.iter().position(|entry| entry.span.end > end),
-        _ => None,
+        (None, None) => None,
     };
     first_behind.unwrap_or(entries.len())
 }
@@ -251,19 +297,27 @@ fn end_problem(
     wanted: &HistoryBase,
 ) -> Option<LineageProblem> {
     let path = path.to_owned();
-    let before = &index.entries[..end];
-    let last = before.iter().rev().find_map(|entry| entry.ordinal);
-    if let (Some(wanted), Some(last)) = (wanted.end_ordinal, last)
-        && last.saturating_add(1) < wanted
-    {
-        return Some(LineageProblem::ParentTooShort { path, wanted, last });
+    if !index.meta().is_some_and(|meta| meta.is_paginated()) {
+        return Some(LineageProblem::ParentNotPaginated { path });
     }
-    // The offset is behind the newline of the last record.
-    let found = before.last().map_or(0, |entry| entry.span.end);
-    let wanted = wanted.end_byte?;
-    (wanted < found || wanted > found + 2).then_some(LineageProblem::EndsElsewhere {
+    let length = index.summary.as_ref().map_or(0, |summary| summary.bytes);
+    let byte = wanted.end_byte?;
+    if byte > length {
+        return Some(LineageProblem::ParentTooShort {
+            path,
+            wanted: byte,
+            length,
+        });
+    }
+    let next = index.entries.get(end);
+    let is_said = match (wanted.end_ordinal, next.and_then(|next| next.ordinal)) {
+        (Some(wanted), Some(next)) => wanted == next,
+        _ => true,
+    };
+    let found = next.map_or(length, |next| next.span.start);
+    (!is_said || found < byte).then_some(LineageProblem::EndsElsewhere {
         path,
-        wanted,
+        wanted: byte,
         found,
     })
 }

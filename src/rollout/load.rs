@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use crate::json::{Kind, Raw};
 
-use super::history::{History, HistoryItem, Origin, span_of, with_record};
+use super::history::{History, HistoryItem, Origin, payload_of, span_of, with_record};
 use super::lineage::{Lineage, Place};
 use super::record::RolloutRecord;
 use super::truncate::{Budget, truncate_middle};
@@ -106,7 +106,7 @@ impl OutputBudget {
             return Ok(own);
         };
         let text = TextReader::new(lineage).record(place)?;
-        let policy = super::history::payload_of(&text)
+        let policy = payload_of(&text)
             .and_then(|payload| payload.get("truncation_policy"))
             .and_then(|policy| {
                 let limit = usize::try_from(policy.get("limit")?.unsigned()?).ok()?;
@@ -142,8 +142,21 @@ impl<'a> TextReader<'a> {
         self.span(place.file, span_of(self.lineage, place))
     }
 
-    /// The text of a part of a file.
-    pub(super) fn span(&self, file: usize, span: Range<u64>) -> io::Result<String> {
+    /// The text of one item as it is written.
+    pub(super) fn item(&self, item: &HistoryItem) -> io::Result<String> {
+        if let Some(made) = &item.made {
+            return Ok(made.clone());
+        }
+        let text = self.span(item.place.file, item.span.clone())?;
+        Ok(match item.origin {
+            Origin::Record => {
+                payload_of(&text).map_or_else(String::new, |raw| raw.text().to_owned())
+            }
+            _ => text,
+        })
+    }
+
+    fn span(&self, file: usize, span: Range<u64>) -> io::Result<String> {
         let mut found = String::new();
         let source = &self.lineage.files[file].source;
         source.read_spans(&[span], |_, text| found = text)?;

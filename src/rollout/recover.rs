@@ -35,6 +35,11 @@ pub struct Recovery {
     pub multi_line: u64,
     /// Records that are no objects, which no agent writes.
     pub not_objects: u64,
+    /// The first record that stands at another byte than in the input.
+    pub moved_from: Option<u64>,
+    /// Whether records have ordinals. Forks and reverts of such a thread (Codex 0.153 and later) name their place in
+    /// its file by bytes (`history_base.end_byte_offset`), and only by these (measured with 0.169.0).
+    pub has_ordinals: bool,
     /// Whether there is a complete record, or a part of one, among what was read.
     pub has_json: bool,
     /// Why the input could not be read to its end, where that is so.
@@ -86,7 +91,7 @@ pub fn recover(
         match part {
             Part::Record(record) => {
                 recovery.note(&record, &mut known);
-                recovery.write(record.text, out, options)?;
+                recovery.write(&record, out, options)?;
                 memory.borrow_mut().settle(record.span.end);
             }
             Part::Problem(problem) => {
@@ -116,10 +121,14 @@ impl Recovery {
 
     fn write(
         &mut self,
-        text: &str,
+        record: &Record<'_>,
         out: &mut (impl Write + ?Sized),
         options: RecoverOptions,
     ) -> io::Result<()> {
+        let text = record.text;
+        if self.moved_from.is_none() && record.span.start != self.written {
+            self.moved_from = Some(record.index);
+        }
         let is_multi_line = text.contains('\n');
         let joined = (is_multi_line && options.one_line).then(|| on_one_line(text));
         self.multi_line += u64::from(is_multi_line && joined.is_none());
@@ -135,6 +144,7 @@ impl Recovery {
             self.not_objects += 1;
             return;
         }
+        self.has_ordinals |= record.get("ordinal").is_some();
         let index = record.index;
         let first = *known
             .entry(xxh3_128(record.text.as_bytes()))
@@ -362,6 +372,20 @@ mod tests {
             recovery.repeats,
             [repeat(3..5, 1), repeat(6..7, 5), repeat(7..8, 0)]
         );
+    }
+
+    #[test]
+    fn records_that_move_are_told() {
+        let check = |input: &str, moved_from, has_ordinals| {
+            let (_, recovery) = run(input.as_bytes(), RecoverOptions::default());
+            let found = (recovery.moved_from, recovery.has_ordinals);
+            assert_eq!(found, (moved_from, has_ordinals), "{input}");
+        };
+        check("{\"a\":1}\n{\"a\":2}\n{\"a\":", None, false);
+        check("{\"ordinal\":0}\n{\"ordinal\":1}", None, true);
+        check("{\"ordinal\":0}\n{\"ordi\n{\"ordinal\":2}", Some(1), true);
+        check("{\"a\":1}\r\n{\"a\":2}\r\n", Some(1), false);
+        check("\n{\"a\":1}\n", Some(0), false);
     }
 
     #[test]

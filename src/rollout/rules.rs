@@ -16,16 +16,23 @@ pub struct Rules {
     /// Whether a rollback over a compaction brings back the items that were compacted. Older versions begin the history
     /// behind the first compaction that was taken back.
     pub restores_compacted: bool,
-    /// Whether the newest compaction bounds what is replayed, where it says enough for that.
+    /// Whether the newest compaction bounds what is replayed, where it says enough for that (0.169.0).
     pub honours_checkpoints: bool,
+    /// Whether of a file with ordinals only what stands behind its last `session_meta` is read (0.153.4 and 0.169.0).
+    pub begins_at_last_meta: bool,
+    /// Whether a compaction without `replacement_history` in a file with ordinals leaves its summary alone, without the
+    /// user's messages (0.153.4).
+    pub keeps_summary_only: bool,
     /// What a fork before a user message that does not exist holds: everything, or nothing as in versions before about
     /// 0.118 (from source, the version is a guess).
     pub fork_out_of_range_is_whole: bool,
-    /// Whether items are sent with their `id`.
+    /// Whether messages between agents that stand in records of their own are read.
+    pub knows_agent_messages: bool,
+    /// Whether a user message that a compaction without `replacement_history` keeps stays in its parts, the cut one in
+    /// three; older versions make one text of it.
+    pub keeps_message_parts: bool,
+    /// Whether items are sent with their `id`; that of an `image_generation_call` always is.
     pub sends_ids: bool,
-    /// Whether `status` of messages and function calls and `annotations` and `logprobs` of texts are sent. Versions
-    /// that do not send them do not write them either.
-    pub sends_server_fields: bool,
     /// Whether `internal_chat_message_metadata_passthrough` is sent: from 0.153 on, to a provider named `OpenAI` only.
     pub sends_passthrough: bool,
     /// Whether outputs of shell tools and of `apply_patch` that are JSON on disk are sent as lines of text; with
@@ -54,10 +61,13 @@ impl Rules {
         Self {
             version,
             restores_compacted: since(145),
-            honours_checkpoints: since(145),
+            honours_checkpoints: since(160),
+            begins_at_last_meta: since(145),
+            keeps_summary_only: since(145) && !since(160),
             fork_out_of_range_is_whole: since(118),
+            knows_agent_messages: since(145),
+            keeps_message_parts: since(160),
             sends_ids: since(145),
-            sends_server_fields: since(160),
             sends_passthrough: false,
             sends_shell_output_as_text: !since(131),
             sends_instructions_as_item: since(160),

@@ -57,6 +57,11 @@ impl RolloutSource {
         }
     }
 
+    /// Whether the file itself is compressed.
+    pub fn is_compressed(&self) -> bool {
+        matches!(self.bytes, Bytes::Compressed)
+    }
+
     /// Reads from the start, decompressed.
     ///
     /// # Errors
@@ -68,6 +73,17 @@ impl RolloutSource {
             Bytes::Compressed => open_compressed(File::open(&self.path)?),
             Bytes::Memory(bytes) => Ok(Box::new(io::Cursor::new(Arc::clone(bytes)))),
         }
+    }
+
+    /// The text of one span, as [`read_spans`](Self::read_spans) gives it.
+    ///
+    /// # Errors
+    ///
+    /// When reading fails, or the file ends before the span does.
+    pub fn read_span(&self, span: Range<u64>) -> io::Result<String> {
+        let mut found = String::new();
+        self.read_spans(std::slice::from_ref(&span), |_, text| found = text)?;
+        Ok(found)
     }
 
     /// Hands the text of each span to `visit`; spans are ascending and may overlap.

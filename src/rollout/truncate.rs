@@ -54,24 +54,28 @@ impl Budget {
 
 /// Keeps the beginning and the end of a text that is over the budget and says between them how much is gone.
 pub(super) fn truncate_middle(text: &str, budget: Budget) -> Cow<'_, str> {
+    match cut_middle(text, budget) {
+        None => Cow::Borrowed(text),
+        Some((left, gone, right)) => Cow::Owned(format!("{left}{gone}{right}")),
+    }
+}
+
+/// The three parts of a text that is over the budget; `None` for one that is not.
+pub(super) fn cut_middle(text: &str, budget: Budget) -> Option<(&str, String, &str)> {
     let kept = budget.bytes();
     if text.len() <= kept {
-        return Cow::Borrowed(text);
+        return None;
     }
     let left = text.floor_char_boundary(kept / 2);
     let right = text.ceil_char_boundary(text.len() - (kept - kept / 2));
     let gone = match budget {
         Budget::Tokens(_) => format!("…{} tokens truncated…", token_estimate(text.len() - kept)),
-        Budget::Bytes(_) => format!(
-            "…{} chars truncated…",
-            text[left..right.max(left)].chars().count()
-        ),
+        Budget::Bytes(_) => {
+            let gone = text[left..right].chars().count();
+            format!("…{gone} chars truncated…")
+        }
     };
-    Cow::Owned(format!(
-        "{}{gone}{}",
-        &text[..left],
-        &text[right.max(left)..]
-    ))
+    Some((&text[..left], gone, &text[right..]))
 }
 
 #[cfg(test)]

@@ -287,12 +287,12 @@ mod tests {
     #[test]
     fn messages_of_agents_begin_turns() {
         check(
-            r#"{"type":"agent_message","author":"/root","content":[]}"#,
+            r#"{"type":"agent_message","author":"parent","content":[]}"#,
             ItemClass::AgentTurn,
         );
         check(
             r#"{"type":"message","role":"assistant","content":[{"type":"output_text",
-            "text":"{\"author\":\"/root\",\"recipient\":\"/root/a\",\"other_recipients\":[],\"content\":\"go\"}"}]}"#,
+            "text":"{\"author\":\"parent\",\"recipient\":\"child\",\"other_recipients\":[],\"content\":\"go\"}"}]}"#,
             ItemClass::AgentTurn,
         );
         check(

@@ -2,9 +2,13 @@
 
 use std::collections::HashSet;
 
-use crate::json::{Kind, Raw};
+use uuid::Uuid;
 
-use super::load::{ItemText, quoted};
+use crate::json::Raw;
+use crate::responses::is_output;
+
+use super::load::ItemText;
+use super::members::as_sent;
 use super::rules::Rules;
 use super::shell_output::shell_outputs_as_text;
 use super::synthetic::{aborted_output, output_type};
@@ -29,9 +33,11 @@ pub enum WireSource {
 
 /// Makes the items of a history ready for a request by the rules of the agent that sends it.
 ///
-/// Calls without output get one that says `aborted`, right behind them; outputs without a call are left out; fields that
-/// the version does not send are dropped. Everything else stays as it is written, number texts and order of members
-/// included. Seen with Codex 0.115.0–0.169.0.
+/// Calls without output get one that says `aborted`, right behind them; outputs without a call are left out, and items
+/// and members that the version does not know. Outputs that come twice or before their call stay as they are. Values keep
+/// their text and members their order. Seen with Codex 0.115.0–0.169.0.
+///
+/// Not predicted: 0.153 and later replace pictures that can't be decoded by a text.
 pub fn wire_items(history: &[ItemText], rules: &Rules) -> Vec<WireItem> {
     let pairs = Pairs::of(history);
     let mut items = Vec::with_capacity(history.len());
@@ -41,8 +47,11 @@ pub fn wire_items(history: &[ItemText], rules: &Rules) -> Vec<WireItem> {
         if pairs.is_orphan(raw, &kind) {
             continue;
         }
+        let Some(text) = as_sent(raw, &kind, rules) else {
+            continue;
+        };
         items.push(WireItem {
-            text: sent(raw, &kind, rules),
+            text,
             source: WireSource::Item(at),
         });
         if let Some(output) = pairs.missing_output(raw, &kind, rules) {
@@ -58,33 +67,73 @@ pub fn wire_items(history: &[ItemText], rules: &Rules) -> Vec<WireItem> {
     items
 }
 
+/// One item as a version sends it, by itself; `None` when it does not know the type.
+pub fn wire_item(item: &str, rules: &Rules) -> Option<String> {
+    let item = Raw::new(item);
+    as_sent(item, &kind_of(item), rules)
+}
+
+/// Whether a leading item of a request is made for the request and never on disk: base instructions, and the tools of
+/// models with the "lite" request shape.
+///
+/// Their ids hold a UUID of version 5, which is the same through the thread (0.153.4: lite models; 0.169.0: all others,
+/// the instructions alone). Its namespace and name are not known.
+pub fn is_prompt_only(item: Raw<'_>) -> bool {
+    let id = item.get_string("id").unwrap_or_default();
+    let uuid = id
+        .strip_prefix("msg_")
+        .or_else(|| id.strip_prefix("at_"))
+        .and_then(|id| Uuid::parse_str(id).ok());
+    item.get_string("role").as_deref() == Some("developer")
+        && uuid.is_some_and(|uuid| uuid.get_version_num() == 5)
+}
+
 /// The items without the oldest ones, as Codex repeats a local compaction that was too long for the model: one item less
 /// each time, with its output or call.
 ///
 /// Seen with 0.115.0–0.169.0 after `context_length_exceeded` in answer to a compaction request.
 pub fn without_oldest(mut items: Vec<WireItem>, count: usize) -> Vec<WireItem> {
-    for _ in 0..count {
-        if items.is_empty() {
-            break;
-        }
-        let oldest = items.remove(0);
-        let oldest = Raw::new(&oldest.text);
-        let kind = kind_of(oldest);
-        let Some(call_id) = oldest.get_string("call_id") else {
-            continue;
-        };
-        let partner = items.iter().position(|item| {
-            let item = Raw::new(&item.text);
-            let other = kind_of(item);
-            let is_pair = output_type(&kind) == Some(other.as_str())
-                || output_type(&other) == Some(kind.as_str());
-            is_pair && item.get_string("call_id").as_ref() == Some(&call_id)
-        });
-        if let Some(at) = partner {
-            items.remove(at);
+    for _ in 0..count.min(items.len()) {
+        if !items.is_empty() {
+            remove_with_partner(&mut items, 0);
         }
     }
     items
+}
+
+/// The items without the oldest outputs and their calls, as pycodex repeats a compaction that was too long for the model:
+/// one pair less each time.
+///
+/// Seen with 0.1.13 and 0.5.1.
+pub fn without_oldest_outputs(mut items: Vec<WireItem>, count: usize) -> Vec<WireItem> {
+    for _ in 0..count {
+        let is_output = |item: &WireItem| is_output(&kind_of(Raw::new(&item.text)));
+        let Some(oldest) = items.iter().position(is_output) else {
+            break;
+        };
+        remove_with_partner(&mut items, oldest);
+    }
+    items
+}
+
+/// Takes out an item and the output or call that belongs to it.
+fn remove_with_partner(items: &mut Vec<WireItem>, at: usize) {
+    let removed = items.remove(at);
+    let removed = Raw::new(&removed.text);
+    let kind = kind_of(removed);
+    let Some(call_id) = removed.get_string("call_id") else {
+        return;
+    };
+    let partner = items.iter().position(|item| {
+        let item = Raw::new(&item.text);
+        let other = kind_of(item);
+        let is_pair = output_type(&kind) == Some(other.as_str())
+            || output_type(&other) == Some(kind.as_str());
+        is_pair && item.get_string("call_id").as_ref() == Some(&call_id)
+    });
+    if let Some(partner) = partner {
+        items.remove(partner);
+    }
 }
 
 /// The `type` of an item; a message may do without.
@@ -145,63 +194,4 @@ impl Pairs {
         let id = item.get_string("id").filter(|_| rules.sends_ids);
         Some(aborted_output(kind, output, &wanted.1, id.as_deref()))
     }
-}
-
-/// The item without what the version does not send.
-fn sent(item: Raw<'_>, kind: &str, rules: &Rules) -> String {
-    let is_dropped = |key: &str| match key {
-        "id" => !rules.sends_ids,
-        "status" => !rules.sends_server_fields && matches!(kind, "message" | "function_call"),
-        "internal_chat_message_metadata_passthrough" => !rules.sends_passthrough,
-        _ => false,
-    };
-    let rewritten = |key: &str, value: Raw<'_>| match key {
-        "content" if kind == "message" && !rules.sends_server_fields => {
-            Some(without_parts_extras(value))
-        }
-        "internal_chat_message_metadata_passthrough" => {
-            Some(filtered(value, |key| key == "content_item_metadata"))
-        }
-        _ => None,
-    };
-    let has_change = item
-        .members()
-        .any(|(key, value)| is_dropped(&key) || rewritten(&key, value).is_some());
-    if !has_change {
-        return item.text().to_owned();
-    }
-    let members = item
-        .members()
-        .filter(|(key, _)| !is_dropped(key))
-        .map(|(key, value)| {
-            let new = rewritten(&key, value);
-            let text = new.as_deref().unwrap_or_else(|| value.text());
-            format!("{}:{text}", quoted(&key))
-        });
-    format!("{{{}}}", members.collect::<Vec<_>>().join(","))
-}
-
-/// The parts of a message without what the server adds to its texts.
-fn without_parts_extras(content: Raw<'_>) -> String {
-    if content.kind() != Kind::Array {
-        return content.text().to_owned();
-    }
-    let parts = content.items().map(|part| {
-        let is_output = part.get_string("type").as_deref() == Some("output_text");
-        filtered(part, |key| {
-            is_output && matches!(key, "annotations" | "logprobs")
-        })
-    });
-    format!("[{}]", parts.collect::<Vec<_>>().join(","))
-}
-
-fn filtered(object: Raw<'_>, is_dropped: impl Fn(&str) -> bool) -> String {
-    if !object.members().any(|(key, _)| is_dropped(&key)) {
-        return object.text().to_owned();
-    }
-    let members = object
-        .members()
-        .filter(|(key, _)| !is_dropped(key))
-        .map(|(key, value)| format!("{}:{}", quoted(&key), value.text()));
-    format!("{{{}}}", members.collect::<Vec<_>>().join(","))
 }

@@ -14,15 +14,23 @@ compares: `UPDATE=1 cargo test --test it documents`.
 /// Rules in the order of the catalogue, with a heading where the part of the program changes that reports them.
 fn rendered() -> String {
     let mut text = HEAD.to_owned();
-    let mut is_reader_part = false;
+    let mut part = "";
     let table = "\n| rule | level | means | matters | where the expectation comes from |\n| --- | --- | --- | --- | --- |\n";
     text.push_str("\n## Differences between two captures\n");
     text.push_str(table);
     for rule in rules() {
-        if rule.name.starts_with("reader-") && !is_reader_part {
-            is_reader_part = true;
-            text.push_str("\n## What could not be read\n");
-            text.push_str(table);
+        let parts = [
+            ("reader-", "What could not be read"),
+            ("rollout-", "Wire against disk"),
+        ];
+        let new = parts
+            .iter()
+            .find(|(prefix, _)| rule.name.starts_with(prefix));
+        if let Some((prefix, title)) = new
+            && part != *prefix
+        {
+            part = prefix;
+            write!(text, "\n## {title}\n{table}").unwrap();
         }
         writeln!(
             text,

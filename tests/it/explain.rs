@@ -22,12 +22,19 @@ const READER_RULES: &str = "
     reader-unreadable reader-unknown-version reader-damaged-compression reader-orphan-record reader-too-deep
     reader-too-long reader-missing-file reader-bad-base64";
 
+/// Every rule of the contract between wire and disk.
+const ROLLOUT_RULES: &str = "
+    rollout-input-missing rollout-input-added rollout-input-changed rollout-input-order rollout-delivery-missing
+    rollout-delivery-changed rollout-item-invented rollout-compaction-changed rollout-usage-changed
+    rollout-usage-missing rollout-id-changed rollout-lineage-broken rollout-missing rollout-unused rollout-not-compared";
+
 #[test]
 fn every_rule_is_explained() {
     let names = || {
         DIFF_RULES
             .split_whitespace()
             .chain(READER_RULES.split_whitespace())
+            .chain(ROLLOUT_RULES.split_whitespace())
     };
     assert_eq!(
         names().count(),
@@ -76,6 +83,20 @@ fn the_source_of_the_comparison_and_the_explanations_name_the_same_rules() {
 }
 
 #[test]
+fn the_source_of_the_contract_and_the_explanations_name_the_same_rules() {
+    let directory = crate::samples::package().join("src/check/rollout");
+    let mut found = rule_like_words(&directory);
+    found.retain(|name| name.starts_with("rollout-") && !name.ends_with('-'));
+    let unknown: Vec<_> = found.iter().filter(|name| explain(name).is_err()).collect();
+    assert!(unknown.is_empty(), "not explained: {unknown:?}");
+    let unheard: Vec<_> = ROLLOUT_RULES
+        .split_whitespace()
+        .filter(|name| !found.iter().any(|word| word == name))
+        .collect();
+    assert!(unheard.is_empty(), "nothing reports {unheard:?}");
+}
+
+#[test]
 fn names_are_unique_and_texts_are_sentences() {
     let mut names = rule_names();
     names.sort_unstable();
@@ -103,7 +124,7 @@ fn what_never_matters_to_a_server_is_a_note() {
     assert_eq!(
         notes.join(" "),
         "exchange-order header-order header-case recording-cut event-chunks number-form string-form element-order late-arrival tool-order \
-         identifier-shape"
+         identifier-shape rollout-missing rollout-unused rollout-not-compared"
     );
     assert_eq!(
         explain("header-repeated").map(|rule| rule.level),

@@ -16,6 +16,7 @@ pub(crate) fn full_report() -> Report {
         path: path.into(),
         kind: "raw-exchange".into(),
         exchanges: 2,
+        records: None,
         problems: 0,
     };
     let missing = Finding {
@@ -31,6 +32,7 @@ pub(crate) fn full_report() -> Report {
             .key("request")
             .key("headers")
             .key("originator"),
+        rollout: None,
         also: vec![
             Pointer::root()
                 .key("request")
@@ -57,6 +59,7 @@ pub(crate) fn full_report() -> Report {
         },
         pointer: Pointer::root(),
         also: Vec::new(),
+        rollout: None,
         subject: None,
         baseline: None,
         candidate: Some("POST /v1/responses".into()),

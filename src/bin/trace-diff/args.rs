@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    compare, completions, explain, export, import, man, records, recover, schema,
+    compare, completions, explain, export, import, man, records, recover, schema, sessions, show,
 };
 
 /// What the program reads, for `--help`.
@@ -57,6 +57,8 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Records(records::Args),
+    Show(show::Args),
+    Sessions(sessions::Args),
     Recover(recover::Args),
     Import(import::Args),
     Export(export::Args),

@@ -2,12 +2,13 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use trace_diff::http::open_compressed;
 
 use trace_diff::capture::{Capture, read_capture, read_capture_from};
+use trace_diff::rollout::find_rollouts;
 
 use crate::exit::Failure;
 
@@ -25,6 +26,32 @@ pub(crate) fn capture(path: &str) -> Result<Capture, Failure> {
             None => failure,
         }
     })
+}
+
+/// The rollout that a path names: the file itself, or the only one in a directory of sessions.
+pub(crate) fn rollout(path: &Path) -> Result<PathBuf, Failure> {
+    if path.as_os_str() == "-" || !path.is_dir() {
+        return Ok(path.to_owned());
+    }
+    let mut files = find_rollouts(path).files;
+    let count = files.len();
+    match files.pop() {
+        Some(only) if count == 1 => Ok(only.path),
+        found => {
+            let path = path.display();
+            let (error, hint) = match found {
+                Some(_) => (
+                    anyhow::anyhow!("{path} is a directory with {count} rollouts in it"),
+                    format!("name one of them: trace-diff sessions {path} lists them"),
+                ),
+                None => (
+                    anyhow::anyhow!("{path} is a directory without a rollout in it"),
+                    "name a rollout, or a directory with one in it".to_owned(),
+                ),
+            };
+            Err(Failure::new(error).with_hint(hint))
+        }
+    }
 }
 
 /// Opens a file for one pass; `-` is standard input. gzip and zstd are recognised by content and read transparently.

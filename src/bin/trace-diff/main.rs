@@ -6,6 +6,7 @@ mod exit;
 mod input;
 mod output;
 mod report;
+mod rollouts;
 mod rules;
 
 use std::process::ExitCode;
@@ -18,6 +19,8 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let outcome = match cli.command {
         Some(Command::Records(args)) => commands::records::run(&args),
+        Some(Command::Sessions(args)) => commands::sessions::run(&args),
+        Some(Command::Show(args)) => commands::show::run(&args),
         Some(Command::Recover(args)) => commands::recover::run(&args),
         Some(Command::Import(args)) => commands::import::run(&args),
         Some(Command::Export(args)) => commands::export::run(&args),

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use anyhow::Context;
@@ -42,13 +42,25 @@ pub(crate) enum Format {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Color {
+pub(crate) enum Color {
     /// On a terminal, unless NO_COLOR is set
     Auto,
     /// Always
     Always,
     /// Never
     Never,
+}
+
+impl Color {
+    /// Whether to use colours for what goes to a terminal or not.
+    pub(crate) fn is_wanted(self, is_terminal: bool) -> bool {
+        let wants_color = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        match self {
+            Color::Auto => is_terminal && wants_color,
+            Color::Always => true,
+            Color::Never => false,
+        }
+    }
 }
 
 /// A file that gets the report in a format.
@@ -107,22 +119,16 @@ impl ReportArgs {
     }
 
     fn text_options(&self, is_terminal: bool) -> TextOptions {
-        let wants_color = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-        let has_color = match self.color {
-            Color::Auto => is_terminal && wants_color,
-            Color::Always => true,
-            Color::Never => false,
-        };
         TextOptions {
-            has_color,
+            has_color: self.color.is_wanted(is_terminal),
             is_verbose: self.verbose,
             ..TextOptions::default()
         }
     }
 }
 
-fn write_file(
-    path: &PathBuf,
+pub(crate) fn write_file(
+    path: &Path,
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> Result<(), Failure> {
     let outcome = File::create(path).and_then(|file| {

@@ -3,6 +3,7 @@
 mod body_rules;
 mod exchange_rules;
 mod reader_rules;
+mod rollout_rules;
 mod rule;
 
 pub use rule::{Rule, UnknownRule, explain, rule_names, rules};

@@ -1,6 +1,6 @@
 //! One finding in as few lines as will do.
 
-use crate::report::{ExchangePair, Finding, Level};
+use crate::report::{ExchangePair, Finding, Level, Source};
 use crate::responses::context_tag;
 
 use super::escape::visible;
@@ -76,23 +76,19 @@ impl Entry {
         exchanges.extend(&finding.recurs);
         let subject = match finding.rule.as_str() {
             "item-missing" | "item-added" | "item-moved" => None,
-            _ if section == Section::Reading => None,
+            _ if matches!(section, Section::Reading | Section::Contracts) => None,
             "tool-missing" | "tool-added" => tool_of(finding).0,
             _ => finding.subject.as_deref(),
         };
         let subject = subject.map(|subject| visible(subject).into_owned());
         Self {
-            sign: if is_unknown(finding) {
+            sign: if is_unknown(finding) || finding.rule == "rollout-missing" {
                 Sign::Changed
             } else {
                 Sign::of(&finding.rule)
             },
             text: visible(&text(section, finding, &label)).into_owned(),
-            detail: finding
-                .detail
-                .iter()
-                .map(|line| visible(line).into_owned())
-                .collect(),
+            detail: detail(finding),
             exchanges,
             is_warning: finding.level == Level::Warning,
             shared: shared(finding, &label, subject.as_deref()),
@@ -100,6 +96,36 @@ impl Entry {
             label,
         }
     }
+}
+
+/// The lines below an entry; for what is on disk too, where it stands there and what.
+fn detail(finding: &Finding) -> Vec<String> {
+    let mut lines = Vec::new();
+    if let Some(place) = &finding.rollout {
+        let name = place.path.rsplit('/').next().unwrap_or_default();
+        lines.push(format!(
+            "on disk: record {}, bytes {}–{}{} of {name}",
+            place.record,
+            place.start,
+            place.end,
+            match place.pointer.as_str() {
+                "" => String::new(),
+                pointer => format!(", {pointer}"),
+            }
+        ));
+    }
+    if finding.source == Source::Check {
+        let sides = [("- ", &finding.baseline), ("+ ", &finding.candidate)];
+        let sides = sides
+            .into_iter()
+            .filter_map(|(sign, text)| Some((sign, text.as_ref()?)));
+        lines.extend(sides.map(|(sign, text)| format!("{sign}{}", text.replace('\n', "↵"))));
+    }
+    lines.extend(finding.detail.iter().cloned());
+    lines
+        .iter()
+        .map(|line| visible(line).into_owned())
+        .collect()
 }
 
 /// Whether a finding only says that nothing can be said, as a recording ends before.
@@ -223,6 +249,7 @@ fn text(section: Section, finding: &Finding, label: &str) -> String {
             labelled(label, &format!("{a} → {b}"))
         }
         "text-changed" | "header-changed" => text_changed(finding, label),
+        _ if section == Section::Contracts => labelled(finding.pointer.as_str(), message),
         _ if section == Section::Identifiers => {
             format!("{}: {message}", identifier_place(finding))
         }

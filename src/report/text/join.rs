@@ -221,6 +221,7 @@ mod tests {
             exchange: ExchangePair::default(),
             pointer,
             also: Vec::new(),
+            rollout: None,
             subject: subject.map(str::to_owned),
             baseline: Some("a".into()),
             candidate: Some("b".into()),

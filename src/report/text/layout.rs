@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-use crate::report::{ExchangePair, Finding, Input, Level, Report, Verdict};
+use crate::report::{ExchangePair, Finding, Input, Level, Report, Role, Source, Verdict};
 
 use super::alignment;
 use super::entry::{Entry, Sign};
@@ -11,6 +11,8 @@ use super::escape::visible;
 use super::join::entries;
 use super::marks::{self, Marks};
 use super::section::Section;
+use super::style::Style;
+use super::words::plural;
 use super::wrap::{shortened, visible_width, wrapped};
 
 /// How the text is laid out.
@@ -75,15 +77,6 @@ struct Page<'o, W: Write> {
     marks: Marks,
 }
 
-#[derive(Clone, Copy)]
-enum Style {
-    Bold,
-    Dim,
-    Red,
-    Green,
-    Yellow,
-}
-
 /// What an entry is said to be about, as far as its section's heading does not say it.
 struct EntryMark<'m> {
     exchanges: Option<&'m str>,
@@ -92,17 +85,7 @@ struct EntryMark<'m> {
 
 impl<W: Write> Page<'_, W> {
     fn styled(&self, style: Style, text: &str) -> String {
-        if !self.options.has_color {
-            return text.to_owned();
-        }
-        let code = match style {
-            Style::Bold => 1,
-            Style::Dim => 2,
-            Style::Red => 31,
-            Style::Green => 32,
-            Style::Yellow => 33,
-        };
-        format!("\u{1b}[{code}m{text}\u{1b}[0m")
+        style.applied(self.options.has_color, text)
     }
 
     fn head(&mut self, report: &Report) -> io::Result<()> {
@@ -118,7 +101,7 @@ impl<W: Write> Page<'_, W> {
                 writeln!(self.out, "{role}  {path}\n{INDENT}{about}")?;
             }
         }
-        if report.inputs.len() == 1 {
+        if !is_comparison(report) {
             return Ok(());
         }
         let counts = &report.summary.exchanges;
@@ -315,7 +298,7 @@ impl<W: Write> Page<'_, W> {
         if counts.accepted > 0 {
             parts.push(format!("{} accepted by rules", counts.accepted));
         }
-        if report.inputs.len() == 1 {
+        if !is_comparison(report) {
             return writeln!(self.out, "\n{}", parts.join(", "));
         }
         let (word, style) = match report.verdict {
@@ -323,6 +306,7 @@ impl<W: Write> Page<'_, W> {
                 ("No difference that is not accepted", Style::Green)
             }
             Verdict::Clean => ("No difference", Style::Green),
+            Verdict::Findings if !has_difference(report) => ("No difference", Style::Red),
             Verdict::Findings => ("The captures differ", Style::Red),
         };
         writeln!(
@@ -340,19 +324,32 @@ impl<W: Write> Page<'_, W> {
     }
 }
 
+/// Whether anything that counts is not what a contract asks of one capture alone.
+fn has_difference(report: &Report) -> bool {
+    let mut counting = report
+        .findings
+        .iter()
+        .filter(|finding| finding.accepted.is_none());
+    counting.any(|finding| finding.level != Level::Note && finding.source != Source::Check)
+}
+
+/// Whether two captures were compared, not one looked at.
+fn is_comparison(report: &Report) -> bool {
+    report
+        .inputs
+        .iter()
+        .any(|input| input.role == Role::Baseline)
+}
+
 fn about(input: &Input) -> String {
-    let mut line = format!("({}, {})", input.kind, plural(input.exchanges, "exchange"));
+    let size = match input.records {
+        Some(records) => plural(records, "record"),
+        None => plural(input.exchanges, "exchange"),
+    };
+    let mut line = format!("({}, {size})", input.kind);
     if input.problems > 0 {
         let problems = plural(input.problems, "problem");
         line.push_str(&format!(", {problems} in reading"));
     }
     line
-}
-
-fn plural(count: usize, word: &str) -> String {
-    if count == 1 {
-        format!("1 {word}")
-    } else {
-        format!("{count} {word}s")
-    }
 }

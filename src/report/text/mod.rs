@@ -7,8 +7,13 @@ mod join;
 mod layout;
 mod marks;
 mod section;
+mod session;
+mod step;
+mod style;
+mod words;
 mod wrap;
 
 pub use escape::visible;
 pub use layout::{TextOptions, render_text};
-pub(super) use wrap::wrapped;
+pub use session::{has_problems, render_session_text};
+pub(super) use wrap::{shortened, wrapped};

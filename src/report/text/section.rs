@@ -6,6 +6,7 @@ use crate::report::{Finding, Source};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Section {
     Reading,
+    Contracts,
     Exchanges,
     Identifiers,
     Headers,
@@ -23,6 +24,7 @@ impl Section {
         let pointer = finding.pointer.as_str();
         match finding.rule.as_str() {
             _ if finding.source == Source::Reader => return Section::Reading,
+            _ if finding.source == Source::Check => return Section::Contracts,
             "method-changed" | "path-changed" | "endpoint-changed" | "continuation-changed" => {
                 return Section::Exchanges;
             }
@@ -54,6 +56,7 @@ impl Section {
     pub(super) fn title(self) -> &'static str {
         match self {
             Section::Reading => "Reading",
+            Section::Contracts => "Wire against disk",
             Section::Exchanges => "Exchanges",
             Section::Identifiers => "Identifiers",
             Section::Headers => "Request headers",

@@ -28,7 +28,7 @@ pub(in crate::report) fn wrapped(width: usize, first: &str, text: &str, rest: &s
 }
 
 /// The beginning of a text, up to `most` characters, cut at a word where one is near.
-pub(super) fn shortened(text: &str, most: usize) -> String {
+pub(in crate::report) fn shortened(text: &str, most: usize) -> String {
     const LONGEST_WORD: usize = 24;
     let Some((end, _)) = text.char_indices().nth(most) else {
         return text.to_owned();

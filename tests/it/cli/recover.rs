@@ -108,6 +108,16 @@ fn records_go_to_standard_output_and_talk_to_standard_error() {
 }
 
 #[test]
+fn the_only_rollout_in_a_directory_is_meant() {
+    let program = Program::new();
+    program.file("home/sessions/2026/rollout-a.jsonl", damaged());
+    let output = program.run(&["recover", "home", "-o", "out.jsonl"]);
+    assert_eq!(code(&output), 1, "{}", stderr(&output));
+    assert!(stdout(&output).contains("home/sessions/2026/rollout-a.jsonl"));
+    assert_eq!(read(&program, "out.jsonl"), expected());
+}
+
+#[test]
 fn compressed_files_are_recovered_as_far_as_they_go() {
     let program = Program::new();
     let text: String = (0..40_000)
@@ -162,11 +172,14 @@ fn what_can_not_be_recovered_leaves_nothing_behind() {
         .file("text.txt", "no rollout\n")
         .file("picture.png", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01")
         .file("broken.zst", b"\x28\xb5\x2f\xfd\xff\xff\xff\xff")
-        .file("folder/x.jsonl", GOOD);
+        .file("folder/x.jsonl", GOOD)
+        .file("two/rollout-a.jsonl", GOOD)
+        .file("two/rollout-b.jsonl", GOOD);
     let before = names(&program);
     let runs = [
         vec!["recover", "missing.jsonl", "-o", "out.jsonl"],
         vec!["recover", "folder", "-o", "out.jsonl"],
+        vec!["recover", "two", "-o", "out.jsonl"],
         vec!["recover", "text.txt", "-o", "out.jsonl"],
         vec!["recover", "picture.png", "-o", "out.jsonl"],
         vec!["recover", "broken.zst", "-o", "out.jsonl"],

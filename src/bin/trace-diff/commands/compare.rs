@@ -6,11 +6,12 @@ use trace_diff::capture::Capture;
 use trace_diff::diff::compare;
 use trace_diff::normalize::Rules;
 use trace_diff::report::{
-    Report, Verdict, apply_accept, comparison_report, outline_report, render_outline,
+    Verdict, apply_accept, comparison_report, outline_report, render_outline,
 };
 
 use crate::exit::{Failure, Outcome, Status};
 use crate::report::{Rendered, ReportArgs};
+use crate::rollouts::RolloutArgs;
 use crate::{input, rules};
 
 /// Captures to compare.
@@ -26,6 +27,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "CAPTURE", help_heading = "Comparison")]
     baseline: Option<String>,
     #[command(flatten)]
+    rollouts: RolloutArgs,
+    #[command(flatten)]
     rules: rules::RuleArgs,
     #[command(flatten)]
     report: ReportArgs,
@@ -34,14 +37,20 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Outcome {
     let rules = args.rules.load()?;
     let (baseline, candidate) = args.inputs(&rules)?;
+    let options = args.rules.options(&rules);
     let (report, outline) = match baseline {
         Some(baseline) => {
             let (baseline, candidate) = read_both(&baseline, &candidate)?;
-            (args.compare(&rules, &baseline, &candidate), None)
+            let comparison = compare(&baseline, &candidate, &options);
+            let mut report = comparison_report(&baseline, &candidate, &comparison);
+            args.rollouts.check(&candidate, &options, &mut report)?;
+            apply_accept(&mut report, &rules, rules::today(), &comparison.ignore_used);
+            (report, None)
         }
         None => {
             let capture = input::capture(&candidate)?;
             let mut report = outline_report(&capture);
+            args.rollouts.check(&capture, &options, &mut report)?;
             apply_accept(&mut report, &rules, rules::today(), &[]);
             (report, Some(render_outline(&capture)))
         }
@@ -80,13 +89,6 @@ impl Args {
                 Err(Failure::new(anyhow::anyhow!("no capture is named")).with_hint(usage))
             }
         }
-    }
-
-    fn compare(&self, rules: &Rules, baseline: &Capture, candidate: &Capture) -> Report {
-        let comparison = compare(baseline, candidate, &self.rules.options(rules));
-        let mut report = comparison_report(baseline, candidate, &comparison);
-        apply_accept(&mut report, rules, rules::today(), &comparison.ignore_used);
-        report
     }
 }
 

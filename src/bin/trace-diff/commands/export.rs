@@ -32,10 +32,11 @@ enum Format {
 pub(crate) fn run(args: &Args) -> Outcome {
     let capture = input::capture(&args.capture)?;
     args.target.fill(|mut out| {
-        Ok(match args.to {
-            Format::Har => render_har(&capture, &mut out)?,
-            Format::RawExchange => render_raw_exchange(&capture, &mut out)?,
-        })
+        let rendered = match args.to {
+            Format::Har => render_har(&capture, &mut out),
+            Format::RawExchange => render_raw_exchange(&capture, &mut out),
+        };
+        Ok(rendered?)
     })?;
     Ok(output::say_problems(&capture))
 }

@@ -9,3 +9,5 @@ pub(crate) mod man;
 pub(crate) mod records;
 pub(crate) mod recover;
 pub(crate) mod schema;
+pub(crate) mod sessions;
+pub(crate) mod show;

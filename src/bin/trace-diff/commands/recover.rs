@@ -27,7 +27,7 @@ const WIDTH: usize = 80;
 /// Exit status: 0 nothing was left out, 1 something was left out, 2 nothing was written.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// File to read, compressed with gzip or zstd or not; - is standard input
+    /// File to read, compressed with gzip or zstd or not, or a directory with one rollout; - is standard input
     rollout: PathBuf,
     #[command(flatten)]
     target: output::Target,
@@ -36,24 +36,25 @@ pub(crate) struct Args {
     /// Only white space between tokens is taken away, and only from such records.
     #[arg(long)]
     one_line: bool,
-    /// What is said about it
+    /// Form of what is said about it; docs/sessions.md describes the JSON
     #[arg(long, value_enum, value_name = "FORMAT", default_value = "text")]
     format: output::Format,
 }
 
 pub(crate) fn run(args: &Args) -> Outcome {
-    let source = input::open(&args.rollout)?;
-    refuse_same_file(&args.rollout, &args.target)?;
+    let rollout = input::rollout(&args.rollout)?;
+    let source = input::open(&rollout)?;
+    refuse_same_file(&rollout, &args.target)?;
     refuse_compressed_name(&args.target)?;
     let options = RecoverOptions {
         one_line: args.one_line,
     };
     let recovery = args.target.fill(|out| {
         let recovery = recover(source, out, options)?;
-        refuse_nothing(&args.rollout, &recovery)?;
+        refuse_nothing(&rollout, &recovery)?;
         Ok(recovery)
     })?;
-    say(args, &recovery)?;
+    say(args, &rollout, &recovery)?;
     Ok(match recovery.is_partial() {
         true => Status::Findings,
         false => Status::Clean,
@@ -110,9 +111,9 @@ fn refuse_nothing(input: &Path, recovery: &Recovery) -> Result<(), Failure> {
     Err(Failure::new(error).with_hint("a rollout is rollout-….jsonl or rollout-….jsonl.zst"))
 }
 
-fn say(args: &Args, recovery: &Recovery) -> Result<(), Failure> {
+fn say(args: &Args, rollout: &Path, recovery: &Recovery) -> Result<(), Failure> {
     let (input, output) = (
-        args.rollout.to_string_lossy(),
+        rollout.to_string_lossy(),
         args.target.path().to_string_lossy(),
     );
     let names = RecoveryNames {

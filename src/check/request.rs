@@ -1,0 +1,296 @@
+//! The requests of a capture, made ready for contracts.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::capture::{
+    Capture, Content, DeliveredItem, Event, FlatExchange, Recorded, flatten, is_terminal,
+};
+use crate::http::HeaderList;
+use crate::json::{Kind, Pointer, Value};
+use crate::responses::{RequestFacts, RequestKind};
+
+/// All requests to the model in a capture, in order.
+pub(super) struct Trace {
+    pub(super) requests: Vec<Request>,
+}
+
+/// One request to the model with what its response said.
+pub(super) struct Request {
+    /// Its number in the flat list of exchanges.
+    pub(super) exchange: usize,
+    pub(super) facts: RequestFacts,
+    /// The whole input that it stands for; over a WebSocket with what it continues.
+    pub(super) input: Arc<[SentItem]>,
+    /// Whether all of the input is known: the response that it continues is in the capture.
+    pub(super) is_whole: bool,
+    /// The JSON of `x-codex-turn-metadata`, with its place from the exchange.
+    pub(super) metadata: Option<(Pointer, Value)>,
+    pub(super) response: ResponseFacts,
+    /// The version in `user-agent`, of Codex or of the Codex that a port imitates.
+    pub(super) version: Option<String>,
+}
+
+/// An item of a request's input.
+#[derive(Clone)]
+pub(super) struct SentItem {
+    /// Where it stands, from the exchange.
+    pub(super) pointer: Pointer,
+    pub(super) item: Value,
+}
+
+/// What a response said.
+#[derive(Default)]
+pub(super) struct ResponseFacts {
+    pub(super) id: Option<String>,
+    /// The items that it delivered before it ended.
+    pub(super) delivered: Vec<DeliveredItem>,
+    pub(super) outcome: Outcome,
+    /// The usage, with its place from the exchange.
+    pub(super) usage: Option<(Pointer, Value)>,
+}
+
+/// How a response ended, to the agent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// `response.completed`, or a whole answer that is no stream.
+    Completed,
+    /// It failed, broke off or was never there.
+    #[default]
+    Failed,
+    /// The capture does not say.
+    Unknown,
+}
+
+impl Trace {
+    pub(super) fn new(capture: &Capture) -> Self {
+        let flat = flatten(capture);
+        let mut builder = Builder::default();
+        for exchange in 0..flat.len() {
+            builder.add(&flat, exchange);
+        }
+        Self {
+            requests: builder.requests,
+        }
+    }
+}
+
+#[derive(Default)]
+struct Builder {
+    requests: Vec<Request>,
+    /// Requests by the ids of their responses.
+    by_response: HashMap<String, usize>,
+}
+
+impl Builder {
+    fn add(&mut self, flat: &[FlatExchange<'_>], number: usize) {
+        let flat_exchange = &flat[number];
+        let exchange = &flat_exchange.exchange;
+        let owner = flat_exchange
+            .handshake
+            .map_or(flat_exchange, |at| &flat[at]);
+        let headers = owner.exchange.request.headers.as_option();
+        let headers = headers.map(|headers| &headers.list);
+        let Some(body) = exchange.request.body.json() else {
+            return;
+        };
+        let mut facts = RequestFacts::new(&exchange.request.target, headers, Some(body.node()));
+        if !matches!(facts.endpoint.as_str(), "/responses" | "/responses/compact") {
+            return;
+        }
+        if let Some(thread) = thread_of_trace(exchange.extra.as_ref()) {
+            facts.thread = Some(thread);
+        }
+        let (input, is_whole) = self.whole_input(body);
+        let response = response_facts(&exchange.response, exchange.extra.as_ref());
+        if let Some(id) = response.id.clone() {
+            self.by_response.insert(id, self.requests.len());
+        }
+        self.requests.push(Request {
+            exchange: number,
+            metadata: metadata(headers.filter(|_| flat_exchange.handshake.is_none()), body),
+            version: headers.and_then(|headers| version(headers.get("user-agent")?)),
+            facts,
+            input,
+            is_whole,
+            response,
+        });
+    }
+
+    /// The items that a request sends, behind those of the response that it continues.
+    fn whole_input(&self, body: &Value) -> (Arc<[SentItem]>, bool) {
+        let request = Pointer::root().key("request");
+        let own = body
+            .get("input")
+            .filter(|input| input.node().kind() == Kind::Array);
+        let own_items = |pointer: &Pointer, from: usize| -> Vec<SentItem> {
+            let Some(own) = &own else {
+                return Vec::new();
+            };
+            let numbered = own.node().items().enumerate();
+            numbered
+                .map(|(number, item)| SentItem {
+                    pointer: pointer.index(from + number),
+                    item: own.part(item),
+                })
+                .collect()
+        };
+        let Some(previous) = body.node().get_string("previous_response_id") else {
+            return (own_items(&request.key("body").key("input"), 0).into(), true);
+        };
+        let effective = request.key("effective_input");
+        let Some(previous) = self.by_response.get(previous.as_ref()) else {
+            return (own_items(&effective, 0).into(), false);
+        };
+        let previous = &self.requests[*previous];
+        let mut items = Vec::new();
+        let sent = previous.input.iter().map(|sent| &sent.item);
+        let delivered = previous.response.delivered.iter().map(|one| &one.item);
+        for (number, item) in sent.chain(delivered).enumerate() {
+            items.push(SentItem {
+                pointer: effective.index(number),
+                item: item.clone(),
+            });
+        }
+        items.extend(own_items(&effective, items.len()));
+        (items.into(), previous.is_whole)
+    }
+}
+
+/// The version in `codex_exec/0.169.0 (Debian 12.0.0; x86_64) …`.
+fn version(user_agent: &str) -> Option<String> {
+    let (_, rest) = user_agent.split_once('/')?;
+    Some(rest.split(' ').next()?.to_owned())
+}
+
+/// Rollout-trace bundles name the thread beside the request.
+fn thread_of_trace(extra: Option<&Value>) -> Option<String> {
+    let started = extra?.get("started")?;
+    Some(started.node().get_string("thread_id")?.into_owned())
+}
+
+/// `x-codex-turn-metadata` of the body, else of the headers.
+fn metadata(headers: Option<&HeaderList>, body: &Value) -> Option<(Pointer, Value)> {
+    let key = "x-codex-turn-metadata";
+    let request = Pointer::root().key("request");
+    let in_body = body.get("client_metadata");
+    let in_body = in_body.and_then(|map| Some(map.node().get_string(key)?.into_owned()));
+    let (below, text) = match in_body {
+        Some(text) => (request.key("body").key("client_metadata"), text),
+        None => (request.key("headers"), headers?.get(key)?.to_owned()),
+    };
+    Some((below.key(key), Value::parse(text).ok()?))
+}
+
+fn response_facts(response: &crate::capture::Response, extra: Option<&Value>) -> ResponseFacts {
+    let mut delivered = response.content.delivered_items();
+    let pointer = Pointer::root().key("response");
+    match &response.content {
+        Content::Events(stream) => {
+            let numbered = || stream.events.iter().enumerate();
+            let mut facts = ResponseFacts::default();
+            let end = numbered().find(|(_, event)| is_terminal(&event.kind()));
+            if let Some((number, event)) = end {
+                // Codex and pycodex read no further.
+                delivered.retain(|item| item.event.is_none_or(|at| at < number));
+                let at = pointer
+                    .key("events")
+                    .index(number)
+                    .key("data")
+                    .key("response");
+                facts.read_end(event, &at);
+            } else if response.end == Recorded::Lost {
+                facts.outcome = Outcome::Unknown;
+            }
+            facts.id = facts
+                .id
+                .or_else(|| numbered().find_map(|(_, event)| id_of(event)));
+            facts.delivered = delivered;
+            facts
+        }
+        Content::Digest(digest) => ResponseFacts {
+            id: digest
+                .node()
+                .get_string("response_id")
+                .map(|id| id.into_owned()),
+            outcome: outcome_of_trace(extra),
+            usage: digest
+                .get("token_usage")
+                .map(|usage| (pointer.key("token_usage"), usage)),
+            delivered,
+        },
+        Content::Body(body) => {
+            let status = response.status.as_option().copied().flatten();
+            let is_good = status.is_some_and(|status| (200..300).contains(&status));
+            let usage = body.json().and_then(|body| body.get("usage"));
+            ResponseFacts {
+                id: None,
+                outcome: if is_good {
+                    Outcome::Completed
+                } else {
+                    Outcome::Failed
+                },
+                usage: usage.map(|usage| (pointer.key("body").key("usage"), usage)),
+                delivered,
+            }
+        }
+        _ => ResponseFacts {
+            outcome: match response.status.as_option() {
+                Some(_) => Outcome::Failed,
+                None => Outcome::Unknown,
+            },
+            ..ResponseFacts::default()
+        },
+    }
+}
+
+impl ResponseFacts {
+    /// Takes over what the event says that ends a response.
+    fn read_end(&mut self, event: &Event, at: &Pointer) {
+        let is_completed = matches!(
+            event.kind().as_str(),
+            "response.completed" | "response.done"
+        );
+        self.outcome = if is_completed {
+            Outcome::Completed
+        } else {
+            Outcome::Failed
+        };
+        self.id = id_of(event);
+        let response = event.data.json().and_then(|data| data.get("response"));
+        let usage = response.and_then(|response| response.get("usage"));
+        self.usage = usage
+            .filter(|usage| usage.node().kind() == Kind::Object)
+            .map(|usage| (at.key("usage"), usage));
+    }
+}
+
+fn id_of(event: &Event) -> Option<String> {
+    let response = event.data.json()?.get("response")?;
+    Some(response.node().get_string("id")?.into_owned())
+}
+
+/// How a rollout-trace bundle says that an inference call ended: by the name of the record.
+fn outcome_of_trace(extra: Option<&Value>) -> Outcome {
+    let ended = extra.and_then(|extra| extra.get("ended"));
+    let kind = ended.and_then(|ended| Some(ended.node().get_string("type")?.into_owned()));
+    match kind {
+        Some(kind) if kind.ends_with("_completed") => Outcome::Completed,
+        Some(_) => Outcome::Failed,
+        None => Outcome::Unknown,
+    }
+}
+
+impl Request {
+    /// Whether it asks the model for something that ends up in a history: not a warm-up, not an unknown call.
+    pub(super) fn is_for_model(&self) -> bool {
+        matches!(self.facts.kind, RequestKind::Turn | RequestKind::Compaction)
+    }
+
+    /// A text of the turn metadata with its place; nothing for an empty one.
+    pub(super) fn metadata(&self, key: &str) -> Option<(Pointer, String)> {
+        let (pointer, value) = self.metadata.as_ref()?;
+        let text = value.node().get_string(key)?.into_owned();
+        (!text.is_empty()).then(|| (pointer.key(key), text))
+    }
+}
