@@ -60,6 +60,7 @@
 //! | [`outline`] | what happened in a session: threads, turns, calls with their outputs, compactions |
 //! | [`diff`] | how two aligned things differ |
 //! | `server` | the fake Responses server, with the feature of this name |
+//! | [`check`] | whether one trace is right by itself: wire against disk |
 //! | [`report`] | one model of findings, its renderers, and what each rule means |
 //!
 //! # Features

@@ -9,13 +9,12 @@ use crate::responses::RequestKind;
 
 use super::capture_items::{ItemRef, input_items, output_items};
 use super::capture_thread::{CaptureThread, Round};
-use super::item::{in_short, owned, type_of};
 use super::mask::mask_words;
 use super::model::{
-    History, HistoryItem, Input, Moment, OtherRequest, Outline, Position, Problem, RawItem, Thread,
-    What,
+    History, HistoryItem, Input, Moment, OtherRequest, Outline, Position, Problem, Thread, What,
 };
 use super::request::{Request, read_request};
+use super::rollout_history::history_item;
 use super::text::{Options, Texts};
 
 /// Tells what happened in a session from a capture of its traffic.
@@ -83,25 +82,16 @@ pub fn capture_history(capture: &Capture, number: usize, options: Options) -> Op
             pointer: "/request/body/input".to_owned(),
         },
         reader: "wire",
+        refusal: None,
         items: items
             .iter()
             .enumerate()
-            .map(|(number, item)| history_item(number, item, texts))
+            .map(|(number, item)| HistoryItem {
+                at: Some(item.position()),
+                ..history_item(number, item.text, texts)
+            })
             .collect(),
     })
-}
-
-fn history_item(number: usize, item: &ItemRef<'_>, texts: &mut Texts) -> HistoryItem {
-    let raw = item.raw();
-    HistoryItem {
-        number,
-        at: Some(item.position()),
-        path: None,
-        item_type: texts.whole(&type_of(raw)),
-        role: owned(raw, "role").map(|role| texts.whole(&role)),
-        text: in_short(raw, texts).1,
-        item: texts.is_full().then(|| RawItem(texts.whole(item.text))),
-    }
 }
 
 /// Texts that know the secrets in the headers of a capture.

@@ -13,8 +13,12 @@ use crate::rollout::{
 use super::from_capture::as_tree;
 use super::mask::mask_words;
 use super::model::{HistoryBase, Input, Moment, Outline, Position, Problem, Thread, What};
+use super::rollout_damage::{assess, survey};
 use super::rollout_thread::RolloutThread;
 use super::text::{Options, Texts};
+
+/// Kind of a problem in following a history to another file.
+const LINEAGE: &str = "lineage";
 
 /// Threads of one session that are told of; more are left out.
 const MOST_THREADS: usize = 100;
@@ -33,7 +37,16 @@ pub fn outline_rollout(
     root: Option<&Path>,
     options: Options,
 ) -> io::Result<Outline> {
-    let (own, problems, summary) = read_thread(source, root, options)?;
+    // The file is read twice at the same time: for what it tells, and for what is wrong with it.
+    let (read, survey) = std::thread::scope(|scope| {
+        let other = scope.spawn(|| survey(source));
+        let read = read_thread(source, root, options);
+        match other.join() {
+            Ok(survey) => (read, survey),
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    });
+    let (own, mut problems, summary) = read?;
     let mut outline = Outline::new(Input {
         path: source.path.to_string_lossy().into_owned(),
         kind: "rollout".to_owned(),
@@ -42,6 +55,14 @@ pub fn outline_rollout(
         exchanges: None,
         tail: Some(summary.tail.name()),
     });
+    let mut texts = Texts::new(options);
+    // A file that can't be read to its end is told as far as it goes.
+    if let Ok(survey) = survey {
+        let found = assess(source, survey, root, options.wants_resume, &mut texts)?;
+        problems.retain(|problem| problem.kind == LINEAGE);
+        problems.extend(found.problems);
+        outline.resume = found.resume;
+    }
     outline.problems = problems;
     let mut threads = vec![own];
     if let Some(root) = root {
@@ -54,7 +75,7 @@ pub fn outline_rollout(
         );
     }
     outline.threads = as_tree(threads);
-    mask_words(&mut outline, &mut Texts::new(options));
+    mask_words(&mut outline, &mut texts);
     Ok(outline)
 }
 
@@ -101,7 +122,7 @@ fn read_thread(
             lineage
                 .problems
                 .iter()
-                .map(|problem| about("lineage", problem)),
+                .map(|problem| about(LINEAGE, problem)),
         );
     }
     let summary = reader.summary();

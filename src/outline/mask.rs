@@ -14,6 +14,11 @@ pub(super) fn mask_words(outline: &mut Outline, texts: &mut Texts) {
         mask.word(&mut problem.message);
         problem.lost.iter_mut().for_each(|lost| mask.word(lost));
     }
+    if let Some(resume) = &mut outline.resume {
+        let sentences = resume.sentences.iter_mut();
+        sentences.for_each(|sentence| mask.word(sentence));
+        mask.words([&mut resume.codex.reason, &mut resume.pycodex.reason]);
+    }
 }
 
 struct Mask<'t> {

@@ -13,6 +13,7 @@ mod item;
 mod mask;
 mod model;
 mod request;
+mod rollout_damage;
 mod rollout_events;
 mod rollout_history;
 mod rollout_thread;
@@ -29,5 +30,5 @@ pub use model::{
     OtherRequest, Outline, Output, Position, Prediction, Problem, RawItem, Resume, Step, Thread,
     Turn, TypeCount, Usage, What,
 };
-pub use rollout_history::rollout_history;
+pub use rollout_history::{Reader, rollout_history};
 pub use text::{Options, Text};

@@ -534,10 +534,12 @@ pub struct Problem {
 /// What would happen if a rollout were resumed now.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Resume {
-    /// By Codex.
-    pub codex: Option<Prediction>,
-    /// By pycodex.
-    pub pycodex: Option<Prediction>,
+    /// In words: who takes the file, what is sent, what can be done; one sentence each.
+    pub sentences: Vec<String>,
+    /// By Codex 0.169.0, in a home that does not know the thread.
+    pub codex: Prediction,
+    /// By pycodex 0.5.1.
+    pub pycodex: Prediction,
 }
 
 /// What one reader would make of a rollout.
@@ -560,6 +562,9 @@ pub struct History {
     pub at: Position,
     /// Who reads it: `codex` or `pycodex`; `wire` for what was sent.
     pub reader: &'static str,
+    /// Why the reader refuses the file, if it does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refusal: Option<String>,
     /// The items, oldest first.
     pub items: Vec<HistoryItem>,
 }
@@ -579,6 +584,8 @@ pub struct HistoryItem {
     pub item_type: String,
     /// Role of a message.
     pub role: Option<String>,
+    /// Name of the tool that is called.
+    pub name: Option<String>,
     /// What it says.
     pub text: Text,
     /// The whole item, where whole texts were asked for.

@@ -39,6 +39,8 @@ impl Text {
 pub struct Options {
     /// Whole texts instead of their beginnings.
     pub is_full: bool,
+    /// Tells what a resume would send of a rollout that is not damaged, too.
+    pub wants_resume: bool,
 }
 
 /// Characters that are kept of a text.
@@ -203,7 +205,10 @@ mod tests {
         assert_eq!((text.text.chars().count(), text.bytes), (PREVIEW, 600));
         assert!(text.is_cut);
         assert!(!texts.make("short").is_cut);
-        let mut texts = Texts::new(Options { is_full: true });
+        let mut texts = Texts::new(Options {
+            is_full: true,
+            ..Options::default()
+        });
         assert_eq!(texts.make(&long).text, long);
     }
 

@@ -2,11 +2,9 @@
 
 use std::fmt;
 
-use serde_json::Value;
-
 use super::discover::is_uuid;
-use super::shape::{Field, Shape, Variant, check, last, may, must, null, only_known};
-use crate::json::Raw;
+use super::shape::{Field, Shape, Variant, check, last, may, must};
+use crate::json::{Kind, Raw};
 
 /// Why Codex passes over a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,11 +76,13 @@ pub(super) struct Meta {
     pub(super) is_paginated: bool,
 }
 
+/// Levels of arrays and objects that Codex reads.
+const MAX_NESTING: usize = 127;
+
 const ID: Field = may("id", Shape::Text);
 const CALL_ID: Field = must("call_id", Shape::Text);
 const STATUS: Field = may("status", Shape::Text);
 const NAMESPACE: Field = may("namespace", Shape::Text);
-/// Kept for a provider named `OpenAI` and left out for others by whoever sends.
 const NOTE: Field = may(
     "internal_chat_message_metadata_passthrough",
     Shape::Object(&[]),
@@ -123,10 +123,10 @@ const LOCAL_ACTION: Shape = Shape::Tagged(&[(
     "exec",
     &[
         must("command", Shape::Array(&Shape::Text)),
-        null("timeout_ms", Shape::Unsigned),
-        null("working_directory", Shape::Text),
-        null("env", Shape::Any),
-        null("user", Shape::Text),
+        may("timeout_ms", Shape::Unsigned),
+        may("working_directory", Shape::Text),
+        may("env", Shape::Any),
+        may("user", Shape::Text),
     ],
 )]);
 
@@ -141,8 +141,8 @@ const MESSAGE: &[Field] = &[
 const REASONING: &[Field] = &[
     ID,
     must("summary", SUMMARY),
-    null("content", THOUGHT),
-    null("encrypted_content", Shape::Text),
+    may("content", THOUGHT),
+    may("encrypted_content", Shape::Text),
     NOTE,
 ];
 const FUNCTION_CALL: &[Field] = &[
@@ -174,14 +174,14 @@ const CALL_OUTPUT: &[Field] = &[
 ];
 const LOCAL_CALL: &[Field] = &[
     ID,
-    null("call_id", Shape::Text),
+    may("call_id", Shape::Text),
     must("status", Shape::Text),
     must("action", LOCAL_ACTION),
     NOTE,
 ];
 const SEARCH_CALL: &[Field] = &[
     ID,
-    null("call_id", Shape::Text),
+    may("call_id", Shape::Text),
     STATUS,
     must("execution", Shape::Text),
     must("arguments", Shape::Any),
@@ -189,7 +189,7 @@ const SEARCH_CALL: &[Field] = &[
 ];
 const SEARCH_OUTPUT: &[Field] = &[
     ID,
-    null("call_id", Shape::Text),
+    may("call_id", Shape::Text),
     must("status", Shape::Text),
     must("execution", Shape::Text),
     must("tools", Shape::Array(&Shape::Any)),
@@ -286,32 +286,38 @@ const EVENT: Shape = Shape::Object(&[must("type", Shape::Text)]);
 const BOUND: Shape = Shape::Object(&[must("turn_id", Shape::Text)]);
 const ROLLED_BACK: Shape = Shape::Object(&[must("num_turns", Shape::Unsigned)]);
 
-/// Reads the text of one record as Codex does.
+/// Reads the text of one record as Codex does. The text is valid JSON.
 ///
 /// # Errors
 ///
 /// Why Codex passes over the record.
 pub(super) fn read(text: &str) -> Result<Taken, Skip> {
-    let value: Value = match serde_json::from_str(text) {
-        Ok(value) => value,
-        Err(error) => return Err(Skip::Json(json_reason(&error))),
-    };
+    check_json(text)?;
     let field = |what: String| Skip::Field(what.trim_start().to_owned());
-    let Some(record) = value.as_object() else {
+    let value = Raw::new(text);
+    if value.kind() != Kind::Object {
         return Err(Skip::NoEnvelope("it is no object".to_owned()));
-    };
-    let (Some(Value::String(name)), Some(payload)) = (record.get("type"), record.get("payload"))
-    else {
+    }
+    let (mut name, mut payload, mut metadata, mut ordinal) = (None, None, None, None);
+    for (key, value) in value.members() {
+        match key.as_ref() {
+            "type" => name = value.string(),
+            "payload" => payload = Some(value),
+            "metadata" => metadata = Some(value).filter(|value| !value.is_null()),
+            "ordinal" => ordinal = value.unsigned(),
+            _ => {}
+        }
+    }
+    let (Some(name), Some(payload)) = (name, payload) else {
         return Err(Skip::NoEnvelope("it has no type and payload".to_owned()));
     };
-    check(&value, ENVELOPE).map_err(field)?;
+    check(value, ENVELOPE).map_err(field)?;
     let in_payload = |error: String| field(format!("payload{}{error}", joint(&error)));
     let mut meta = None;
-    match name.as_str() {
+    match name.as_ref() {
         "session_meta" => meta = Some(read_meta(payload).map_err(in_payload)?),
         "response_item" => {
             read_item(payload).map_err(in_payload)?;
-            let metadata = record.get("metadata").filter(|value| !value.is_null());
             metadata
                 .map_or(Ok(()), |value| check(value, METADATA))
                 .map_err(|error| field(format!("metadata{}{error}", joint(&error))))?;
@@ -328,15 +334,52 @@ pub(super) fn read(text: &str) -> Result<Taken, Skip> {
         | "realtime_item" => check(payload, Shape::Object(&[])).map_err(in_payload)?,
         other => return Err(Skip::UnknownType(other.to_owned())),
     }
+    let is_list = |value: Raw<'_>| value.kind() == Kind::Array;
     Ok(Taken {
         meta,
-        has_ordinal: record.get("ordinal").is_some_and(Value::is_u64),
-        is_base: name == "compacted" && payload["replacement_history"].is_array(),
-        // As 0.169 writes it; that of 0.153.4 has no workspace roots and is passed over.
-        is_settings: name == "event_msg"
-            && payload["type"] == "thread_settings_applied"
-            && payload["thread_settings"]["runtime_workspace_roots"].is_array(),
+        has_ordinal: ordinal.is_some(),
+        is_base: name == "compacted" && last(payload, "replacement_history").is_some_and(is_list),
+        is_settings: name == "event_msg" && is_settings(payload),
     })
+}
+
+/// Whether an event is a `thread_settings_applied` as 0.169 writes it; that of 0.153.4 has no workspace roots and is
+/// passed over.
+fn is_settings(event: Raw<'_>) -> bool {
+    let has_roots = || {
+        let settings = event.get("thread_settings")?;
+        settings.get("runtime_workspace_roots")
+    };
+    event.get_string("type").as_deref() == Some("thread_settings_applied")
+        && has_roots().is_some_and(|roots| roots.kind() == Kind::Array)
+}
+
+/// Whether the JSON parser of Codex takes the text, which is JSON: it has a limit to nesting and wants characters.
+fn check_json(text: &str) -> Result<(), Skip> {
+    let bytes = text.as_bytes();
+    let is_deep = memchr::memchr2_iter(b'[', b'{', bytes)
+        .nth(MAX_NESTING)
+        .is_some();
+    let has_surrogate = |kind: &[u8]| memchr::memmem::find(bytes, kind).is_some();
+    if !is_deep && !has_surrogate(b"\\ud") && !has_surrogate(b"\\uD") {
+        return Ok(());
+    }
+    let Err(error) = serde_json::from_str::<serde_json::Value>(text) else {
+        return Ok(());
+    };
+    let words = error.to_string();
+    if words.starts_with("recursion limit") {
+        Err(Skip::Json(
+            "it is nested more than 127 levels deep".to_owned(),
+        ))
+    } else if words.contains("surrogate") || words.contains("end of hex escape") {
+        Err(Skip::Json(
+            "it has half of a surrogate pair as an escape".to_owned(),
+        ))
+    } else {
+        // A number too large for `f64`, which Codex reads.
+        Ok(())
+    }
 }
 
 fn joint(inner: &str) -> &'static str {
@@ -347,101 +390,65 @@ fn joint(inner: &str) -> &'static str {
     }
 }
 
-/// What is wrong with a text that our reader takes for JSON, in few words.
-fn json_reason(error: &serde_json::Error) -> String {
-    let words = error.to_string();
-    if words.starts_with("recursion limit") {
-        return "it is nested more than 127 levels deep".to_owned();
-    }
-    if words.contains("surrogate") || words.contains("end of hex escape") {
-        return "it has half of a surrogate pair as an escape".to_owned();
-    }
-    let end = words.find(" at line").unwrap_or(words.len());
-    format!("it is no JSON for Codex: {}", &words[..end])
-}
-
-fn read_meta(payload: &Value) -> Result<Meta, String> {
+fn read_meta(payload: Raw<'_>) -> Result<Meta, String> {
     check(payload, SESSION_META)?;
-    if !payload["id"].as_str().is_some_and(is_uuid) {
+    let id = last(payload, "id").and_then(Raw::string);
+    if !id.is_some_and(|id| is_uuid(&id)) {
         return Err("id is no UUID".to_owned());
     }
-    let mode = payload.get("history_mode");
-    let word = mode.map_or(Some("legacy"), Value::as_str);
+    let mode = last(payload, "history_mode");
+    let word = mode.map(Raw::string);
+    let is = |known| matches!(&word, Some(Some(word)) if word == known);
+    let is_known = word.is_none() || is("legacy") || is("paginated");
     Ok(Meta {
-        unknown_mode: match word {
-            Some("legacy" | "paginated") => None,
-            _ => mode.map(Value::to_string),
-        },
-        is_paginated: word == Some("paginated"),
+        unknown_mode: mode
+            .filter(|_| !is_known)
+            .map(|mode| mode.text().to_owned()),
+        is_paginated: is("paginated"),
     })
 }
 
-fn read_item(payload: &Value) -> Result<(), String> {
+fn read_item(payload: Raw<'_>) -> Result<(), String> {
     check(payload, Shape::Object(&[NOTE]))?;
-    let Some(name) = payload.get("type").and_then(Value::as_str) else {
+    let Some(name) = last(payload, "type").and_then(Raw::string) else {
         return Err("type is missing".to_owned());
     };
-    if ITEMS.iter().any(|(known, _)| *known == name) {
-        return check(payload, Shape::Tagged(ITEMS));
+    match ITEMS.iter().find(|(known, _)| *known == name) {
+        Some((_, fields)) => check(payload, Shape::Object(fields)),
+        None => Ok(()),
     }
-    Ok(())
 }
 
-fn read_compacted(payload: &Value) -> Result<(), String> {
+fn read_compacted(payload: Raw<'_>) -> Result<(), String> {
     check(payload, COMPACTED)?;
-    let list = |key| payload.get(key).and_then(Value::as_array);
+    let list = |key| last(payload, key).filter(|list| list.kind() == Kind::Array);
     let items = list("replacement_history");
-    for (at, item) in items.into_iter().flatten().enumerate() {
+    let mut count = 0;
+    for (at, item) in items.into_iter().flat_map(Raw::items).enumerate() {
+        count += 1;
         read_item(item)
             .map_err(|error| format!("replacement_history[{at}]{}{error}", joint(&error)))?;
     }
     match list("replacement_history_metadata") {
-        Some(metadata) if metadata.len() != items.map_or(0, Vec::len) => {
+        Some(metadata) if metadata.items().count() != count => {
             Err("replacement_history_metadata is not as long as replacement_history".to_owned())
         }
         _ => Ok(()),
     }
 }
 
-fn read_event(payload: &Value) -> Result<(), String> {
-    check(payload, EVENT)?;
-    match payload["type"].as_str() {
+fn read_event(payload: Raw<'_>) -> Result<(), String> {
+    if payload.kind() != Kind::Object {
+        return Err(" is no object".to_owned());
+    }
+    match payload.get_string("type").as_deref() {
+        None => check(payload, EVENT),
         Some("thread_rolled_back") => check(payload, ROLLED_BACK),
         Some("task_started" | "turn_started" | "task_complete" | "turn_complete") => {
             check(payload, BOUND)
         }
-        _ => Ok(()),
+        Some(_) => Ok(()),
     }
-}
-
-/// An item as Codex sends what it has read: without fields that it does not know, and by its newer name.
-pub(super) fn as_sent(item: &str) -> String {
-    let item = Raw::new(item);
-    let name = last(item, "type").and_then(Raw::string).unwrap_or_default();
-    let text = only_known(item, Shape::Tagged(ITEMS));
-    match name.as_ref() {
-        "compaction_summary" => text.replacen("compaction_summary", "compaction", 1),
-        "reasoning" if !has_thoughts(item) => without(&text, "content"),
-        _ if text.contains("\"id\":\"\"") => without(&text, "id"),
-        _ => text,
-    }
-}
-
-/// The object without one of its members; of an `id` only an empty one.
-fn without(object: &str, name: &str) -> String {
-    let members = Raw::new(object).members();
-    let left = members.filter(|(key, value)| key != name || name == "id" && value.text() != "\"\"");
-    let left: Vec<_> = left
-        .map(|(key, value)| format!("\"{key}\":{}", value.text()))
-        .collect();
-    format!("{{{}}}", left.join(","))
-}
-
-/// Whether the `content` of a reasoning item is sent: `null`, or with a text of the kind that is.
-fn has_thoughts(item: Raw<'_>) -> bool {
-    let is_sent = |part: Raw<'_>| part.get_string("type").as_deref() == Some("reasoning_text");
-    let content = last(item, "content").filter(|content| !content.is_null());
-    content.is_none_or(|content| content.items().any(is_sent))
 }
 
 #[cfg(test)]

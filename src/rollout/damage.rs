@@ -110,11 +110,11 @@ fn from_order(problem: &OrderProblem) -> DamageProblem {
     }
 }
 
-/// Complete records that Codex passes over for how they are written, in runs. Those of types that it does not know
-/// are not damaged, nor are those of the oldest layout.
+/// Complete records that Codex passes over for how they are written, in runs. Those whose types or fields it does not
+/// know are not damaged, another version or agent wrote them; nor are those of the oldest layout.
 fn passed_over(index: &RolloutIndex, view: &CodexView) -> Vec<DamageProblem> {
     let told = view.skipped.iter().filter(|skipped| match skipped.why {
-        Skip::UnknownType(_) => false,
+        Skip::UnknownType(_) | Skip::Field(_) => false,
         Skip::NoEnvelope(_) => index.meta().is_none_or(|meta| meta.cli_version.is_some()),
         _ => true,
     });
@@ -168,6 +168,20 @@ fn items(count: usize) -> String {
     } else {
         format!("{count} items")
     }
+}
+
+/// Records that Codex passes over for their fields, one sentence for each of the first ones.
+fn misread(view: &CodexView) -> impl Iterator<Item = String> {
+    let told = view
+        .skipped
+        .iter()
+        .filter(|skipped| matches!(skipped.why, Skip::Field(_)));
+    told.take(MAX_CALLS).map(|skipped| {
+        format!(
+            "Codex passes over record {}: {}",
+            skipped.record, skipped.why
+        )
+    })
 }
 
 /// What follows from damage for what would be sent.
@@ -330,6 +344,7 @@ impl<'a> Meaning<'a> {
                 codex.view.first
             ));
         }
+        found.extend(misread(&codex.view));
         let passed = codex.view.skipped.iter();
         let passed = passed
             .filter(|skipped| matches!(self.index.entries[skipped.record].what, What::Item(_)));
@@ -430,3 +445,6 @@ impl<'a> Meaning<'a> {
         found
     }
 }
+
+#[cfg(test)]
+mod tests;

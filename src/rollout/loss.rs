@@ -110,11 +110,8 @@ fn is_next(
         return Ok(false);
     };
     let length = (start.len() as u64).min(entry.span.end - entry.span.start);
-    let mut is_same = false;
-    source.read_spans(&[entry.span.start..entry.span.start + length], |_, text| {
-        is_same = text == start;
-    })?;
-    Ok(is_same)
+    let found = source.read_span(entry.span.start..entry.span.start + length)?;
+    Ok(found == start)
 }
 
 /// How the text begins that a broken record holds.
@@ -210,12 +207,19 @@ impl Loss {
         }
     }
 
+    fn turn(&self) -> String {
+        match &self.fragment.turn_id {
+            Some(id) => format!("turn {id}"),
+            None => "a turn".to_owned(),
+        }
+    }
+
     fn write_event(&self, f: &mut fmt::Formatter<'_>, kind: &str) -> fmt::Result {
-        let turn = self.fragment.turn_id.as_deref().unwrap_or("(unknown)");
+        let turn = self.turn();
         match kind {
-            "task_started" | "turn_started" => write!(f, "the beginning of turn {turn} ({kind})"),
-            "task_complete" | "turn_complete" => write!(f, "the end of turn {turn} ({kind})"),
-            "turn_aborted" => write!(f, "the interruption of turn {turn} ({kind})"),
+            "task_started" | "turn_started" => write!(f, "the beginning of {turn} ({kind})"),
+            "task_complete" | "turn_complete" => write!(f, "the end of {turn} ({kind})"),
+            "turn_aborted" => write!(f, "the interruption of {turn} ({kind})"),
             kind => write!(f, "an event ({kind})"),
         }
     }
@@ -239,8 +243,7 @@ impl fmt::Display for Loss {
             (Some("session_meta"), _) => f.write_str("the session_meta")?,
             (Some("compacted"), _) => f.write_str("a compaction (compacted)")?,
             (Some("turn_context"), _) => {
-                let turn = turn_id.as_deref().unwrap_or("(unknown)");
-                write!(f, "the settings of turn {turn} (turn_context)")?;
+                write!(f, "the settings of {} (turn_context)", self.turn())?;
             }
             (Some(kind), None) if self.fragment.role.is_some() || call_id.is_some() => {
                 self.write_item(f, kind)?;

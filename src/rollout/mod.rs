@@ -61,4 +61,7 @@ pub use session::{HistoryBase, SessionMeta};
 pub use source::RolloutSource;
 pub use summary::{Damage, Prompt, SessionSummary, summarize, summarize_all};
 pub use user_message::{ItemClass, classify, is_user_turn};
-pub use wire::{WireItem, WireSource, is_prompt_only, wire_item, wire_items, without_oldest};
+pub use wire::{
+    WireItem, WireSource, is_prompt_only, wire_item, wire_items, without_oldest,
+    without_oldest_outputs,
+};

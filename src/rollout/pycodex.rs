@@ -313,3 +313,6 @@ impl Replay {
         });
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -103,8 +103,7 @@ fn read_on(
         } else {
             problem.span.end.min(from + HEAD)
         };
-        let mut text = String::new();
-        source.read_spans(&[from..end], |_, found| text = found)?;
+        let text = source.read_span(from..end)?;
         let text = text.trim_matches(is_python_space);
         if text.is_empty() {
             continue;
@@ -155,8 +154,7 @@ fn checkpoint(
     if let Some(record) = last {
         let span = &index.entries[record].span;
         let head = span.start..span.end.min(span.start + HEAD);
-        let mut is_plain = false;
-        source.read_spans(&[head], |_, text| is_plain = has_words(&text))?;
+        let is_plain = has_words(&source.read_span(head)?);
         last = last.filter(|_| is_plain);
     }
     match torn_compaction(source, index, last.map_or(0, |record| record + 1), until)? {
@@ -227,13 +225,10 @@ fn begins_line(source: &RolloutSource, byte: u64) -> io::Result<bool> {
     let Some(before) = byte.checked_sub(1) else {
         return Ok(false);
     };
-    let mut begins = false;
-    let read = source.read_spans(&[before..before + LINE_START.len() as u64], |_, text| {
-        begins = text.as_bytes() == LINE_START;
-    });
-    match read {
+    match source.read_span(before..before + LINE_START.len() as u64) {
+        Ok(text) => Ok(text.as_bytes() == LINE_START),
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
-        read => read.map(|()| begins),
+        Err(error) => Err(error),
     }
 }
 
@@ -252,11 +247,8 @@ fn is_behind_object(
     let Some(end) = record.max(problem) else {
         return Ok(true);
     };
-    let mut is_closed = false;
-    source.read_spans(&[end.saturating_sub(HEAD.min(end))..end], |_, text| {
-        is_closed = text.trim_ascii_end().ends_with('}');
-    })?;
-    Ok(is_closed)
+    let before = source.read_span(end.saturating_sub(HEAD)..end)?;
+    Ok(before.trim_ascii_end().ends_with('}'))
 }
 
 /// Where the first record begins that is nested too deep for Python.

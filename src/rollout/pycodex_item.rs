@@ -259,3 +259,69 @@ fn compact(json: &str) -> String {
     let value = serde_json::from_str::<serde_json::Value>(json);
     value.map_or_else(|_| json.to_owned(), |value| value.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Checks what each of the two readers sends of an item; an empty text stands for nothing.
+    fn check(item: &str, old: &str, new: &str) {
+        for (reader, expect) in [(PycodexReader::V0_1, old), (PycodexReader::V0_3, new)] {
+            let kept = Items::new(reader).read(Raw::new(item), true);
+            assert_eq!(
+                kept.map(|kept| kept.text).unwrap_or_default(),
+                expect,
+                "{item}"
+            );
+        }
+    }
+
+    #[test]
+    fn items_keep_what_each_reader_knows() {
+        check(
+            r#"{"type":"message","role":"assistant","id":"m","status":"completed","content":[{"type":"output_text","text":"a\n","annotations":[]},{"type":"input_text","text":"b"}],"phase":null}"#,
+            r#"{"type":"message","role":"assistant","content":[{"type":"output_text","text":"a\nb"}]}"#,
+            r#"{"type":"message","role":"assistant","content":[{"type":"output_text","text":"a\n"}],"id":"m"}"#,
+        );
+        check(
+            r#"{"type":"message","role":"user","id":"m","content":[{"type":"input_text","text":"a"},{"type":"input_image"}]}"#,
+            r#"{"type":"message","role":"user","content":[{"type":"input_text","text":"a"}]}"#,
+            r#"{"type":"message","role":"user","content":[{"type":"input_text","text":"a"}],"id":"m"}"#,
+        );
+        check(
+            r#"{"type":"message","role":"developer","content":[]}"#,
+            "",
+            "",
+        );
+        check(
+            r#"{"type":"function_call","id":"f","name":"n","arguments":"{ \"a\": 1 }","call_id":" c "}"#,
+            r#"{"type":"function_call","name":"n","arguments":"{\"a\":1}","call_id":"c"}"#,
+            r#"{"type":"function_call","name":"n","arguments":"{ \"a\": 1 }","call_id":"c","id":"f"}"#,
+        );
+        check(
+            r#"{"type":"function_call","name":"","arguments":"{}","call_id":"c"}"#,
+            "",
+            "",
+        );
+        check(
+            r#"{"type":"custom_tool_call","status":"completed","name":"n","input":"x","call_id":"c"}"#,
+            r#"{"type":"custom_tool_call","name":"n","input":"x","call_id":"c"}"#,
+            r#"{"type":"custom_tool_call","name":"n","input":"x","call_id":"c","status":"completed"}"#,
+        );
+        check(
+            r#"{"type":"custom_tool_call_output","call_id":"c","output":{"a": 1},"success":true}"#,
+            r#"{"type":"custom_tool_call_output","call_id":"c","output":"{\"a\":1}","success":true,"name":""}"#,
+            r#"{"type":"custom_tool_call_output","call_id":"c","output":"{\"a\":1}","name":""}"#,
+        );
+        check(
+            r#"{"type":"function_call_output","call_id":"c","output":[{"type":"input_text"}]}"#,
+            r#"{"type":"function_call_output","call_id":"c","output":[{"type":"input_text"}]}"#,
+            r#"{"type":"function_call_output","call_id":"c","output":[{"type":"input_text"}]}"#,
+        );
+        check(
+            r#"{"type":"reasoning","summary":[],"content":[]}"#,
+            r#"{"type":"reasoning","summary":[],"content":[]}"#,
+            r#"{"type":"reasoning","summary":[],"encrypted_content":null}"#,
+        );
+    }
+}

@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::codex_reader::CodexView;
-use super::codex_record::as_sent;
 use super::history::History;
 use super::index::RolloutIndex;
 use super::lineage::{Lineage, LineageProblem};
@@ -82,9 +81,6 @@ impl CodexResume {
         let mut input = prediction.items;
         if refusal.is_some() {
             input.clear();
-        }
-        for item in &mut input {
-            item.text = as_sent(&item.text);
         }
         Ok(Self {
             refusal,

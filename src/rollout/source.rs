@@ -75,6 +75,17 @@ impl RolloutSource {
         }
     }
 
+    /// The text of one span, as [`read_spans`](Self::read_spans) gives it.
+    ///
+    /// # Errors
+    ///
+    /// When reading fails, or the file ends before the span does.
+    pub fn read_span(&self, span: Range<u64>) -> io::Result<String> {
+        let mut found = String::new();
+        self.read_spans(std::slice::from_ref(&span), |_, text| found = text)?;
+        Ok(found)
+    }
+
     /// Hands the text of each span to `visit`; spans are ascending and may overlap.
     ///
     /// Seeks in a plain file, reads a compressed one from its start to the last span. Bytes that are not UTF-8 are

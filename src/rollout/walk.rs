@@ -1,6 +1,6 @@
 //! A second pass over a rollout whose records and damaged spans are known: their bytes in order.
 
-use std::io::{self, Read};
+use std::io::{self, BufReader, Read};
 
 use super::index::RolloutIndex;
 use super::source::RolloutSource;
@@ -27,7 +27,7 @@ pub(super) fn walk(
     mut visit: impl FnMut(Piece<'_>),
 ) -> io::Result<()> {
     let mut bytes = Bytes {
-        source: source.open()?,
+        source: BufReader::with_capacity(PART, source.open()?),
         at: 0,
         buffer: Vec::new(),
     };
@@ -48,7 +48,7 @@ pub(super) fn walk(
 }
 
 struct Bytes {
-    source: Box<dyn Read + Send>,
+    source: BufReader<Box<dyn Read + Send>>,
     at: u64,
     buffer: Vec<u8>,
 }

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use uuid::Uuid;
 
 use crate::json::Raw;
+use crate::responses::is_output;
 
 use super::load::ItemText;
 use super::members::as_sent;
@@ -92,28 +93,47 @@ pub fn is_prompt_only(item: Raw<'_>) -> bool {
 ///
 /// Seen with 0.115.0–0.169.0 after `context_length_exceeded` in answer to a compaction request.
 pub fn without_oldest(mut items: Vec<WireItem>, count: usize) -> Vec<WireItem> {
-    for _ in 0..count {
-        if items.is_empty() {
-            break;
-        }
-        let oldest = items.remove(0);
-        let oldest = Raw::new(&oldest.text);
-        let kind = kind_of(oldest);
-        let Some(call_id) = oldest.get_string("call_id") else {
-            continue;
-        };
-        let partner = items.iter().position(|item| {
-            let item = Raw::new(&item.text);
-            let other = kind_of(item);
-            let is_pair = output_type(&kind) == Some(other.as_str())
-                || output_type(&other) == Some(kind.as_str());
-            is_pair && item.get_string("call_id").as_ref() == Some(&call_id)
-        });
-        if let Some(at) = partner {
-            items.remove(at);
+    for _ in 0..count.min(items.len()) {
+        if !items.is_empty() {
+            remove_with_partner(&mut items, 0);
         }
     }
     items
+}
+
+/// The items without the oldest outputs and their calls, as pycodex repeats a compaction that was too long for the model:
+/// one pair less each time.
+///
+/// Seen with 0.1.13 and 0.5.1.
+pub fn without_oldest_outputs(mut items: Vec<WireItem>, count: usize) -> Vec<WireItem> {
+    for _ in 0..count {
+        let is_output = |item: &WireItem| is_output(&kind_of(Raw::new(&item.text)));
+        let Some(oldest) = items.iter().position(is_output) else {
+            break;
+        };
+        remove_with_partner(&mut items, oldest);
+    }
+    items
+}
+
+/// Takes out an item and the output or call that belongs to it.
+fn remove_with_partner(items: &mut Vec<WireItem>, at: usize) {
+    let removed = items.remove(at);
+    let removed = Raw::new(&removed.text);
+    let kind = kind_of(removed);
+    let Some(call_id) = removed.get_string("call_id") else {
+        return;
+    };
+    let partner = items.iter().position(|item| {
+        let item = Raw::new(&item.text);
+        let other = kind_of(item);
+        let is_pair = output_type(&kind) == Some(other.as_str())
+            || output_type(&other) == Some(kind.as_str());
+        is_pair && item.get_string("call_id").as_ref() == Some(&call_id)
+    });
+    if let Some(partner) = partner {
+        items.remove(partner);
+    }
 }
 
 /// The `type` of an item; a message may do without.

@@ -10,7 +10,7 @@
 mod capture;
 mod capture_damage;
 mod capture_format;
-mod check_corpus;
+mod check_rollouts;
 mod cli;
 mod cli_bad_input;
 mod cli_rules;
@@ -31,6 +31,7 @@ mod program;
 mod recover;
 mod report;
 mod report_text;
+mod rollout_damage;
 mod rollout_history;
 mod rollout_rules;
 mod rules;

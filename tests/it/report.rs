@@ -59,6 +59,7 @@ pub(crate) fn full_report() -> Report {
         },
         pointer: Pointer::root(),
         also: Vec::new(),
+        rollout: None,
         subject: None,
         baseline: None,
         candidate: Some("POST /v1/responses".into()),

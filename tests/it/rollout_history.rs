@@ -1,6 +1,7 @@
 //! Histories rebuilt from rollouts, against what agents sent: every recorded run of the corpus.
 
 mod predict;
+mod pycodex;
 mod requests;
 mod score;
 
@@ -9,6 +10,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::samples::package;
+
+use trace_diff::rollout::PycodexReader;
 
 use score::{Thread, rollouts};
 
@@ -30,21 +33,21 @@ fn directories(path: &Path) -> Vec<PathBuf> {
     paths
 }
 
-/// Runs of Codex in the corpus: agent with version, and directory.
-fn runs() -> Vec<(String, PathBuf)> {
+/// Runs of an agent in the corpus: agent with version, and directory.
+fn runs(agent: &str) -> Vec<(String, PathBuf)> {
     let corpus = package().join("../shared/corpus");
     if !corpus.is_dir() {
         println!("skipped: no corpus beside the package");
         return Vec::new();
     }
     let mut runs = Vec::new();
-    for agent in directories(&corpus) {
-        let name = agent.file_name().unwrap().to_str().unwrap().to_owned();
-        if !name.starts_with("codex-") {
+    for versions in directories(&corpus) {
+        let name = versions.file_name().unwrap().to_str().unwrap().to_owned();
+        if !name.starts_with(&format!("{agent}-0")) {
             continue;
         }
         runs.extend(
-            directories(&agent)
+            directories(&versions)
                 .into_iter()
                 .map(|run| (name.clone(), run)),
         );
@@ -55,7 +58,7 @@ fn runs() -> Vec<(String, PathBuf)> {
 fn score(captures: impl Fn(&Path) -> Vec<PathBuf>) -> String {
     let mut scores: BTreeMap<String, Score> = BTreeMap::new();
     let mut complaints = String::new();
-    for (agent, run) in runs() {
+    for (agent, run) in runs("codex") {
         let files = rollouts(&run.join("rollouts"));
         let score = scores.entry(agent).or_default();
         for (id, sent) in requests::threads(&captures(&run)) {
@@ -142,7 +145,7 @@ fn requests_of_trace_bundles_are_rebuilt() {
 fn first_requests_of_turns_are_predicted() {
     let mut scores: BTreeMap<String, (usize, usize)> = BTreeMap::new();
     let mut complaints = String::new();
-    for (agent, run) in runs() {
+    for (agent, run) in runs("codex") {
         let capture = run.join("capture.jsonl");
         let scenario = run.file_name().unwrap().to_str().unwrap();
         if !capture.is_file() {
@@ -163,6 +166,33 @@ fn first_requests_of_turns_are_predicted() {
     }
     for (name, (failed, all)) in scores {
         println!("{name:40} turns {:3}/{all:<3}", all - failed);
+    }
+    assert!(complaints.is_empty(), "\n{complaints}");
+}
+
+/// pycodex 0.1.2 writes no rollouts, and later versions none of sub-agents; everything else is rebuilt.
+#[test]
+fn requests_of_pycodex_are_rebuilt() {
+    let mut scores: BTreeMap<String, (usize, usize, usize)> = BTreeMap::new();
+    let mut complaints = String::new();
+    for (agent, run) in runs("pycodex") {
+        let files = rollouts(&run.join("rollouts"));
+        let reader = PycodexReader::named(agent.trim_start_matches("pycodex-"));
+        let (right, all, unwritten) = scores.entry(agent).or_default();
+        for (id, sent) in requests::threads(&[run.join("capture.jsonl")]) {
+            let Some(failures) = pycodex::failures(&id, &sent, &files, reader) else {
+                *unwritten += sent.len();
+                continue;
+            };
+            *all += sent.len();
+            *right += sent.len() - failures.len();
+            for failure in failures {
+                complaints += &format!("{} {id}: {failure}\n", run.display());
+            }
+        }
+    }
+    for (agent, (right, all, unwritten)) in scores {
+        println!("{agent:16} requests {right:3}/{all:<3} of threads without rollout {unwritten}");
     }
     assert!(complaints.is_empty(), "\n{complaints}");
 }

@@ -39,7 +39,9 @@ fn follows(cause: &Violation, other: &Violation) -> bool {
         | ("rollout-compaction-changed", "rollout-compaction-changed") => {
             is_same_record(cause.place.as_ref(), other.place.as_ref())
         }
-        ("rollout-delivery-missing", "rollout-input-added") => cause.subject == other.subject,
+        ("rollout-delivery-missing" | "rollout-delivery-changed", "rollout-input-added") => {
+            cause.subject == other.subject
+        }
         _ => false,
     }
 }

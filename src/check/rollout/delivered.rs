@@ -76,8 +76,8 @@ impl Delivery<'_> {
             for one in left {
                 let found = self.match_versions(&one, &mut made, sampled);
                 match found {
-                    Found::Told(violation) => violations.push(violation),
-                    Found::Late => late.push(one),
+                    Fate::Told(violation) => violations.push(*violation),
+                    Fate::Late => late.push(one),
                 }
             }
             let invented = made
@@ -218,20 +218,24 @@ impl Delivery<'_> {
         one: &Waiting<'_>,
         made: &mut [Made<'_>],
         sampled: &Sampled<'_>,
-    ) -> Found {
+    ) -> Fate {
         let is_near = |made: &&mut Made<'_>| {
-            !made.is_matched && made.is_judged && is_version(made.facts, &one.facts)
+            let is_named = made.facts.call_id.is_some() || made.facts.id() == one.facts.id();
+            !made.is_matched
+                && made.is_judged
+                && (one.is_required || is_named)
+                && is_version(made.facts, &one.facts)
         };
         if let Some(made) = made.iter_mut().find(is_near)
             && let Some(difference) = delivery_difference(made.facts, &one.facts)
         {
             made.is_matched = true;
-            return Found::Told(self.changed(one, made, &difference));
+            return Fate::Told(Box::new(self.changed(one, made, &difference)));
         }
         if one.is_required {
-            return Found::Told(self.lost(one, made, sampled));
+            return Fate::Told(Box::new(self.lost(one, made, sampled)));
         }
-        Found::Late
+        Fate::Late
     }
 
     /// What stands behind the last request's point of the rollout and before its answer, and was not sent.
@@ -276,7 +280,7 @@ impl Delivery<'_> {
         let Some(begin) = (0..at.record).rev().find(begins) else {
             return at.record;
         };
-        let last = items(begin..at.record).last();
+        let last = items(begin..at.record).next_back();
         let next = items(at.record..at.record + 1).next();
         let is_double = last.zip(next).is_some_and(|(a, b)| a.meaning == b.meaning);
         at.record + usize::from(is_double)
@@ -355,8 +359,8 @@ impl Delivery<'_> {
 }
 
 /// What became of a delivered item.
-enum Found {
-    Told(Violation),
+enum Fate {
+    Told(Box<Violation>),
     /// It may still come: of a response that broke off, 0.115 writes it while the next one is under way.
     Late,
 }

@@ -1,6 +1,9 @@
 //! What should have been sent beside what was sent.
 
+use std::collections::HashSet;
+
 use crate::align::common_subsequence;
+use crate::responses::message_text;
 
 use super::item::ItemFacts;
 use super::sent::{Due, Wire, WireItem};
@@ -28,8 +31,9 @@ impl Pairs {
         let ends = pairs.equal.clone().into_iter().chain([(a.len(), b.len())]);
         for (next_due, next_sent) in ends {
             let mut left: Vec<usize> = (from..next_due).collect();
-            for number in to..next_sent {
-                let facts = &sent[number].facts;
+            let between = sent.iter().enumerate().take(next_sent).skip(to);
+            for (number, one) in between {
+                let facts = &one.facts;
                 let partner = left
                     .iter()
                     .position(|at| is_version(&due[*at].facts, facts));
@@ -64,10 +68,16 @@ impl Pairs {
     }
 
     /// How far apart the two are.
-    pub(super) fn cost(&self, due: &[Due]) -> usize {
-        let made_up = self.changed.iter().filter(|(at, _)| due[*at].is_made_up);
-        let one_sided = self.missing.len() + self.added.len() + made_up.count();
-        2 * one_sided + self.changed.len() + self.moved.len()
+    pub(super) fn cost(&self, due: &[Due], sent: &[WireItem]) -> usize {
+        let cost = |(at, to): &(usize, usize)| {
+            let due = &due[*at];
+            match (due.is_made_up, is_alike(&due.facts, &sent[*to].facts)) {
+                (false, true) => 1,
+                _ => 3,
+            }
+        };
+        let changed: usize = self.changed.iter().map(cost).sum();
+        2 * (self.missing.len() + self.added.len()) + changed + self.moved.len()
     }
 
     /// What is missing here and sent there was moved.
@@ -102,6 +112,19 @@ pub(super) fn is_version(a: &ItemFacts, b: &ItemFacts) -> bool {
         (Some(x), Some(y)) => x == y || (a.is_call() && what_is_called(a) == what_is_called(b)),
         _ => role(a) == role(b),
     }
+}
+
+/// Whether two versions are alike enough to be one item at first sight.
+fn is_alike(a: &ItemFacts, b: &ItemFacts) -> bool {
+    if a.call_id.is_some() || (a.id().is_some() && a.id() == b.id()) {
+        return true;
+    }
+    let words = |facts: &ItemFacts| -> HashSet<String> {
+        let text = message_text(facts.item.node());
+        text.split_whitespace().map(str::to_owned).collect()
+    };
+    let (a, b) = (words(a), words(b));
+    3 * a.intersection(&b).count() >= a.len().max(b.len())
 }
 
 /// The tool and what it is called with.

@@ -85,15 +85,17 @@ impl<'f> Replay<'f> {
         self.next_what().is_none() && self.position.own + 1 >= self.files.len()
     }
 
-    /// The position before the next record that changes the history.
-    pub(super) fn before_next_change(&self) -> Position {
+    /// The position before the next record that changes the history, or that begins a turn unless `crosses_turns`.
+    pub(super) fn before_next_change(&self, crosses_turns: bool) -> Position {
         let mut at = self.position;
         let entries = self.files.get(at.own).map(|file| &file.index().entries);
         let rest = entries.and_then(|entries| entries.get(at.record..));
         let same = rest.unwrap_or_default().iter();
-        at.record += same
-            .take_while(|entry| !changes_history(entry.what))
-            .count();
+        let stays = |what: What| {
+            let begins_turn = matches!(what, What::TurnStarted(_));
+            !changes_history(what) && (crosses_turns || !begins_turn)
+        };
+        at.record += same.take_while(|entry| stays(entry.what)).count();
         at
     }
 

@@ -9,8 +9,9 @@ use crate::rollout::What;
 
 use super::super::request::Request;
 use super::excuse::Excuses;
+use super::habits::Habits;
 use super::pairs::Pairs;
-use super::replay::{Position, Replay, Texts};
+use super::replay::{Kept, Position, Replay, Texts};
 use super::sent::{Due, Pairing, Wire, due_items};
 
 /// Points at which a request may have been made that are looked at when none fits exactly.
@@ -34,56 +35,49 @@ pub(super) enum Fit {
     Near,
 }
 
-/// Finds the point of a request at or behind a replay's position; the replay stands there afterwards.
-pub(super) fn find_sample(
-    replay: &mut Replay<'_>,
-    request: &Request,
-    wire: &Wire,
-    pairings: &[Pairing],
-    excuses: &Excuses,
-    texts: &mut Texts,
-) -> io::Result<Sample> {
-    let mut searcher = Searcher {
-        request,
-        wire,
-        pairings,
-        excuses,
-        texts,
-    };
-    let mut at = replay.clone();
-    let mut has_changed = true;
-    loop {
-        if has_changed && let Some(sample) = searcher.exact(&at) {
-            *replay = at;
-            return Ok(sample);
+/// The search for the point of a request.
+pub(super) struct Search<'a> {
+    pub(super) request: &'a Request,
+    pub(super) wire: &'a Wire,
+    pub(super) habits: &'a Habits,
+    pub(super) excuses: &'a Excuses,
+}
+
+impl Search<'_> {
+    /// Finds the point at or behind a replay's position; the replay stands there afterwards.
+    pub(super) fn find(&self, replay: &mut Replay<'_>, texts: &mut Texts) -> io::Result<Sample> {
+        let mut at = replay.clone();
+        let mut has_changed = true;
+        loop {
+            if has_changed && let Some(sample) = self.exact(&at, texts) {
+                *replay = at;
+                return Ok(sample);
+            }
+            if at.is_at_end() {
+                return self.nearest(replay, texts);
+            }
+            has_changed = at.step(texts)?;
         }
-        if at.is_at_end() {
-            break;
-        }
-        has_changed = at.step(searcher.texts)?;
     }
-    searcher.nearest(replay)
-}
 
-struct Searcher<'a> {
-    request: &'a Request,
-    wire: &'a Wire,
-    pairings: &'a [Pairing],
-    excuses: &'a Excuses,
-    texts: &'a mut Texts,
-}
-
-impl Searcher<'_> {
     /// The sample here, if the input is exactly what the history makes.
-    fn exact(&mut self, at: &Replay<'_>) -> Option<Sample> {
+    fn exact(&self, at: &Replay<'_>, texts: &mut Texts) -> Option<Sample> {
         if !self.may_be_exact(at) {
             return None;
         }
-        for pairing in self.pairings {
-            if *pairing == Pairing::Keep && has_open_call(at) {
+        let whole = self.exact_of(at.position, &at.items, texts);
+        whole.or_else(|| {
+            let kept = self.habits.without_forgotten(&at.items)?;
+            self.exact_of(at.position, &kept, texts)
+        })
+    }
+
+    fn exact_of(&self, position: Position, kept: &[Kept], texts: &mut Texts) -> Option<Sample> {
+        for pairing in self.habits.pairings {
+            if *pairing == Pairing::Keep && has_open_call(kept) {
                 continue;
             }
-            let due = due_items(&at.items, *pairing, &mut self.texts.facts);
+            let due = due_items(kept, *pairing, &mut texts.facts);
             let range = sent_range(self.request, self.wire, &due, *pairing);
             let is_same = || {
                 let sent = self.wire.items[range.clone()].iter();
@@ -99,7 +93,7 @@ impl Searcher<'_> {
             };
             if let Some(known) = fit {
                 return Some(Sample {
-                    position: at.position,
+                    position,
                     range,
                     due,
                     fit: Fit::Exact(known),
@@ -114,7 +108,7 @@ impl Searcher<'_> {
         let Some(last) = at.items.last() else {
             return true;
         };
-        if !self.excuses.is_empty() {
+        if !self.excuses.is_empty() || self.habits.has_forgotten() {
             return true;
         }
         let is_lone = last.facts.is_call()
@@ -125,14 +119,14 @@ impl Searcher<'_> {
     }
 
     /// The point whose history is nearest to the input.
-    fn nearest(&mut self, replay: &mut Replay<'_>) -> io::Result<Sample> {
+    fn nearest(&self, replay: &mut Replay<'_>, texts: &mut Texts) -> io::Result<Sample> {
         let mut at = replay.clone();
         let mut best: Option<(usize, Sample, Replay<'_>)> = None;
         let mut candidates = 0;
         loop {
             if is_before_an_answer(&at) && candidates < MOST_CANDIDATES || self.ends_alike(&at) {
                 candidates += 1;
-                let (cost, sample) = self.weighed(&at);
+                let (cost, sample) = self.weighed(&at, texts);
                 if best.as_ref().is_none_or(|(least, ..)| cost < *least) {
                     best = Some((cost, sample, at.clone()));
                 }
@@ -140,14 +134,14 @@ impl Searcher<'_> {
             if at.is_at_end() {
                 break;
             }
-            at.step(self.texts)?;
+            at.step(texts)?;
         }
         match best {
             Some((_, sample, at)) => {
                 *replay = at;
                 Ok(sample)
             }
-            None => Ok(self.weighed(replay).1),
+            None => Ok(self.weighed(replay, texts).1),
         }
     }
 
@@ -161,26 +155,27 @@ impl Searcher<'_> {
         last.is_some_and(|last| sent.into_iter().any(|sent| sent.facts.meaning == last))
     }
 
-    fn weighed(&mut self, at: &Replay<'_>) -> (usize, Sample) {
-        let pairing = self.pairings.first().copied().unwrap_or(Pairing::MakeUp);
-        let due = due_items(&at.items, pairing, &mut self.texts.facts);
+    fn weighed(&self, at: &Replay<'_>, texts: &mut Texts) -> (usize, Sample) {
+        let pairing = self.habits.pairings[0];
+        let due = due_items(&at.items, pairing, &mut texts.facts);
         let range = sent_range(self.request, self.wire, &due, pairing);
-        let pairs = Pairs::of(&due, &self.wire.items[range.clone()], self.wire);
+        let sent = &self.wire.items[range.clone()];
+        let pairs = Pairs::of(&due, sent, self.wire);
         let sample = Sample {
             position: at.position,
             range,
             due,
             fit: Fit::Near,
         };
-        (pairs.cost(&sample.due), sample)
+        (pairs.cost(&sample.due, sent), sample)
     }
 }
 
 /// Whether a call of the last turn has no output yet: no agent asks the model then.
-fn has_open_call(at: &Replay<'_>) -> bool {
+fn has_open_call(kept: &[Kept]) -> bool {
     let mut outputs = HashSet::new();
-    for kept in at.items.iter().rev() {
-        let facts = &kept.facts;
+    for one in kept.iter().rev() {
+        let facts = &one.facts;
         match facts.call_id.as_deref() {
             Some(id) if facts.is_output() => {
                 outputs.insert(id);

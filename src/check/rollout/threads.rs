@@ -16,6 +16,8 @@ pub(super) struct Found {
     pub(super) thread: Option<String>,
     /// The thread by the file's name.
     pub(super) named: Option<String>,
+    /// Whether the file itself was named, not a directory above it.
+    pub(super) is_chosen: bool,
 }
 
 /// A thread of a capture with its rollouts.
@@ -41,12 +43,12 @@ pub(super) fn find_files(paths: &[PathBuf]) -> Result<Vec<Found>, (PathBuf, io::
             // A rollout that goes away meanwhile, or can't be read, has no thread.
             let inside = files.into_iter().map(|file| {
                 let meta = read_meta(&file.path).ok().flatten();
-                describe(&file.path, meta.map(|meta| meta.id))
+                describe(&file.path, meta.map(|meta| meta.id), false)
             });
             found.extend(inside);
         } else {
             let meta = read_meta(path).map_err(fail)?;
-            found.push(describe(path, meta.map(|meta| meta.id)));
+            found.push(describe(path, meta.map(|meta| meta.id), true));
         }
     }
     let mut seen = std::collections::HashSet::new();
@@ -54,7 +56,7 @@ pub(super) fn find_files(paths: &[PathBuf]) -> Result<Vec<Found>, (PathBuf, io::
     Ok(found)
 }
 
-fn describe(path: &Path, id: Option<String>) -> Found {
+fn describe(path: &Path, id: Option<String>, is_chosen: bool) -> Found {
     let name = path.file_name().and_then(|name| name.to_str());
     let named = name
         .and_then(RolloutName::parse)
@@ -63,6 +65,7 @@ fn describe(path: &Path, id: Option<String>) -> Found {
         path: path.to_owned(),
         thread: id.or_else(|| named.clone()),
         named,
+        is_chosen,
     }
 }
 

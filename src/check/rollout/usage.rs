@@ -16,18 +16,16 @@ use super::stretch::Stretch;
 /// the usage of the last one. pycodex writes none.
 pub(super) fn check_usage(stretch: &Stretch<'_>, violations: &mut Vec<Violation>) {
     let response = &stretch.request.response;
-    let (Some((pointer, delivered)), Outcome::Completed) = (&response.usage, response.outcome)
-    else {
+    let (Some((pointer, delivered)), Some(file)) = (&response.usage, stretch.file()) else {
         return;
     };
-    let Some(file) = stretch.file() else {
-        return;
-    };
-    let mut records = stretch.usage_records();
+    let is_completed = response.outcome == Outcome::Completed;
     let has_records = file.has_usage_records();
-    if !has_records {
-        records = stretch.token_counts();
-    }
+    let records = match has_records {
+        true => stretch.usage_records(),
+        false if is_completed => stretch.token_counts(),
+        false => Vec::new(),
+    };
     let differences = records
         .iter()
         .map(|record| first_difference(record, delivered.node()));
@@ -48,7 +46,7 @@ pub(super) fn check_usage(stretch: &Stretch<'_>, violations: &mut Vec<Violation>
         violation.expected = difference.recorded;
         violation.found = difference.delivered;
         violations.push(violation);
-    } else if has_records && stretch.has_ended() {
+    } else if has_records && is_completed && stretch.has_ended() {
         let exchange = Some(stretch.request.exchange);
         let mut violation = Violation::new(
             "rollout-usage-missing",

@@ -82,7 +82,7 @@ impl Entry {
         };
         let subject = subject.map(|subject| visible(subject).into_owned());
         Self {
-            sign: if is_unknown(finding) {
+            sign: if is_unknown(finding) || finding.rule == "rollout-missing" {
                 Sign::Changed
             } else {
                 Sign::of(&finding.rule)

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-use crate::report::{ExchangePair, Finding, Input, Level, Report, Role, Verdict};
+use crate::report::{ExchangePair, Finding, Input, Level, Report, Role, Source, Verdict};
 
 use super::alignment;
 use super::entry::{Entry, Sign};
@@ -306,6 +306,7 @@ impl<W: Write> Page<'_, W> {
                 ("No difference that is not accepted", Style::Green)
             }
             Verdict::Clean => ("No difference", Style::Green),
+            Verdict::Findings if !has_difference(report) => ("No difference", Style::Red),
             Verdict::Findings => ("The captures differ", Style::Red),
         };
         writeln!(
@@ -321,6 +322,15 @@ impl<W: Write> Page<'_, W> {
         let lines = wrapped(self.options.width, first, text, rest);
         self.out.write_all(lines.as_bytes())
     }
+}
+
+/// Whether anything that counts is not what a contract asks of one capture alone.
+fn has_difference(report: &Report) -> bool {
+    let mut counting = report
+        .findings
+        .iter()
+        .filter(|finding| finding.accepted.is_none());
+    counting.any(|finding| finding.level != Level::Note && finding.source != Source::Check)
 }
 
 /// Whether two captures were compared, not one looked at.

@@ -3,7 +3,8 @@
 use std::io::{self, Write};
 
 use crate::outline::{
-    End, EndKind, History, Input, Outline, Position, Prediction, Problem, Step, Thread, Turn, What,
+    End, EndKind, History, HistoryItem, Input, Outline, Position, Problem, Resume, Step, Thread,
+    Turn, What,
 };
 
 use super::escape::visible;
@@ -44,8 +45,7 @@ pub fn render_session_text(
     }
     page.problems(&outline.problems)?;
     if let Some(resume) = &outline.resume {
-        page.resume("codex", resume.codex.as_ref())?;
-        page.resume("pycodex", resume.pycodex.as_ref())?;
+        page.resume(resume)?;
     }
     Ok(())
 }
@@ -218,34 +218,28 @@ impl<W: Write> Page<'_, W> {
             let lines = wrapped(self.options.width, &format!("  {kind}  "), &text, "    ");
             self.out.write_all(lines.as_bytes())?;
             for lost in &problem.lost {
-                let lines = wrapped(self.options.width, "    lost: ", &visible(lost), "      ");
-                self.out.write_all(lines.as_bytes())?;
+                self.wrapped("    → ", lost, "      ")?;
             }
         }
         Ok(())
     }
 
-    fn resume(&mut self, reader: &str, prediction: Option<&Prediction>) -> io::Result<()> {
-        let Some(prediction) = prediction else {
-            return Ok(());
-        };
-        writeln!(self.out)?;
-        let reason = prediction.reason.as_deref();
-        let text = match (prediction.is_accepted, reason) {
-            (true, None) => format!(
-                "{reader} would take the file and send {}",
-                plural(prediction.items.len(), "item")
-            ),
-            (true, Some(reason)) => format!(
-                "{reader} would take the file and send {}: {reason}",
-                plural(prediction.items.len(), "item")
-            ),
-            (false, reason) => format!(
-                "{reader} would refuse the file: {}",
-                reason.unwrap_or("for an unknown reason")
-            ),
-        };
-        self.fact("resume", &text)
+    fn resume(&mut self, resume: &Resume) -> io::Result<()> {
+        writeln!(
+            self.out,
+            "\n{}",
+            self.styled(Style::Bold, "If it were resumed now")
+        )?;
+        for sentence in &resume.sentences {
+            self.wrapped("  · ", sentence, "    ")?;
+        }
+        Ok(())
+    }
+
+    /// Writes a text after `first`, its further lines after `rest`, escaped.
+    fn wrapped(&mut self, first: &str, text: &str, rest: &str) -> io::Result<()> {
+        let lines = wrapped(self.options.width, first, &visible(text), rest);
+        self.out.write_all(lines.as_bytes())
     }
 
     fn history(&mut self, history: &History) -> io::Result<()> {
@@ -261,18 +255,28 @@ impl<W: Write> Page<'_, W> {
         writeln!(self.out)?;
         let count = plural(history.items.len(), "item");
         self.fact("history", &format!("{at}{reader}: {count}"))?;
+        if let Some(refusal) = &history.refusal {
+            self.fact("", &format!("it refuses the file: {refusal}"))?;
+        }
+        let mut file = None;
         for item in &history.items {
+            if item.path != file {
+                let name = item.path.as_deref().map_or("this file", file_name);
+                self.fact("", &format!("from {name}:"))?;
+                file.clone_from(&item.path);
+            }
             let from = item.at.as_ref().map_or("made up".to_owned(), origin);
-            let what = item.role.as_deref().unwrap_or(&item.item_type);
-            let label = self.styled(Style::Plain, &format!("{what:<14}"));
+            let what = history_label(item);
+            let label = self.styled(Style::Plain, &format!("{what:<10}"));
             let number = self.styled(Style::Dim, &format!("{:>4}", item.number));
             let from = self.styled(Style::Dim, &format!("{from:>7}"));
             let first = format!("{number} {from}  {label} ");
-            let text = if item.text.is_cut {
-                format!("{}…", item.text.text)
-            } else {
-                item.text.text.clone()
-            };
+            let cut = if item.text.is_cut { "…" } else { "" };
+            let name = item
+                .name
+                .as_ref()
+                .map_or(String::new(), |name| format!("{name} "));
+            let text = format!("{name}{}{cut}", item.text.text);
             let room = self
                 .options
                 .width
@@ -294,6 +298,16 @@ impl<W: Write> Page<'_, W> {
             }
         }
         Ok(())
+    }
+}
+
+/// What an item of a history is, in a word.
+fn history_label(item: &HistoryItem) -> &str {
+    match (&item.role, item.item_type.as_str()) {
+        (Some(role), _) => role,
+        (None, kind) if kind.ends_with("_output") => "output",
+        (None, kind) if kind.ends_with("_call") => "call",
+        (None, kind) => kind,
     }
 }
 

@@ -13,6 +13,9 @@ mod random;
 mod select;
 mod status;
 
+#[cfg(test)]
+mod tests;
+
 pub use error::FaultError;
 pub use model::{BadChunk, ContentLength, Count, ErrorInfo, Fault, FaultKind, Place, RetryAfter};
 

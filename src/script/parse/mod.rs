@@ -12,4 +12,7 @@ mod steps;
 mod transport_faults;
 mod tree;
 
+#[cfg(test)]
+mod tests;
+
 pub use error::ScriptError;

@@ -58,7 +58,12 @@ impl Reader<'_> {
                     .iter()
                     .map(|item| self.integer_of(item, "sizes", 1).map(|size| size as u32))
                     .collect();
-                sizes?
+                let sizes = sizes?;
+                if sizes.is_empty() {
+                    self.report(&tree.span, "`chunks` has no sizes", None);
+                    return None;
+                }
+                sizes
             }
         };
         let every = every.unwrap_or_default();

@@ -12,6 +12,8 @@ mod violation;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod websocket_tests;
 
 pub use conversation::Conversation;
 pub use machine::{Decision, Player, PlayerOptions, Remaining, Upgrade, WsDecision};

@@ -4,4 +4,7 @@ mod items;
 mod response;
 mod writer;
 
+#[cfg(test)]
+mod tests;
+
 pub(super) use response::{Rendered, filled, render_response, response_object};

@@ -140,8 +140,8 @@ fn finished(
         item.insert("call_id".to_owned(), names.call_id(index).into());
     }
     encrypt(&mut item, &kind, id.as_str().unwrap_or_default(), facts);
-    // An `id` of null says that the item has none.
-    if !id.is_null() {
+    // An empty `id` says that the item has none.
+    if !id.is_null() && id != "" {
         let after_type = usize::from(item.keys().next().is_some_and(|key| key == "type"));
         item.shift_insert(after_type, "id".to_owned(), id);
     }

@@ -197,8 +197,12 @@ fn replay(name: &str, script: Script, capture: &Capture) -> Vec<String> {
             }
             _ => {
                 let decision = player.answer(&view(&headers, body.as_ref()));
-                let got = played(&decision.answer);
+                let mut got = played(&decision.answer);
                 let expect = recorded(exchange, got.ending);
+                if exchange.response.end.as_option() == Some(&End::PeerClosed) {
+                    // The agent went before it had heard everything.
+                    got.events.truncate(expect.events.len());
+                }
                 if expect != got {
                     complain(format!(
                         "{:?}\nexpected {expect:?}\ngot {got:?}",

@@ -20,6 +20,8 @@ enum Format {
     Report,
     /// The rules file trace-diff.toml
     Rules,
+    /// The script that a fake server plays
+    Script,
 }
 
 pub(crate) fn run(args: &Args) -> Outcome {
@@ -27,6 +29,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
         Format::Capture => include_str!("../../../../schemas/capture.schema.json"),
         Format::Report => include_str!("../../../../schemas/report.schema.json"),
         Format::Rules => include_str!("../../../../schemas/rules.schema.json"),
+        Format::Script => include_str!("../../../../schemas/script.schema.json"),
     };
     output::write(schema.as_bytes())
 }

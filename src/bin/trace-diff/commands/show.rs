@@ -10,7 +10,7 @@ use trace_diff::capture::{
 };
 use trace_diff::diff;
 use trace_diff::outline::{
-    Options, Outline, capture_history, outline_capture, outline_exec_events,
+    Options, Outline, Reader, capture_history, outline_capture, outline_exec_events,
     outline_pycodex_result, outline_rollout, rollout_history,
 };
 use trace_diff::report::{
@@ -50,6 +50,9 @@ pub(crate) struct Args {
     /// Shows the history that the model had after record N of a rollout, or was sent with exchange N of a capture
     #[arg(long, value_name = "N")]
     at: Option<usize>,
+    /// Shows the history that this agent makes of a rollout, of the whole one without --at
+    #[arg(long, value_enum)]
+    reader: Option<ReaderName>,
     /// Shows texts whole
     #[arg(long)]
     full: bool,
@@ -64,6 +67,14 @@ pub(crate) struct Args {
     /// When to use colours
     #[arg(long, value_enum, default_value_t = Color::Auto)]
     color: Color,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum ReaderName {
+    /// Codex, by the rules of the version that wrote the rollout
+    Codex,
+    /// pycodex 0.3.3 to 0.5.1
+    Pycodex,
 }
 
 pub(crate) fn run(args: &Args) -> Outcome {
@@ -95,7 +106,10 @@ impl From<Outline> for Shown {
 
 impl Args {
     fn options(&self) -> Options {
-        Options { is_full: self.full }
+        Options {
+            is_full: self.full,
+            wants_resume: self.format == Format::Json,
+        }
     }
 
     fn read(&self) -> Result<Shown, Failure> {
@@ -210,12 +224,15 @@ impl Args {
         let root = (self.file != "-").then_some(root.as_path());
         let what = || format!("failed to read {}", self.file);
         let mut outline = outline_rollout(source, root, self.options()).with_context(what)?;
-        if let Some(number) = self.at {
-            let history =
-                rollout_history(source, number, root, self.options()).with_context(what)?;
-            outline.history = Some(
-                history.ok_or_else(|| self.nothing_at(number, "record", outline.input.records))?,
-            );
+        if self.at.is_some() || self.reader.is_some() {
+            let reader = match self.reader {
+                Some(ReaderName::Pycodex) => Reader::Pycodex,
+                Some(ReaderName::Codex) | None => Reader::Codex,
+            };
+            let history = rollout_history(source, self.at, reader, root, self.options());
+            let number = self.at.unwrap_or(0);
+            let nothing = || self.nothing_at(number, "record", outline.input.records);
+            outline.history = Some(history.with_context(what)?.ok_or_else(nothing)?);
         }
         Ok(outline.into())
     }
