@@ -71,6 +71,7 @@ fn recorded(exchange: &Exchange) -> Seen {
             all.extend(stream.partial_tail.clone().filter(|tail| !tail.is_empty()));
             all
         }
+        Content::Body(_) if response.status.as_option() == Some(&None) => Vec::new(),
         Content::Body(body) => vec![text_of(body)],
         _ => Vec::new(),
     };
@@ -251,7 +252,12 @@ fn check(name: &str, script: &str, capture: &Capture) -> Vec<String> {
             continue;
         }
         let mut expect = recorded(exchange);
-        let got = ask(server.address(), exchange);
+        let mut got = ask(server.address(), exchange);
+        if got.status == Some(426) {
+            // Scripts of the recorders say whether an upgrade is refused, not in which words.
+            expect.content.clear();
+            got.content.clear();
+        }
         if expect.end == "any" {
             expect.end = got.end;
         }
