@@ -91,6 +91,11 @@ impl Exchange {
         recorder.tell_and_wait(self.number, at_ms, fact).await;
     }
 
+    /// Has what was told so far written soon: nothing more is told for a while.
+    pub(super) fn pause(&self) {
+        self.shared.recorder.wake();
+    }
+
     /// Writes the end down and returns when the whole exchange is in the file.
     pub(super) async fn end(&mut self, end: End, extra: Option<serde_json::Value>) {
         if !self.close() {

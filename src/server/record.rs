@@ -4,14 +4,14 @@
 //! are in the file: every response that a client saw complete is in the capture, also when the program is killed. The
 //! thread writes all records that are waiting with one call, so many connections cost few writes.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::fs::File;
 use std::io::{self, Write};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 use bytes::Bytes;
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{Semaphore, oneshot};
 
 use crate::capture::{
     Body, CaptureWriter, ContentKind, End, Event, ExchangeId, Frame, Head, Headers, Recorded,
@@ -57,6 +57,7 @@ pub(super) enum Fact {
 }
 
 /// One thing to be done by the thread.
+#[derive(Debug)]
 struct Entry {
     exchange: u64,
     fact: Fact,
@@ -67,10 +68,75 @@ struct Entry {
     written: Option<oneshot::Sender<()>>,
 }
 
+/// What waits for the thread. Waking a thread costs as much as writing a record, so it is woken only when someone waits
+/// for it or nothing more comes soon; then it finds many records at once.
+#[derive(Debug, Default)]
+struct Queue {
+    state: Mutex<QueueState>,
+    woken: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct QueueState {
+    entries: VecDeque<Entry>,
+    /// Whether the thread sleeps.
+    is_asleep: bool,
+    /// Whether nothing more comes.
+    is_finished: bool,
+    /// Whether the thread has ended.
+    is_gone: bool,
+}
+
+impl Queue {
+    fn lock(&self) -> MutexGuard<'_, QueueState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn push(&self, entry: Entry) {
+        let mut state = self.lock();
+        // Who waits for an entry that is dropped goes on.
+        if !state.is_gone {
+            state.entries.push_back(entry);
+        }
+    }
+
+    fn wake(&self) {
+        let mut state = self.lock();
+        if std::mem::replace(&mut state.is_asleep, false) {
+            drop(state);
+            self.woken.notify_one();
+        }
+    }
+
+    /// All that waits, when there is something; `None` when nothing more comes.
+    fn take(&self) -> Option<VecDeque<Entry>> {
+        let mut state = self.lock();
+        loop {
+            if !state.entries.is_empty() {
+                return Some(std::mem::take(&mut state.entries));
+            }
+            if state.is_finished {
+                return None;
+            }
+            state.is_asleep = true;
+            let woken = self.woken.wait(state);
+            state = woken.unwrap_or_else(PoisonError::into_inner);
+            state.is_asleep = false;
+        }
+    }
+
+    /// Drops what waits and all that comes.
+    fn end(&self) {
+        let mut state = self.lock();
+        state.is_gone = true;
+        state.entries.clear();
+    }
+}
+
 /// Takes down what happens, in the order in which it is told.
 #[derive(Debug, Clone)]
 pub(super) struct Recorder {
-    queue: Option<mpsc::UnboundedSender<Option<Entry>>>,
+    queue: Option<Arc<Queue>>,
     room: Arc<Semaphore>,
     next: Arc<Mutex<u64>>,
     memory: Option<Arc<Mutex<Vec<u8>>>>,
@@ -109,11 +175,11 @@ impl Recorder {
         };
         let mut writer = CaptureWriter::new(batch, "serve", redactor)?;
         writer.get_mut().write_out()?;
-        let (queue, entries) = mpsc::unbounded_channel();
-        recorder.queue = Some(queue);
+        let queue = Arc::<Queue>::default();
+        recorder.queue = Some(queue.clone());
         let thread = Thread {
             writer,
-            entries,
+            queue,
             room: recorder.room.clone(),
             open: HashMap::new(),
             written: Vec::new(),
@@ -144,7 +210,7 @@ impl Recorder {
         number
     }
 
-    /// Hands a fact over; waits while too much is in the queue.
+    /// Hands a fact over; waits while too much is in the queue. It is written when the thread is woken.
     pub(super) async fn tell(&self, exchange: u64, at_ms: f64, fact: Fact) {
         if self.is_on() {
             let cost = self.reserve(&fact).await;
@@ -158,6 +224,7 @@ impl Recorder {
             let cost = self.reserve(&fact).await;
             let (written, done) = oneshot::channel();
             self.push(exchange, at_ms, fact, cost, Some(written));
+            self.wake();
             // The thread ends early only when it can't write; that is told at the end.
             let _ = done.await;
         }
@@ -166,13 +233,21 @@ impl Recorder {
     /// Hands a small fact over from where waiting is not possible.
     pub(super) fn tell_now(&self, exchange: u64, at_ms: f64, fact: Fact) {
         self.push(exchange, at_ms, fact, 0, None);
+        self.wake();
+    }
+
+    /// Has what was handed over written soon.
+    pub(super) fn wake(&self) {
+        if let Some(queue) = &self.queue {
+            queue.wake();
+        }
     }
 
     /// Says that nothing more is told: what waits is written, and the thread ends.
     pub(super) fn finish(&self) {
         if let Some(queue) = &self.queue {
-            // A thread that has ended tells why by `take_failure`.
-            let _ = queue.send(None);
+            queue.lock().is_finished = true;
+            queue.wake();
         }
     }
 
@@ -197,6 +272,10 @@ impl Recorder {
 
     async fn reserve(&self, fact: &Fact) -> u32 {
         let cost = u32::try_from(fact.size()).map_or(QUEUE_BYTES, |size| size.min(QUEUE_BYTES));
+        // What waits gives its room back only when it is written.
+        if self.room.available_permits() < cost as usize {
+            self.wake();
+        }
         if let Ok(permit) = self.room.acquire_many(cost).await {
             // The thread gives them back.
             permit.forget();
@@ -213,14 +292,13 @@ impl Recorder {
         written: Option<oneshot::Sender<()>>,
     ) {
         if let Some(queue) = &self.queue {
-            // A thread that has ended tells why by `take_failure`.
-            let _ = queue.send(Some(Entry {
+            queue.push(Entry {
                 exchange,
                 fact,
                 at_ms,
                 cost,
                 written,
-            }));
+            });
         }
     }
 }
@@ -298,7 +376,7 @@ struct Open {
 
 struct Thread {
     writer: CaptureWriter<Batch>,
-    entries: mpsc::UnboundedReceiver<Option<Entry>>,
+    queue: Arc<Queue>,
     room: Arc<Semaphore>,
     open: HashMap<u64, Open>,
     written: Vec<oneshot::Sender<()>>,
@@ -311,35 +389,32 @@ impl Thread {
             let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
             *failure = Some(error);
             self.room.close();
+            self.queue.end();
         }
     }
 
     fn write_all(&mut self) -> io::Result<()> {
-        while let Some(Some(entry)) = self.entries.blocking_recv() {
+        while let Some(entries) = self.queue.take() {
             let mut cost = 0;
-            let mut next = Some(entry);
-            while let Some(entry) = next {
+            for entry in entries {
                 cost += entry.cost as usize;
                 self.write(entry.exchange, entry.fact, entry.at_ms)?;
                 self.written.extend(entry.written);
-                next = match self.writer.get_mut().waiting.len() < BATCH_BYTES {
-                    true => match self.entries.try_recv() {
-                        Ok(Some(entry)) => Some(entry),
-                        Ok(None) => {
-                            self.entries.close();
-                            None
-                        }
-                        Err(_) => None,
-                    },
-                    false => None,
-                };
+                if self.writer.get_mut().waiting.len() >= BATCH_BYTES {
+                    self.write_out(std::mem::take(&mut cost))?;
+                }
             }
-            self.writer.get_mut().write_out()?;
-            self.room.add_permits(cost);
-            for written in self.written.drain(..) {
-                // Who waited may be gone.
-                let _ = written.send(());
-            }
+            self.write_out(cost)?;
+        }
+        Ok(())
+    }
+
+    fn write_out(&mut self, cost: usize) -> io::Result<()> {
+        self.writer.get_mut().write_out()?;
+        self.room.add_permits(cost);
+        for written in self.written.drain(..) {
+            // Who waited may be gone.
+            let _ = written.send(());
         }
         Ok(())
     }

@@ -113,8 +113,14 @@ impl Playing {
                     self.take_down(bytes.clone()).await;
                     return Some(bytes);
                 }
-                Some(Piece::Wait(time)) => tokio::time::sleep(time).await,
-                Some(Piece::Gate(name)) => self.exchange.shared.gates.pass(&name).await,
+                Some(Piece::Wait(time)) => {
+                    self.exchange.pause();
+                    tokio::time::sleep(time).await;
+                }
+                Some(Piece::Gate(name)) => {
+                    self.exchange.pause();
+                    self.exchange.shared.gates.pass(&name).await;
+                }
                 // Other pieces are not ordinary and are not played here.
                 Some(Piece::Head(_) | Piece::Wire(_) | Piece::End(_)) => {}
                 None => {
@@ -131,6 +137,7 @@ impl Playing {
         let has_more = |piece: &Piece| matches!(piece, Piece::Body { .. });
         if self.pieces.iter().any(has_more) {
             self.exchange.data(bytes).await;
+            self.exchange.pause();
         } else if self
             .pieces
             .iter()

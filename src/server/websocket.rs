@@ -96,6 +96,7 @@ impl WebSocket {
         exchange
             .head(Some(101), Some(headers), ContentKind::Frames)
             .await;
+        exchange.pause();
         if tap.write_all(text.as_bytes()).await.is_err() {
             return;
         }
@@ -155,6 +156,7 @@ impl Talk {
 
     /// Reads one message. Requests are given, to be written down with what they stand for; all else is written down.
     async fn read(&mut self) -> Result<Option<Asked>, Stop> {
+        self.exchange.pause();
         let message = match self.stream.next().await {
             None => return Err(Stop::Ended(End::PeerClosed, None)),
             Some(Err(error)) => return Err(self.failed(&error).await),
@@ -308,6 +310,7 @@ impl Talk {
     }
 
     async fn write(&mut self, pending: &mut Vec<u8>) -> Result<(), Stop> {
+        self.exchange.pause();
         let bytes = std::mem::take(pending);
         if bytes.is_empty() {
             return Ok(());

@@ -205,6 +205,7 @@ impl Writing<'_> {
     }
 
     async fn write(&mut self) -> Result<(), PeerGone> {
+        self.exchange.pause();
         if self.pending.is_empty() {
             return Ok(());
         }
