@@ -3,7 +3,7 @@
 //!
 //! Two runs of one agent have no difference here, however many ids, times and paths changed. A changed header, tool,
 //! instruction or history item is one change, however many requests it recurs in. Everything works on files and bytes:
-//! nothing in this library opens a socket, reads the environment, asks for the time, or prints.
+//! nothing in this library reads the environment or prints, and only the `server` opens sockets and asks for the time.
 //!
 //! # Example
 //!
@@ -55,14 +55,17 @@
 //! | [`rollout`] | what agents write to disk: records, sessions, the history that they make |
 //! | [`capture`] | recorded traffic: the model, our own format, importers and exporters |
 //! | [`normalize`] | what is dynamic, by shape and by place; the renaming; the rules file |
+//! | [`script`] | what a fake Responses server plays, as data: steps, replies, faults, gates |
 //! | [`align`] | which exchange goes with which, which item goes with which |
 //! | [`outline`] | what happened in a session: threads, turns, calls with their outputs, compactions |
 //! | [`diff`] | how two aligned things differ |
+//! | `server` | the fake Responses server, with the feature of this name |
 //! | [`check`] | whether one trace is right by itself: wire against disk |
 //! | [`report`] | one model of findings, its renderers, and what each rule means |
 //!
 //! # Features
 //!
+//! * `server`: the fake Responses server, and with it tokio and hyper.
 //! * `cli` (default): the program `trace-diff` and what only it needs. A library user turns it off with
 //!   `default-features = false`.
 //!
@@ -83,6 +86,9 @@ pub mod outline;
 pub mod report;
 pub mod responses;
 pub mod rollout;
+pub mod script;
+#[cfg(feature = "server")]
+pub mod server;
 
 pub use capture::{Capture, Exchange, read_capture, read_capture_bytes};
 pub use diff::{Change, Comparison, Level, Options, compare};

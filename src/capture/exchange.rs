@@ -184,6 +184,14 @@ impl Body {
         }
     }
 
+    /// Takes a JSON value whose text is the exact one.
+    pub fn from_value(value: Value) -> Self {
+        Body::Json(JsonBody {
+            value,
+            is_exact: true,
+        })
+    }
+
     /// The JSON value, if it is JSON.
     pub fn json(&self) -> Option<&Value> {
         match self {
@@ -310,6 +318,9 @@ pub struct Frame {
     pub kind: FrameKind,
     /// Its content; for a close frame empty.
     pub data: Body,
+    /// The request that the message stands for, with the whole input, where it continues a response of this connection
+    /// (`previous_response_id`) and the recorder knew it. Shown, not compared.
+    pub expanded: Body,
     /// When it was seen, in milliseconds on the recorder's clock.
     pub at_ms: Recorded<f64>,
 }

@@ -292,7 +292,7 @@ fn add_fact(
         "frame" => {
             add_frame(response, record);
             &[
-                "type", "exchange", "at_ms", "from", "kind", "code", "reason", "data",
+                "type", "exchange", "at_ms", "from", "kind", "code", "reason", "data", "expanded",
             ]
         }
         "body" => {
@@ -372,6 +372,7 @@ fn add_frame(response: &mut Response, record: &Value) {
         },
         kind,
         data: body(record, node.get("data")),
+        expanded: body(record, node.get("expanded")),
         at_ms: time(node),
     };
     match &mut response.content {

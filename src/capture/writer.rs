@@ -218,6 +218,7 @@ impl<W: Write> CaptureWriter<W> {
             record.text("reason", reason);
         }
         record.body("data", &frame.data);
+        record.body("expanded", &frame.expanded);
         self.write(record)
     }
 
@@ -346,6 +347,11 @@ impl<W: Write> CaptureWriter<W> {
         self.out.write_all(text.as_bytes())
     }
 
+    /// The output, between two records.
+    pub fn get_mut(&mut self) -> &mut W {
+        &mut self.out
+    }
+
     /// Gives the output back.
     pub fn into_inner(self) -> W {
         self.out
@@ -446,7 +452,8 @@ impl Record {
 /// limit of nesting stands as a string.
 fn push_json(form: &mut ObjectText, value: &Value) {
     let text = value.text();
-    let is_embeddable = !text.contains(['\n', '\r']) && depth(value.node()) <= MAX_EMBEDDED_DEPTH;
+    let has_line_end = memchr::memchr2(b'\n', b'\r', text.as_bytes()).is_some();
+    let is_embeddable = !has_line_end && depth(value.node()) <= MAX_EMBEDDED_DEPTH;
     if is_embeddable {
         form.raw("json", text);
     } else {

@@ -1,9 +1,10 @@
 //! Errors of a rules file, shown with the line they are in.
 
 use std::fmt;
-use std::ops::Range;
 
 use thiserror::Error;
+
+pub use crate::json::SourceProblem as RulesProblem;
 
 /// A rules file that can't be used; every problem in it, first in the file first.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -12,57 +13,6 @@ pub struct RulesError {
     pub path: String,
     /// What is wrong; at least one.
     pub problems: Vec<RulesProblem>,
-}
-
-/// One thing that is wrong in a rules file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RulesProblem {
-    /// Line, from 1.
-    pub line: usize,
-    /// Column in characters, from 1.
-    pub column: usize,
-    /// Number of characters that are wrong, up to the end of the line; at least 1.
-    pub width: usize,
-    /// The line itself.
-    pub source_line: String,
-    /// What is wrong.
-    pub message: String,
-    /// What to do about it.
-    pub hint: Option<String>,
-}
-
-impl RulesProblem {
-    /// Makes a problem of the bytes at `span` of `text`.
-    pub(super) fn new(
-        text: &str,
-        span: Range<usize>,
-        message: impl Into<String>,
-        hint: Option<String>,
-    ) -> Self {
-        let start = floor_char_boundary(text, span.start);
-        let line_start = text[..start].rfind('\n').map_or(0, |newline| newline + 1);
-        let line_end = text[start..]
-            .find('\n')
-            .map_or(text.len(), |length| start + length);
-        let source_line = text[line_start..line_end].trim_end_matches('\r');
-        let end = floor_char_boundary(text, span.end).clamp(start, line_end);
-        Self {
-            line: text[..line_start].matches('\n').count() + 1,
-            column: text[line_start..start].chars().count() + 1,
-            width: text[start..end].chars().count().max(1),
-            source_line: source_line.to_owned(),
-            message: message.into(),
-            hint,
-        }
-    }
-}
-
-fn floor_char_boundary(text: &str, offset: usize) -> usize {
-    let mut offset = offset.min(text.len());
-    while !text.is_char_boundary(offset) {
-        offset -= 1;
-    }
-    offset
 }
 
 impl fmt::Display for RulesError {
@@ -75,68 +25,5 @@ impl fmt::Display for RulesError {
             problem.fmt(f)?;
         }
         Ok(())
-    }
-}
-
-impl fmt::Display for RulesProblem {
-    /// Writes `line:column: message`, the line with carets below what is wrong, and the hint; no newline at the end.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { line, column, .. } = self;
-        let margin = line.to_string().len();
-        // A tab has to stay one, or the carets stand elsewhere; other control characters would act on the terminal.
-        let shown: String = self
-            .source_line
-            .chars()
-            .map(|c| {
-                if c.is_control() && c != '\t' {
-                    '\u{fffd}'
-                } else {
-                    c
-                }
-            })
-            .collect();
-        let indent: String = shown
-            .chars()
-            .take(column - 1)
-            .map(|c| if c == '\t' { '\t' } else { ' ' })
-            .collect();
-        writeln!(f, "{line}:{column}: {}", self.message)?;
-        writeln!(f, "{:margin$} |", "")?;
-        writeln!(f, "{line} | {shown}")?;
-        write!(f, "{:margin$} | {indent}{}", "", "^".repeat(self.width))?;
-        if let Some(hint) = &self.hint {
-            write!(f, "\n{:margin$} = hint: {hint}", "")?;
-        }
-        Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn positions_count_characters_and_stop_at_the_end_of_the_line() {
-        let text = "a = 1\r\nä = \"öö\nx\"";
-        let start = text.find('ö').unwrap();
-        let problem = RulesProblem::new(text, start..text.len(), "bad", None);
-        assert_eq!((problem.line, problem.column, problem.width), (2, 6, 2));
-        assert_eq!(problem.source_line, "ä = \"öö");
-        let first = RulesProblem::new(text, 0..1, "bad", None);
-        assert_eq!(
-            (first.line, first.column, first.source_line.as_str()),
-            (1, 1, "a = 1")
-        );
-        let end = RulesProblem::new(text, text.len()..text.len() + 9, "bad", None);
-        assert_eq!((end.line, end.column, end.width), (3, 3, 1));
-        let empty = RulesProblem::new("", 0..0, "bad", None);
-        assert_eq!((empty.line, empty.column, empty.width), (1, 1, 1));
-    }
-
-    #[test]
-    fn carets_stand_below_what_is_wrong_behind_a_tab_too() {
-        let text = "\t\u{7}b = c";
-        let shown = RulesProblem::new(text, 2..3, "bad", None).to_string();
-        assert_eq!(shown, "1:3: bad\n  |\n1 | \t\u{fffd}b = c\n  | \t ^");
     }
 }

@@ -39,6 +39,8 @@ mod rules_options;
 mod rust_text;
 mod samples;
 mod schema;
+mod script;
+mod serve_corpus;
 mod show;
 mod tidy;
 mod tools;

@@ -39,6 +39,8 @@ const BIN_ONLY_PATHS: &[&str] = &[
     "std::io::stdout",
     "std::io::stderr",
 ];
+/// What a server may use, too: dates in its answers are those of the day.
+const CLOCK: &str = "`std::time::SystemTime";
 const BIN_ONLY_MACROS: &[&str] = &["print", "println", "eprint", "eprintln"];
 
 const MAX_LINES: usize = 500;
@@ -77,7 +79,9 @@ fn only_the_program_prints_and_asks_the_system() {
         .filter(|(path, _)| !path.starts_with("src/bin") && !is_test_file(path))
         .flat_map(|(path, text)| {
             let code = without_test_modules(&code_only(text));
-            prefixed(path, bin_only_complaints(&code))
+            let mut all = bin_only_complaints(&code);
+            all.retain(|one| !(path.starts_with("src/server") && one.contains(CLOCK)));
+            prefixed(path, all)
         })
         .collect();
     assert_tidy(complaints);

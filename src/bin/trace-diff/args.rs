@@ -3,7 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    compare, completions, explain, export, import, man, records, recover, schema, sessions, show,
+    compare, completions, explain, export, import, man, records, recover, schema, serve, sessions,
+    show,
 };
 
 /// What the program reads, for `--help`.
@@ -60,6 +61,7 @@ pub(crate) enum Command {
     Show(show::Args),
     Sessions(sessions::Args),
     Recover(recover::Args),
+    Serve(serve::Args),
     Import(import::Args),
     Export(export::Args),
     Explain(explain::Args),

@@ -8,6 +8,7 @@ mod output;
 mod report;
 mod rollouts;
 mod rules;
+mod script;
 
 use std::process::ExitCode;
 
@@ -24,6 +25,7 @@ fn main() -> ExitCode {
         Some(Command::Recover(args)) => commands::recover::run(&args),
         Some(Command::Import(args)) => commands::import::run(&args),
         Some(Command::Export(args)) => commands::export::run(&args),
+        Some(Command::Serve(args)) => commands::serve::run(&args),
         Some(Command::Explain(args)) => commands::explain::run(&args),
         Some(Command::Schema(args)) => commands::schema::run(&args),
         Some(Command::Completions(args)) => commands::completions::run(&args, Cli::command()),

@@ -342,6 +342,7 @@ impl EntryReader<'_> {
             direction,
             kind,
             data,
+            expanded: Body::NotRecorded,
             at_ms: seen_ms
                 .zip(*self.base_ms)
                 .map(|(seen, base)| seen - base)

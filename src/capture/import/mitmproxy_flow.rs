@@ -222,6 +222,7 @@ impl<'a> FlowReader<'a> {
             },
             kind,
             data: Body::from_bytes(content.bytes()?.to_vec()),
+            expanded: Body::NotRecorded,
             at_ms: self.time(rest.first()),
         })
     }

@@ -338,6 +338,7 @@ fn frame(record: &Value, item: Node<'_>, notes: &mut Notes) -> Frame {
         },
         kind,
         data,
+        expanded: Body::NotRecorded,
         at_ms: time(item, "at_ms"),
     }
 }

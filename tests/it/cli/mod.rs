@@ -2,4 +2,5 @@
 
 mod records;
 mod recover;
+mod serve;
 mod sessions;

@@ -9,5 +9,6 @@ pub(crate) mod man;
 pub(crate) mod records;
 pub(crate) mod recover;
 pub(crate) mod schema;
+pub(crate) mod serve;
 pub(crate) mod sessions;
 pub(crate) mod show;

@@ -22,6 +22,8 @@ enum Format {
     Report,
     /// The rules file trace-diff.toml
     Rules,
+    /// The script that a fake server plays
+    Script,
 }
 
 pub(crate) fn run(args: &Args) -> Outcome {
@@ -30,6 +32,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
         Format::Outline => include_str!("../../../../schemas/outline.schema.json"),
         Format::Report => include_str!("../../../../schemas/report.schema.json"),
         Format::Rules => include_str!("../../../../schemas/rules.schema.json"),
+        Format::Script => include_str!("../../../../schemas/script.schema.json"),
     };
     output::write(schema.as_bytes())
 }

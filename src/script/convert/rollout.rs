@@ -1,0 +1,178 @@
+//! A script that plays what the model said in a session, by its rollout.
+
+use std::io;
+
+use serde_json::{Map, Value, json};
+
+use super::shared::{script_text, usage};
+use crate::json::Raw;
+use crate::responses::is_call;
+use crate::rollout::{RecordKind, RolloutPart, RolloutReader, RolloutRecord, RolloutSource};
+
+/// Makes the text of a script, in its JSON form, that plays the responses of a session again.
+///
+/// A rollout holds items, not responses: the model's items up to the next token count, input or output are taken for one
+/// response (token records tell in Codex 0.169, `token_count` events before, nothing in pycodex). Responses that were broken
+/// off and tried again left no trace and are not played. Records of this file only: what a fork inherited was answered
+/// before.
+///
+/// # Errors
+///
+/// When reading fails; damaged records are left out.
+pub fn script_from_rollout(source: &RolloutSource) -> io::Result<String> {
+    let mut reader = RolloutReader::new(source.open()?);
+    let mut replay = Replay::default();
+    while let Some(part) = reader.next_part()? {
+        if let RolloutPart::Record(record) = part {
+            replay.add(&record);
+        }
+    }
+    replay.close();
+    let mut top = Map::new();
+    top.insert("templates".to_owned(), false.into());
+    Ok(script_text(top, replay.steps, Vec::new()))
+}
+
+/// The responses found so far.
+#[derive(Default)]
+struct Replay {
+    steps: Vec<Value>,
+    items: Vec<Value>,
+    usage: Option<Value>,
+    response_id: Option<String>,
+}
+
+impl Replay {
+    fn add(&mut self, record: &RolloutRecord<'_>) {
+        match record.kind {
+            RecordKind::ResponseItem => self.add_item(record.payload),
+            RecordKind::TokenUsageRecord => {
+                if self.usage.is_some() {
+                    self.close();
+                }
+                self.usage = record.payload.get("usage").and_then(usage);
+                let id = record.payload.get_string("response_id");
+                self.response_id = id.map(|id| id.into_owned());
+            }
+            RecordKind::EventMsg => self.add_event(record),
+            RecordKind::Compacted => self.add_compaction(record.payload),
+            _ => {}
+        }
+    }
+
+    fn add_item(&mut self, item: Raw<'_>) {
+        if !is_of_model(item) {
+            return self.close();
+        }
+        if self.usage.is_some() {
+            self.close();
+        }
+        let Ok(Value::Object(mut item)) = serde_json::from_str(item.text()) else {
+            return;
+        };
+        item.shift_remove("internal_chat_message_metadata_passthrough");
+        self.items.push(Value::Object(item));
+    }
+
+    fn add_event(&mut self, record: &RolloutRecord<'_>) {
+        match record.payload_type().as_deref() {
+            Some("token_count") if !self.items.is_empty() && self.usage.is_none() => {
+                let info = record.payload.get("info");
+                let last = info.and_then(|info| info.get("last_token_usage"));
+                self.usage = last.and_then(usage);
+            }
+            Some(
+                "task_started" | "task_complete" | "turn_started" | "turn_complete"
+                | "turn_aborted",
+            ) => {
+                self.close();
+            }
+            _ => {}
+        }
+    }
+
+    /// The compaction before this record: its summary among the items, or told only here.
+    fn add_compaction(&mut self, payload: Raw<'_>) {
+        let message = payload
+            .get_string("message")
+            .unwrap_or_default()
+            .into_owned();
+        let history = payload.get("replacement_history");
+        let sealed = history.and_then(|history| {
+            let is_compaction = |item: &Raw<'_>| {
+                item.get_string("type")
+                    .is_some_and(|kind| kind.starts_with("compaction"))
+            };
+            history.items().filter(is_compaction).last()
+        });
+        let is_summary = |item: &Value| {
+            let text = item.pointer("/content/0/text").and_then(Value::as_str);
+            text.is_some_and(|text| !text.is_empty() && message.ends_with(text))
+        };
+        if !self.items.iter().any(is_summary) {
+            let item = match sealed {
+                Some(sealed) => serde_json::from_str(sealed.text()).ok(),
+                None => summary_message(&message),
+            };
+            if !self.items.is_empty() {
+                self.close();
+            }
+            self.items.extend(item);
+        }
+        self.finish(Some(json!({ "kind": "compaction" })));
+    }
+
+    fn close(&mut self) {
+        self.finish(None);
+    }
+
+    fn finish(&mut self, when: Option<Value>) {
+        let items = std::mem::take(&mut self.items);
+        let usage = self.usage.take();
+        let id = self.response_id.take();
+        if items.is_empty() {
+            return;
+        }
+        let mut step = Map::new();
+        if let Some(when) = when {
+            step.insert("when".to_owned(), when);
+        }
+        let reply = items.into_iter().map(|item| json!({ "item": item }));
+        step.insert("reply".to_owned(), reply.collect());
+        if let Some(id) = id {
+            step.insert("id".to_owned(), id.into());
+        }
+        if let Some(usage) = usage {
+            step.insert("usage".to_owned(), usage);
+        }
+        self.steps.push(Value::Object(step));
+    }
+}
+
+/// Whether the model made an item.
+fn is_of_model(item: Raw<'_>) -> bool {
+    let kind = item.get_string("type").unwrap_or_default();
+    match kind.as_ref() {
+        "message" | "" => item
+            .get_string("role")
+            .is_some_and(|role| role == "assistant"),
+        "reasoning" | "compaction" | "context_compaction" => true,
+        kind => is_call(kind),
+    }
+}
+
+/// The summary that stands in a `compacted` record behind the words that introduce it.
+fn summary_message(message: &str) -> Option<Value> {
+    const INTRODUCTION: &str = "Another language model started";
+    let summary = match message.split_once('\n') {
+        Some((first, rest)) if first.starts_with(INTRODUCTION) => rest,
+        _ => message,
+    };
+    (!summary.is_empty()).then(|| {
+        json!({
+            "type": "message",
+            "role": "assistant",
+            "content": [{ "type": "output_text", "text": summary }],
+        })
+    })
+}

@@ -1,0 +1,310 @@
+//! What a server says by itself, without a script.
+
+use serde_json::{Map, Value, json};
+
+use super::respond::json_pieces;
+use super::violation::Violation;
+use crate::http::HeaderList;
+use crate::json::Node;
+use crate::responses;
+use crate::script::answer::{Ending, Framing, Head, Piece, WsFrame, WsPiece};
+use crate::script::encode::{TextStyle, message_pieces, stream_pieces};
+use crate::script::fault::{ErrorInfo, error_body};
+use crate::script::matcher::{Facts, Kind};
+use crate::script::model::{Beat, Deltas, Entry, Response, Usage};
+use crate::script::names::Names;
+use crate::script::reply::{Rendered, render_response};
+use crate::script::strict_api::Refusal;
+use crate::script::template::Values;
+
+/// The answer to a request that no step is for.
+pub(super) fn answer(facts: &Facts<'_>, names: &Names, model: Option<&str>) -> Vec<Piece> {
+    let id = Some(names.request_id());
+    let is_post = facts.request.method.eq_ignore_ascii_case("POST");
+    let is_get = facts.request.method.eq_ignore_ascii_case("GET");
+    match facts.endpoint.as_str() {
+        "/responses" if is_post && facts.body().is_none() => {
+            let error = ErrorInfo {
+                message: Some("We could not parse the JSON body of your request.".to_owned()),
+                ..ErrorInfo::default()
+            };
+            error_pieces(400, &error, names)
+        }
+        "/responses" if is_post => response(facts, names, model),
+        "/responses/compact" if is_post => json_pieces(200, &compacted(facts, names), id),
+        "/models" if is_get => models(facts, names, model),
+        "/memories/trace_summarize" if is_post => json_pieces(200, &summaries(facts), id),
+        "/responses" | "/responses/compact" | "/models" | "/memories/trace_summarize" => {
+            let error = ErrorInfo {
+                message: Some(format!("Method {} not allowed", facts.request.method)),
+                kind: Some("invalid_request_error".to_owned()),
+                ..ErrorInfo::default()
+            };
+            error_pieces(405, &error, names)
+        }
+        _ => {
+            let error = ErrorInfo {
+                message: Some("Not found".to_owned()),
+                ..ErrorInfo::default()
+            };
+            error_pieces(404, &error, names)
+        }
+    }
+}
+
+/// The messages for a request on a WebSocket that no step is for.
+pub(super) fn messages(facts: &Facts<'_>, names: &Names, model: Option<&str>) -> Vec<WsPiece> {
+    let rendered = plain_response(facts, names, model);
+    let mut pieces = message_pieces(&rendered.beats, false);
+    pieces.push(WsPiece::End(Ending::Complete));
+    pieces
+}
+
+fn response(facts: &Facts<'_>, names: &Names, model: Option<&str>) -> Vec<Piece> {
+    let rendered = plain_response(facts, names, model);
+    let wants_stream = facts
+        .body()
+        .and_then(|body| body.get("stream")?.boolean())
+        .unwrap_or(facts.body().is_none());
+    if wants_stream {
+        stream(&rendered.beats, names)
+    } else {
+        json_pieces(200, &rendered.response, Some(names.request_id()))
+    }
+}
+
+fn stream(beats: &[Beat], names: &Names) -> Vec<Piece> {
+    let headers = HeaderList::from_iter([
+        (
+            "content-type",
+            "text/event-stream; charset=utf-8".to_owned(),
+        ),
+        ("cache-control", "no-cache".to_owned()),
+        ("x-request-id", names.request_id()),
+    ]);
+    let mut pieces = vec![Piece::Head(Head {
+        status: 200,
+        headers,
+        framing: Framing::Chunked,
+    })];
+    pieces.extend(stream_pieces(beats, &TextStyle::default(), false));
+    pieces.push(Piece::End(Ending::Complete));
+    pieces
+}
+
+/// "OK"; for a prewarm nothing, for a remote compaction a compaction item.
+fn plain_response(facts: &Facts<'_>, names: &Names, model: Option<&str>) -> Rendered {
+    let last = facts.input().last();
+    let is_trigger =
+        last.is_some_and(|(_, item)| responses::item_type(item) == "compaction_trigger");
+    let item = match facts.kind {
+        Kind::Prewarm => None,
+        _ if is_trigger => Some(json!({ "type": "compaction", "encrypted_content": true })),
+        _ => Some(json!({
+            "type": "message",
+            "role": "assistant",
+            "status": "completed",
+            "content": [{ "type": "output_text", "annotations": [], "logprobs": [], "text": "OK" }],
+        })),
+    };
+    let is_warm_up = item.is_none();
+    let entries = item
+        .and_then(|item| item.as_object().cloned())
+        .map(|item| Entry::Item { item, deltas: None });
+    let response = Response {
+        entries: entries.into_iter().collect(),
+        usage: Usage {
+            input: is_warm_up.then_some(0),
+            output: is_warm_up.then_some(0),
+            ..Usage::default()
+        },
+        deltas: Deltas::Whole,
+        ..Response::default()
+    };
+    render_response(&response, model, facts, names, &Values::default())
+}
+
+/// The list of models: for Codex, which names its version, an empty list, so that it keeps the ones it was built with;
+/// for all others the list of the public API.
+fn models(facts: &Facts<'_>, names: &Names, model: Option<&str>) -> Vec<Piece> {
+    let is_codex = facts.request.target.contains("client_version=");
+    let body = if is_codex {
+        json!({ "models": [] })
+    } else {
+        let id = model.unwrap_or("fake-model");
+        json!({
+            "object": "list",
+            "data": [{
+                "id": id,
+                "object": "model",
+                "created": names.created_at(),
+                "owned_by": "trace-diff",
+            }],
+        })
+    };
+    json_pieces(200, &body, Some(names.request_id()))
+}
+
+/// The answer of `/responses/compact` (codex 0.115.0–0.137.0): the user's messages and a compaction item.
+fn compacted(facts: &Facts<'_>, names: &Names) -> Value {
+    let is_kept = |item: &Node<'_>| {
+        responses::item_type(*item) == "message"
+            && item.get_string("role").is_some_and(|role| role == "user")
+    };
+    let mut output: Vec<Value> = facts
+        .input()
+        .map(|(_, item)| item)
+        .filter(is_kept)
+        .filter_map(|item| serde_json::from_str(item.text()).ok())
+        .collect();
+    let id = names.item_id("compaction", output.len());
+    let content = crate::script::names::encrypted(&id);
+    output.push(json!({ "type": "compaction", "id": id, "encrypted_content": content }));
+    json!({
+        "id": names.response_id(),
+        "object": "response.compaction",
+        "created_at": names.created_at(),
+        "output": output,
+        "usage": Usage::default().to_json(),
+    })
+}
+
+/// The answer of `/memories/trace_summarize`: one summary for each trace.
+fn summaries(facts: &Facts<'_>) -> Value {
+    let traces = facts.body().and_then(|body| {
+        let traces = body.get("traces").or_else(|| body.get("raw_memories"))?;
+        Some(traces.len())
+    });
+    let summary = json!({ "trace_summary": "OK", "memory_summary": "OK" });
+    json!({ "output": vec![summary; traces.unwrap_or(0)] })
+}
+
+fn error_pieces(status: u16, error: &ErrorInfo, names: &Names) -> Vec<Piece> {
+    let body = serde_json::from_str(&error_body(status, error)).unwrap_or(Value::Null);
+    json_pieces(status, &body, Some(names.request_id()))
+}
+
+/// The answer to a WebSocket handshake that is refused by the script.
+pub(super) fn upgrade_refused(status: u16) -> Vec<Piece> {
+    let body = json!({ "error": {
+        "message": "WebSocket is not supported here",
+        "type": "invalid_request_error",
+        "param": null,
+        "code": null,
+    } });
+    json_pieces(status, &body, None)
+}
+
+/// The answer to a request that the API refuses. A full context is told in the stream, as the API does.
+pub(super) fn refusal(refusal: &Refusal, facts: &Facts<'_>, names: &Names) -> Vec<Piece> {
+    let wants_stream = facts
+        .body()
+        .and_then(|body| body.get("stream")?.boolean())
+        .unwrap_or_default();
+    if refusal.code == Some("context_length_exceeded") && wants_stream {
+        return stream(&failed(refusal, facts, names), names);
+    }
+    json_pieces(
+        400,
+        &json!({ "error": refusal_members(refusal) }),
+        Some(names.request_id()),
+    )
+}
+
+/// The messages for a request on a WebSocket that the API refuses.
+pub(super) fn refusal_messages(
+    refusal: &Refusal,
+    facts: &Facts<'_>,
+    names: &Names,
+) -> Vec<WsPiece> {
+    if refusal.code == Some("context_length_exceeded") {
+        let mut pieces = message_pieces(&failed(refusal, facts, names), false);
+        pieces.push(WsPiece::End(Ending::Complete));
+        return pieces;
+    }
+    error_message(400, refusal_members(refusal))
+}
+
+fn failed(refusal: &Refusal, facts: &Facts<'_>, names: &Names) -> Vec<Beat> {
+    let response = Response::default();
+    let rendered = render_response(&response, None, facts, names, &Values::default());
+    let mut object = rendered.response;
+    object["status"] = "failed".into();
+    object["usage"] = Value::Null;
+    object["error"] = json!({ "code": refusal.code, "message": refusal.message });
+    let mut beats = rendered.beats;
+    beats.pop();
+    let event =
+        json!({ "type": "response.failed", "sequence_number": beats.len(), "response": object });
+    beats.push(Beat::Event(crate::script::model::StreamEvent::of(&event)));
+    beats
+}
+
+fn refusal_members(refusal: &Refusal) -> Value {
+    json!({
+        "message": refusal.message,
+        "type": "invalid_request_error",
+        "param": refusal.param,
+        "code": refusal.code,
+    })
+}
+
+/// The answer to a violation: an error that agents do not retry.
+pub(super) fn violation_answer(violation: &Violation) -> Vec<Piece> {
+    json_pieces(400, &json!({ "error": violation_members(violation) }), None)
+}
+
+/// The same over a WebSocket.
+pub(super) fn violation_messages(violation: &Violation) -> Vec<WsPiece> {
+    error_message(400, violation_members(violation))
+}
+
+fn violation_members(violation: &Violation) -> Value {
+    json!({
+        "message": format!("trace-diff: {violation}"),
+        "type": "trace_diff_violation",
+        "param": null,
+        "code": violation.kind.name(),
+    })
+}
+
+/// The answer to a message that is no `response.create`.
+pub(super) fn not_a_request() -> Vec<WsPiece> {
+    error_message(
+        400,
+        json!({
+            "message": "Expected a message of type 'response.create'.",
+            "type": "invalid_request_error",
+            "param": "type",
+            "code": null,
+        }),
+    )
+}
+
+/// The answer to a message that continues a response which the connection does not have.
+pub(super) fn previous_not_found(id: &str) -> Vec<WsPiece> {
+    error_message(
+        400,
+        json!({
+            "message": format!("Previous response with id '{id}' not found."),
+            "type": "invalid_request_error",
+            "param": "previous_response_id",
+            "code": "previous_response_not_found",
+        }),
+    )
+}
+
+fn error_message(status: u16, error: Value) -> Vec<WsPiece> {
+    let mut message = Map::new();
+    message.insert("type".to_owned(), "error".into());
+    message.insert("status".to_owned(), status.into());
+    message.insert("error".to_owned(), error);
+    vec![
+        WsPiece::Frame {
+            frame: WsFrame::text(Value::Object(message).to_string()),
+            flush: true,
+            ends_event: true,
+        },
+        WsPiece::End(Ending::Complete),
+    ]
+}

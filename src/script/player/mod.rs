@@ -1,0 +1,20 @@
+//! Finds the step for each request, and makes its answer: a state machine without sockets and without a clock.
+
+mod builtin;
+mod choose;
+mod complain;
+mod conversation;
+mod machine;
+mod progress;
+mod respond;
+mod values;
+mod violation;
+
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod websocket_tests;
+
+pub use conversation::Conversation;
+pub use machine::{Decision, Player, PlayerOptions, Remaining, Upgrade, WsDecision};
+pub use violation::{Violation, ViolationKind};

@@ -1,0 +1,10 @@
+//! Replies to events, in the order in which the API sends them.
+
+mod items;
+mod response;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+pub(super) use response::{Rendered, filled, render_response, response_object};

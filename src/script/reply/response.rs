@@ -1,0 +1,200 @@
+//! A response: its object, and its events from `response.created` to `response.completed`.
+
+use serde_json::{Map, Value, json};
+
+use super::items::write_item;
+use super::writer::Writer;
+use crate::script::matcher::Facts;
+use crate::script::model::{Beat, Entry, Response};
+use crate::script::names::{Names, encrypted};
+use crate::script::template::Values;
+
+/// A response in both forms.
+#[derive(Debug)]
+pub(in crate::script) struct Rendered {
+    /// The events, and what happens between them.
+    pub(in crate::script) beats: Vec<Beat>,
+    /// The response object as it is in the end.
+    pub(in crate::script) response: Value,
+}
+
+/// Renders a response to a request.
+pub(in crate::script) fn render_response(
+    response: &Response,
+    model: Option<&str>,
+    facts: &Facts<'_>,
+    names: &Names,
+    values: &Values,
+) -> Rendered {
+    let mut object = response_object(response, model, facts, names, values);
+    let mut writer = Writer::default();
+    writer.event("response.created", json!({ "response": object }));
+    writer.event("response.in_progress", json!({ "response": object }));
+    for entry in &response.entries {
+        match entry {
+            Entry::Beat(beat) => writer.beats.push(filled(beat, values)),
+            Entry::Item { item, deltas } => {
+                let item = finished(item, writer.index(), facts, names, values);
+                write_item(&mut writer, item, deltas.unwrap_or(response.deltas));
+            }
+        }
+    }
+    object["status"] = "completed".into();
+    object["output"] = Value::Array(std::mem::take(&mut writer.output));
+    object["usage"] = response.usage.to_json();
+    if let Some(end_turn) = response.end_turn {
+        object["end_turn"] = end_turn.into();
+    }
+    extend(&mut object, &response.extra, values);
+    writer.event("response.completed", json!({ "response": object }));
+    Rendered {
+        beats: writer.beats,
+        response: object,
+    }
+}
+
+/// The response object as it is in the beginning.
+///
+/// Members as the API documents them. `tools` and `instructions` stay empty instead of repeating the request's.
+pub(in crate::script) fn response_object(
+    response: &Response,
+    model: Option<&str>,
+    facts: &Facts<'_>,
+    names: &Names,
+    values: &Values,
+) -> Value {
+    let body = facts.body();
+    let echoed = |key: &str, default: Value| {
+        let member = body.and_then(|body| body.get(key));
+        member
+            .and_then(|member| serde_json::from_str(member.text()).ok())
+            .unwrap_or(default)
+    };
+    let model = model.map_or_else(|| echoed("model", "fake-model".into()), Value::from);
+    let id = match &response.id {
+        Some(id) => values.fill(id).into_owned(),
+        None => names.response_id(),
+    };
+    let mut object = json!({
+        "id": id,
+        "object": "response",
+        "created_at": names.created_at(),
+        "status": "in_progress",
+        "background": false,
+        "error": null,
+        "incomplete_details": null,
+        "instructions": null,
+        "max_output_tokens": null,
+        "model": model,
+        "output": [],
+        "parallel_tool_calls": echoed("parallel_tool_calls", true.into()),
+        "previous_response_id": echoed("previous_response_id", Value::Null),
+        "reasoning": { "effort": null, "summary": null },
+        "service_tier": "default",
+        "store": echoed("store", false.into()),
+        "temperature": 1.0,
+        "text": { "format": { "type": "text" } },
+        "tool_choice": "auto",
+        "tools": [],
+        "top_p": 1.0,
+        "truncation": "disabled",
+        "usage": null,
+        "user": null,
+        "metadata": {},
+    });
+    extend(&mut object, &response.extra, values);
+    object
+}
+
+fn extend(object: &mut Value, extra: &Map<String, Value>, values: &Values) {
+    for (key, value) in extra {
+        let mut value = value.clone();
+        values.fill_value(&mut value);
+        object[key] = value;
+    }
+}
+
+/// The item with its placeholders filled and the ids it lacks, `type` and `id` first.
+fn finished(
+    item: &Map<String, Value>,
+    index: usize,
+    facts: &Facts<'_>,
+    names: &Names,
+    values: &Values,
+) -> Map<String, Value> {
+    let mut filled = Value::Object(item.clone());
+    values.fill_value(&mut filled);
+    let Value::Object(mut item) = filled else {
+        return Map::new();
+    };
+    let kind = item
+        .get("type")
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+        .to_owned();
+    let id = match item.shift_remove("id") {
+        Some(id) => id,
+        None => names.item_id(&kind, index).into(),
+    };
+    if needs_call_id(&kind) && !item.contains_key("call_id") {
+        item.insert("call_id".to_owned(), names.call_id(index).into());
+    }
+    encrypt(&mut item, &kind, id.as_str().unwrap_or_default(), facts);
+    // An empty `id` says that the item has none.
+    if !id.is_null() && id != "" {
+        let after_type = usize::from(item.keys().next().is_some_and(|key| key == "type"));
+        item.shift_insert(after_type, "id".to_owned(), id);
+    }
+    item
+}
+
+fn needs_call_id(kind: &str) -> bool {
+    matches!(
+        kind,
+        "function_call" | "custom_tool_call" | "local_shell_call" | "tool_search_call"
+    )
+}
+
+/// Fills in encrypted content: made up when wanted by the script, or, for reasoning, by the request's `include`.
+fn encrypt(item: &mut Map<String, Value>, kind: &str, id: &str, facts: &Facts<'_>) {
+    let wanted = match item.get("encrypted_content") {
+        Some(Value::Bool(wanted)) => *wanted,
+        Some(_) => return,
+        None if kind != "reasoning" => return,
+        None => {
+            let include = facts.body().and_then(|body| body.get("include"));
+            include.is_some_and(|include| {
+                include.items().any(|name| {
+                    name.string()
+                        .is_some_and(|name| name == "reasoning.encrypted_content")
+                })
+            })
+        }
+    };
+    let content = if wanted {
+        Value::from(encrypted(id))
+    } else {
+        Value::Null
+    };
+    item.insert("encrypted_content".to_owned(), content);
+}
+
+/// A beat with its placeholders filled.
+pub(in crate::script) fn filled(beat: &Beat, values: &Values) -> Beat {
+    match beat {
+        Beat::Event(event) => Beat::Event(crate::script::model::StreamEvent {
+            name: event
+                .name
+                .as_ref()
+                .map(|name| values.fill(name).into_owned()),
+            data: values.fill_json(&event.data).into_owned(),
+        }),
+        Beat::Raw(bytes) => match std::str::from_utf8(bytes) {
+            Ok(text) if text.contains("{{") => {
+                Beat::Raw(values.fill_json(text).into_owned().into())
+            }
+            _ => beat.clone(),
+        },
+        other => other.clone(),
+    }
+}

@@ -1,0 +1,126 @@
+//! Which answer a request gets: the script's player, behind a lock.
+
+#[cfg(test)]
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::json::Value;
+use crate::script::{Answer, Conversation, Decision, Player, RequestView, Upgrade, WsDecision};
+#[cfg(test)]
+use crate::script::{Ending, Piece, StepId, WsAnswer, WsPiece};
+
+use super::head::RequestHead;
+
+/// Finds answers.
+#[derive(Debug)]
+pub(super) struct Decider {
+    player: Mutex<Player>,
+    /// Answers that are given in this order, whatever is asked.
+    #[cfg(test)]
+    pub(super) fixed: Option<Fixed>,
+}
+
+/// Answers without a script.
+#[cfg(test)]
+#[derive(Debug, Default)]
+pub(super) struct Fixed {
+    pub(super) answers: Mutex<VecDeque<Answer>>,
+    pub(super) messages: Mutex<VecDeque<WsAnswer>>,
+}
+
+impl Decider {
+    pub(super) fn new(player: Player) -> Self {
+        Self {
+            player: Mutex::new(player),
+            #[cfg(test)]
+            fixed: None,
+        }
+    }
+
+    /// The state of the script.
+    pub(super) fn player(&self) -> MutexGuard<'_, Player> {
+        self.player.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The answer to a request; `number` is that of its exchange.
+    pub(super) fn answer(
+        &self,
+        number: u64,
+        head: &RequestHead,
+        body: Option<&Value>,
+    ) -> Decision<Answer> {
+        #[cfg(test)]
+        if let Some(fixed) = &self.fixed {
+            return fixed.answer();
+        }
+        self.player().answer(&view(number, head, body))
+    }
+
+    /// Whether a WebSocket is granted.
+    pub(super) fn upgrade(&self, number: u64, head: &RequestHead) -> Upgrade {
+        #[cfg(test)]
+        if self.fixed.is_some() {
+            return Upgrade::Accept {
+                step: StepId::BuiltIn,
+                headers: crate::http::HeaderList::new(),
+                before: Vec::new(),
+            };
+        }
+        self.player().upgrade(&view(number, head, None))
+    }
+
+    /// What is said to a message on a WebSocket.
+    pub(super) fn reply(
+        &self,
+        conversation: &mut Conversation,
+        number: u64,
+        head: &RequestHead,
+        message: &Value,
+    ) -> WsDecision {
+        #[cfg(test)]
+        if let Some(fixed) = &self.fixed {
+            return fixed.reply();
+        }
+        self.player()
+            .answer_message(conversation, &view(number, head, Some(message)))
+    }
+}
+
+fn view<'a>(number: u64, head: &'a RequestHead, body: Option<&'a Value>) -> RequestView<'a> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    RequestView {
+        number: usize::try_from(number).unwrap_or(usize::MAX),
+        method: &head.method,
+        target: &head.target,
+        headers: &head.headers,
+        body,
+        now: now.map_or(0, |since| since.as_secs()),
+    }
+}
+
+#[cfg(test)]
+impl Fixed {
+    fn answer(&self) -> Decision<Answer> {
+        let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+        Decision {
+            answer: answers.pop_front().unwrap_or_else(|| Answer {
+                step: StepId::Violation,
+                pieces: vec![Piece::End(Ending::Close)],
+            }),
+            violation: None,
+        }
+    }
+
+    fn reply(&self) -> WsDecision {
+        let mut messages = self.messages.lock().unwrap_or_else(PoisonError::into_inner);
+        WsDecision {
+            answer: messages.pop_front().unwrap_or_else(|| WsAnswer {
+                step: StepId::Violation,
+                pieces: vec![WsPiece::End(Ending::Complete)],
+            }),
+            violation: None,
+            expanded: None,
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! Starting a server, accepting connections, and ending it.
+
+use std::net::{SocketAddr, TcpListener as StdListener};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use tokio::net::TcpListener;
+use tokio::runtime::{Builder, Runtime};
+use tokio::task::JoinSet;
+
+use crate::capture::{Capture, Redactor, read_capture_bytes};
+use crate::script::{Player, Remaining, Script, Violation};
+
+use super::connection;
+use super::decide::Decider;
+use super::gates::Gates;
+use super::options::{ServerOptions, StartError};
+use super::record::Recorder;
+use super::shared::{Phase, Shared, State};
+
+/// Most threads that serve connections, unless told otherwise.
+const MAX_THREADS: usize = 4;
+
+/// A running server. Dropped, it stops.
+#[derive(Debug)]
+pub struct Server {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Server {
+    /// Opens the socket and starts to serve; when this returns, connections are accepted.
+    ///
+    /// # Errors
+    ///
+    /// As [`StartError`] lists.
+    pub fn start(options: ServerOptions) -> Result<Self, StartError> {
+        let player = Player::new(options.script.clone(), options.play.clone());
+        Self::start_with(options, Decider::new(player))
+    }
+
+    pub(super) fn start_with(options: ServerOptions, decider: Decider) -> Result<Self, StartError> {
+        let address = options.address;
+        let listen = |source| StartError::Listen { address, source };
+        let listener = StdListener::bind(address).map_err(listen)?;
+        listener.set_nonblocking(true).map_err(listen)?;
+        let address = listener.local_addr().map_err(listen)?;
+        let redactor = options.redact.then(Redactor::new);
+        let (recorder, capture) =
+            Recorder::start(options.capture, redactor).map_err(StartError::Capture)?;
+        let shared = Shared::new(options.limits, options.http_shutdown, recorder, decider);
+        let shared = Arc::new(shared);
+        let runtime = runtime(options.threads).map_err(StartError::Threads)?;
+        let listener = {
+            // A socket is registered with the runtime that is entered.
+            let _entered = runtime.enter();
+            TcpListener::from_std(listener).map_err(listen)?
+        };
+        let serving = {
+            let shared = shared.clone();
+            std::thread::Builder::new()
+                .name("trace-diff-server".to_owned())
+                .spawn(move || {
+                    runtime.block_on(serve(listener, shared));
+                    // Decoding a body may go on; nobody waits for it.
+                    runtime.shutdown_background();
+                })
+                .map_err(StartError::Threads)?
+        };
+        let threads = [Some(serving), capture].into_iter().flatten().collect();
+        Ok(Self {
+            address,
+            shared,
+            threads,
+        })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The gates of the server.
+    pub fn gates(&self) -> &Gates {
+        &self.shared.gates
+    }
+
+    /// What it did so far.
+    pub fn state(&self) -> State {
+        self.shared.state()
+    }
+
+    /// What did not go as the script says so far.
+    pub fn violations(&self) -> Vec<Violation> {
+        self.shared.decider.player().violations().to_vec()
+    }
+
+    /// What did not go as the script says, when no more requests come: steps that were not used up are among it.
+    pub fn finish(&self) -> Vec<Violation> {
+        self.shared.decider.player().finish()
+    }
+
+    /// The steps that still want requests.
+    pub fn remaining(&self) -> Vec<Remaining> {
+        self.shared.decider.player().remaining()
+    }
+
+    /// Starts over with another script; violations so far stay.
+    pub fn reload(&self, script: Arc<Script>) {
+        self.shared.decider.player().reload(script);
+    }
+
+    /// Where random faults begin, if the script has any.
+    pub fn seed(&self) -> Option<u64> {
+        let player = self.shared.decider.player();
+        player.is_random().then(|| player.seed())
+    }
+
+    /// What was captured to memory so far; `None` with another target.
+    pub fn capture(&self) -> Option<Capture> {
+        let bytes = self.shared.recorder.memory()?;
+        read_capture_bytes("-", bytes).ok()
+    }
+
+    /// Tells the server to stop, without waiting for it.
+    pub fn stop(&self) {
+        self.shared.enter(Phase::Stopping);
+    }
+
+    /// Returns when the server was told to stop, by [`Server::stop`] or by a client.
+    pub async fn stopping(&self) {
+        let mut phase = self.shared.phase.subscribe();
+        // The sender lives as long as this server.
+        let _ = phase.wait_for(|phase| *phase > Phase::Running).await;
+    }
+
+    /// Waits until the server has stopped, which someone else must tell it to, and the capture is complete.
+    ///
+    /// # Errors
+    ///
+    /// Why the capture could not be written.
+    pub fn wait(mut self) -> std::io::Result<()> {
+        self.join();
+        match self.shared.recorder.take_failure() {
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
+    }
+
+    fn join(&mut self) {
+        for thread in self.threads.drain(..) {
+            // A thread that panicked has said so.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop();
+        self.join();
+    }
+}
+
+fn runtime(threads: usize) -> std::io::Result<Runtime> {
+    let threads = match threads {
+        0 => std::thread::available_parallelism().map_or(1, |n| n.get().min(MAX_THREADS)),
+        threads => threads,
+    };
+    Builder::new_multi_thread()
+        .worker_threads(threads)
+        .thread_name("trace-diff-worker")
+        .enable_all()
+        .build()
+}
+
+async fn serve(listener: TcpListener, shared: Arc<Shared>) {
+    let mut phase = shared.phase.subscribe();
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => {
+                    connections.spawn(connection::serve(stream, shared.clone()));
+                }
+                // No file descriptors left, most likely: those of ended connections come back.
+                Err(_) => tokio::time::sleep(std::time::Duration::from_millis(10)).await,
+            },
+            Some(_) = connections.join_next() => {}
+            _ = phase.wait_for(|phase| *phase > Phase::Running) => break,
+        }
+    }
+    drop(listener);
+    let all_ended = async { while connections.join_next().await.is_some() {} };
+    let _ = tokio::time::timeout(shared.limits.stop_grace, all_ended).await;
+    shared.enter(Phase::Stopped);
+    connections.shutdown().await;
+    shared.recorder.finish();
+}

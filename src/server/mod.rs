@@ -1,0 +1,33 @@
+//! The fake Responses server: the only sockets of the library.
+//!
+//! [`Server::start`] opens the socket and gives a handle; everything behind it runs on threads of its own, so that tests
+//! need no runtime. hyper reads requests; what is sent comes from a script as pieces
+//! (see [`script`](crate::script)), played through hyper where any server could send it, and else byte for byte on the
+//! bare socket.
+
+mod body;
+mod connection;
+mod control;
+mod decide;
+mod exchange;
+mod framing;
+mod gates;
+mod head;
+mod join;
+mod listener;
+mod options;
+mod record;
+mod service;
+mod shared;
+mod stream;
+mod tap;
+#[cfg(test)]
+mod tests;
+mod websocket;
+mod wire;
+
+pub use gates::Gates;
+pub use listener::Server;
+pub use options::{Limits, ServerOptions, StartError};
+pub use record::CaptureTarget;
+pub use shared::State;

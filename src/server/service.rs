@@ -1,0 +1,213 @@
+//! One request: read, written down, and given its answer.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use hyper::body::Incoming;
+use hyper::{Request, Response};
+use tokio::sync::mpsc;
+
+use crate::capture::{self, Body, Headers, Recorded};
+use crate::http::HeaderList;
+use crate::script::{Answer, Ending, Framing, Head, Piece, StepId, Upgrade};
+
+use super::body::{BodyProblem, RequestBody};
+use super::control;
+use super::exchange::Exchange;
+use super::head::RequestHead;
+use super::shared::Shared;
+use super::stream::{self, PlayedBody};
+use super::tap::Heads;
+use super::websocket::{self, WebSocket};
+use super::wire::{Takeover, WirePlay, content_kind};
+
+/// What the requests of one connection have in common.
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub(super) shared: Arc<Shared>,
+    pub(super) number: u64,
+    pub(super) heads: Heads,
+    /// Takes the socket from hyper.
+    pub(super) takeover: mpsc::UnboundedSender<Takeover>,
+}
+
+impl Connection {
+    /// Answers a request. A response that hyper would not send as it is goes out by `takeover`, and this never returns.
+    pub(super) async fn serve(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+    ) -> Result<Response<PlayedBody>, Infallible> {
+        let shared = &self.shared;
+        // The tap sees each head before hyper does.
+        let Some(head) = self.heads.next() else {
+            return std::future::pending().await;
+        };
+        let coding = head.headers.get("content-encoding");
+        let body = RequestBody::read(request.into_body(), coding, shared).await;
+        if control::is_control(&head.target) {
+            return Ok(control::respond(shared, &head, self.heads.clone()));
+        }
+        let content = Body::from_bytes(body.bytes);
+        let json = content.json().cloned();
+        let is_keep_alive = head.is_keep_alive();
+        let began = shared.ms(head.began);
+        let captured = captured(&head, content, body.wire_bytes);
+        let mut exchange = Exchange::open(shared.clone(), captured, self.number, began).await;
+        match body.problem {
+            Some(problem) => self.play(exchange, refusal(&problem), false, &head).await,
+            None if websocket::is_asked_for(&head) => {
+                match shared.decider.upgrade(exchange.number, &head) {
+                    Upgrade::Accept {
+                        step,
+                        headers,
+                        before,
+                    } => {
+                        exchange.step = Some(step);
+                        let socket = WebSocket {
+                            exchange,
+                            head,
+                            headers,
+                            before,
+                        };
+                        self.take(Takeover::WebSocket(Box::new(socket))).await
+                    }
+                    Upgrade::Refuse(decision) => {
+                        exchange.violation = decision.violation.map(|v| v.message);
+                        self.play(exchange, decision.answer, is_keep_alive, &head)
+                            .await
+                    }
+                }
+            }
+            None => {
+                let number = exchange.number;
+                let decision = shared.decider.answer(number, &head, json.as_ref());
+                exchange.violation = decision.violation.map(|v| v.message);
+                self.play(exchange, decision.answer, is_keep_alive, &head)
+                    .await
+            }
+        }
+    }
+
+    async fn play(
+        &self,
+        mut exchange: Exchange,
+        answer: Answer,
+        is_keep_alive: bool,
+        request: &RequestHead,
+    ) -> Result<Response<PlayedBody>, Infallible> {
+        exchange.step = Some(answer.step);
+        let is_ordinary =
+            is_keep_alive && request.version == Some("HTTP/1.1") && answer.is_ordinary();
+        let mut pieces = answer.pieces;
+        if is_ordinary && let [Piece::Head(head), ..] = &mut pieces[..] {
+            let headers = framed(head);
+            if let Some(builder) = stream::head(head.status, &headers) {
+                let content = content_kind(&headers);
+                exchange
+                    .head(Some(head.status), Some(headers), content)
+                    .await;
+                pieces.remove(0);
+                let body = stream::body(exchange, pieces, self.heads.clone());
+                if let Ok(response) = builder.body(body) {
+                    return Ok(response);
+                }
+                // All parts were checked before.
+                return std::future::pending().await;
+            }
+        }
+        if request.version != Some("HTTP/1.1") {
+            without_chunks(&mut pieces);
+        }
+        self.take(Takeover::Wire(WirePlay {
+            exchange,
+            pieces,
+            is_keep_alive,
+        }))
+        .await
+    }
+
+    /// Has the socket taken from hyper, which drops this future.
+    async fn take(&self, takeover: Takeover) -> Result<Response<PlayedBody>, Infallible> {
+        // The connection task holds the other end as long as this runs.
+        let _ = self.takeover.send(takeover);
+        std::future::pending().await
+    }
+}
+
+/// The header fields of a response with those of its framing.
+pub(super) fn framed(head: &Head) -> HeaderList {
+    let mut headers = head.headers.clone();
+    match head.framing {
+        Framing::Chunked => headers.push("transfer-encoding", "chunked"),
+        Framing::Length(length) => headers.push("content-length", length.to_string()),
+        Framing::UntilClose => headers.push("connection", "close"),
+    }
+    headers
+}
+
+/// An older client knows no chunks.
+fn without_chunks(pieces: &mut [Piece]) {
+    for piece in pieces {
+        if let Piece::Head(head) = piece
+            && head.framing == Framing::Chunked
+        {
+            head.framing = Framing::UntilClose;
+        }
+    }
+}
+
+pub(super) fn captured(head: &RequestHead, body: Body, wire_bytes: u64) -> capture::Request {
+    capture::Request {
+        method: head.method.clone(),
+        target: head.target.clone(),
+        http_version: head.version.map(str::to_owned).into(),
+        headers: Recorded::Yes(Headers::exact(head.headers.clone())),
+        body,
+        wire_body_bytes: Recorded::Yes(wire_bytes),
+    }
+}
+
+/// What is said to a client whose body is of no use.
+fn refusal(problem: &BodyProblem) -> Answer {
+    let (status, message) = match problem {
+        BodyProblem::TooLarge(limit) => (
+            413,
+            format!("The request body is larger than {limit} bytes."),
+        ),
+        BodyProblem::Timeout(pause) => (
+            408,
+            format!(
+                "No part of the request body came for {} s.",
+                pause.as_secs()
+            ),
+        ),
+        BodyProblem::Coding(error) => (400, format!("The request body can't be read: {error}.")),
+        BodyProblem::Broken(error) => (400, format!("The request body can't be read: {error}.")),
+    };
+    error_answer(status, &message)
+}
+
+/// An error in the form of the API.
+pub(super) fn error_answer(status: u16, message: &str) -> Answer {
+    let body = serde_json::json!({
+        "error": {"message": message, "type": "invalid_request_error", "param": null, "code": null}
+    });
+    let body = Bytes::from(body.to_string());
+    let mut headers = HeaderList::new();
+    headers.push("content-type", "application/json");
+    let head = Head {
+        status,
+        headers,
+        framing: Framing::Length(body.len() as u64),
+    };
+    let content = Piece::Body {
+        bytes: body,
+        flush: false,
+        ends_event: false,
+    };
+    Answer {
+        step: StepId::Refused,
+        pieces: vec![Piece::Head(head), content, Piece::End(Ending::Complete)],
+    }
+}

@@ -1,0 +1,367 @@
+//! A layer between the socket and hyper that keeps the head of each request as it was sent.
+//!
+//! hyper's header map knows neither the order of fields nor the case of names. So the tap follows the framing of
+//! requests far enough to tell where each head begins, and gives hyper no byte behind the current request: what has
+//! arrived early stays here, also when the socket is taken back from hyper to play a response byte for byte.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use hyper::rt::ReadBufCursor;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, Sleep};
+
+use super::framing::{ChunkScan, Framing, head_length};
+use super::head::{MAX_HEAD_BYTES, RequestHead};
+
+/// Bytes asked of the socket at once.
+const READ_BYTES: usize = 16 << 10;
+
+/// The head that was seen last, and whether its request is still being answered: until it is, no other head is read.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Heads(Arc<Mutex<Current>>);
+
+#[derive(Debug, Default)]
+struct Current {
+    head: Option<RequestHead>,
+    is_busy: bool,
+    /// Who waits for the next head.
+    waker: Option<Waker>,
+}
+
+impl Heads {
+    /// Takes the head of the current request.
+    pub(super) fn next(&self) -> Option<RequestHead> {
+        self.lock().head.take()
+    }
+
+    /// Says that the current request is answered.
+    pub(super) fn release(&self) {
+        let mut current = self.lock();
+        current.is_busy = false;
+        if let Some(waker) = current.waker.take() {
+            waker.wake();
+        }
+    }
+
+    fn push(&self, head: RequestHead) {
+        let mut current = self.lock();
+        current.head = Some(head);
+        current.is_busy = true;
+    }
+
+    fn is_busy(&self) -> bool {
+        self.lock().is_busy
+    }
+
+    /// Has the task woken when the current request is answered; false if it is already.
+    fn wait(&self, cx: &Context<'_>) -> bool {
+        let mut current = self.lock();
+        current.waker = Some(cx.waker().clone());
+        current.is_busy
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Current> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What the next bytes of the connection are.
+#[derive(Debug)]
+enum Reading {
+    /// A head, of which no end was found in the buffer's first so many bytes.
+    Head(usize),
+    /// A body with so many bytes to come.
+    Body(u64),
+    /// A body in chunks.
+    Chunks(ChunkScan),
+    /// Nothing that is understood.
+    Rest,
+}
+
+/// A socket with the tap.
+#[derive(Debug)]
+pub(super) struct Tap {
+    stream: TcpStream,
+    heads: Heads,
+    reading: Reading,
+    /// What was read and not handed out, from `start` on.
+    buffer: Vec<u8>,
+    start: usize,
+    /// How many bytes from `start` on belong to the current request.
+    ready: usize,
+    is_at_end: bool,
+    head_timeout: Duration,
+    /// Runs while a head is incomplete.
+    head_timer: Option<Pin<Box<Sleep>>>,
+    began: Option<Instant>,
+}
+
+impl Tap {
+    pub(super) fn new(stream: TcpStream, head_timeout: Duration) -> Self {
+        Self {
+            stream,
+            heads: Heads::default(),
+            reading: Reading::Head(0),
+            buffer: Vec::new(),
+            start: 0,
+            ready: 0,
+            is_at_end: false,
+            head_timeout,
+            head_timer: None,
+            began: None,
+        }
+    }
+
+    /// The heads that are seen from now on.
+    pub(super) fn heads(&self) -> Heads {
+        self.heads.clone()
+    }
+
+    /// The socket itself.
+    pub(super) fn stream(&self) -> &TcpStream {
+        &self.stream
+    }
+
+    /// What was read of a head that is not complete.
+    fn unfinished_head(&self) -> Option<&[u8]> {
+        match self.reading {
+            Reading::Head(_) if self.start < self.buffer.len() => Some(&self.buffer[self.start..]),
+            _ => None,
+        }
+    }
+
+    /// What was read of a head that never became complete.
+    pub(super) fn broken_head(&self) -> Option<RequestHead> {
+        let began = self.began.unwrap_or_else(Instant::now);
+        self.unfinished_head()
+            .map(|bytes| RequestHead::broken(bytes, began))
+    }
+
+    /// Puts bytes back that hyper had read ahead.
+    pub(super) fn unread(&mut self, bytes: &[u8]) {
+        if !bytes.is_empty() {
+            self.buffer.splice(..self.start, bytes.iter().copied());
+            self.start = 0;
+        }
+    }
+
+    /// Waits until the peer has closed its side or the connection broke. What it sends meanwhile is kept up to the
+    /// length of a head; a peer that sends more is not read until it is its turn.
+    pub(super) async fn peer_gone(&mut self) {
+        while self.buffer.len() - self.start < MAX_HEAD_BYTES {
+            match std::future::poll_fn(|cx| self.poll_fill(cx)).await {
+                Ok(0) | Err(_) => return,
+                Ok(_) => {}
+            }
+        }
+        std::future::pending().await
+    }
+
+    /// Reads and throws away until the peer has closed its side or the connection broke.
+    pub(super) async fn discard(&mut self) {
+        loop {
+            self.buffer.clear();
+            self.start = 0;
+            match std::future::poll_fn(|cx| self.poll_fill(cx)).await {
+                Ok(0) | Err(_) => return,
+                Ok(_) => {}
+            }
+        }
+    }
+
+    /// Reads more into the buffer.
+    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        if self.start == self.buffer.len() {
+            self.buffer.clear();
+            self.start = 0;
+        }
+        let filled = self.buffer.len();
+        self.buffer.resize(filled + READ_BYTES, 0);
+        let mut space = ReadBuf::new(&mut self.buffer[filled..]);
+        let outcome = Pin::new(&mut self.stream).poll_read(cx, &mut space);
+        let count = space.filled().len();
+        self.buffer.truncate(filled + count);
+        if self.buffer.is_empty() {
+            // An idle connection holds no memory.
+            self.buffer = Vec::new();
+        }
+        match outcome {
+            Poll::Ready(Ok(())) => Poll::Ready(Ok(count)),
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+
+    /// Finds out how many of the bytes in the buffer may be handed out.
+    fn advance(&mut self) {
+        if self.ready > 0 || self.start == self.buffer.len() {
+            return;
+        }
+        let bytes = &self.buffer[self.start..];
+        match &mut self.reading {
+            Reading::Head(_) if self.heads.is_busy() => {}
+            Reading::Head(seen) => {
+                self.began.get_or_insert_with(Instant::now);
+                match head_length(bytes, seen) {
+                    Some(length) => {
+                        let began = self.began.take().unwrap_or_else(Instant::now);
+                        let (head, framing) = RequestHead::parse(&bytes[..length], began);
+                        self.heads.push(head);
+                        self.head_timer = None;
+                        self.ready = length;
+                        self.reading = match framing {
+                            Framing::Length(0) => Reading::Head(0),
+                            Framing::Length(length) => Reading::Body(length),
+                            Framing::Chunked => Reading::Chunks(ChunkScan::default()),
+                            Framing::Unknown => Reading::Rest,
+                        };
+                    }
+                    None if bytes.len() > MAX_HEAD_BYTES || self.is_at_end => {
+                        let began = self.began.take().unwrap_or_else(Instant::now);
+                        self.heads.push(RequestHead::broken(bytes, began));
+                        self.ready = bytes.len();
+                        self.reading = Reading::Rest;
+                    }
+                    None => {}
+                }
+            }
+            Reading::Body(left) => {
+                let here = bytes
+                    .len()
+                    .min(usize::try_from(*left).unwrap_or(usize::MAX));
+                self.ready = here;
+                *left -= here as u64;
+                if *left == 0 {
+                    self.reading = Reading::Head(0);
+                }
+            }
+            Reading::Chunks(scan) => {
+                self.ready = scan.push(bytes);
+                if scan.is_broken() {
+                    self.ready = bytes.len();
+                    self.reading = Reading::Rest;
+                } else if scan.is_done() {
+                    self.reading = Reading::Head(0);
+                }
+            }
+            Reading::Rest => self.ready = bytes.len(),
+        }
+    }
+
+    fn poll_head_timer(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        if self.unfinished_head().is_none() {
+            return Ok(());
+        }
+        let timeout = self.head_timeout;
+        let timer = self
+            .head_timer
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep(timeout)));
+        match timer.as_mut().poll(cx) {
+            Poll::Ready(()) => Err(io::ErrorKind::TimedOut.into()),
+            Poll::Pending => Ok(()),
+        }
+    }
+}
+
+impl hyper::rt::Read for Tap {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        mut cursor: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        loop {
+            this.advance();
+            let count = this.ready.min(cursor.remaining());
+            if count > 0 {
+                cursor.put_slice(&this.buffer[this.start..this.start + count]);
+                this.start += count;
+                this.ready -= count;
+                return Poll::Ready(Ok(()));
+            }
+            let kept = this.buffer.len() - this.start;
+            let is_early = kept > 0 && this.heads.is_busy();
+            if is_early && (this.is_at_end || kept >= MAX_HEAD_BYTES) {
+                if this.heads.wait(cx) {
+                    return Poll::Pending;
+                }
+                continue;
+            }
+            if this.is_at_end || cursor.remaining() == 0 {
+                return Poll::Ready(Ok(()));
+            }
+            match this.poll_fill(cx) {
+                Poll::Ready(Ok(0)) => this.is_at_end = true,
+                Poll::Ready(Ok(_)) => {}
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending if this.heads.wait(cx) => return Poll::Pending,
+                // The request was answered just now, and the next one has arrived before.
+                Poll::Pending if is_early => {}
+                Poll::Pending => {
+                    this.poll_head_timer(cx)?;
+                    return Poll::Pending;
+                }
+            }
+        }
+    }
+}
+
+/// For WebSockets and for bytes that are written without hyper: the stream as it is, read-ahead bytes first.
+impl AsyncRead for Tap {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        out: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let count = (this.buffer.len() - this.start).min(out.remaining());
+        if count > 0 {
+            out.put_slice(&this.buffer[this.start..this.start + count]);
+            this.start += count;
+            return Poll::Ready(Ok(()));
+        }
+        Pin::new(&mut this.stream).poll_read(cx, out)
+    }
+}
+
+macro_rules! write_through {
+    ($($path:tt)*) => {
+        impl $($path)* for Tap {
+            fn poll_write(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                bytes: &[u8],
+            ) -> Poll<io::Result<usize>> {
+                Pin::new(&mut self.get_mut().stream).poll_write(cx, bytes)
+            }
+
+            fn poll_write_vectored(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                slices: &[io::IoSlice<'_>],
+            ) -> Poll<io::Result<usize>> {
+                Pin::new(&mut self.get_mut().stream).poll_write_vectored(cx, slices)
+            }
+
+            fn is_write_vectored(&self) -> bool {
+                self.stream.is_write_vectored()
+            }
+
+            fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+                Pin::new(&mut self.get_mut().stream).poll_flush(cx)
+            }
+
+            fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+                Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
+            }
+        }
+    };
+}
+
+write_through!(hyper::rt::Write);
+write_through!(AsyncWrite);

@@ -1,0 +1,7 @@
+//! The server through raw sockets: what is sent and what is written down, byte for byte.
+
+mod client;
+mod faults;
+mod hostile;
+mod requests;
+mod websocket;

@@ -1,0 +1,4 @@
+//! Scripts: their language, and what they play.
+
+mod corpus;
+mod documents;
