@@ -14,6 +14,8 @@ mod select;
 mod status;
 
 #[cfg(test)]
+mod frame_tests;
+#[cfg(test)]
 mod tests;
 
 pub use error::FaultError;
