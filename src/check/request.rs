@@ -21,7 +21,9 @@ pub(super) struct Request {
     pub(super) exchange: usize,
     pub(super) facts: RequestFacts,
     /// The whole input that it stands for; over a WebSocket with what it continues.
-    pub(super) input: Arc<[SentItem]>,
+    pub(super) input: Arc<[Value]>,
+    /// Where these items stand, from the exchange.
+    pub(super) input_pointer: Pointer,
     /// Whether all of the input is known: the response that it continues is in the capture.
     pub(super) is_whole: bool,
     /// The JSON of `x-codex-turn-metadata`, with its place from the exchange.
@@ -29,14 +31,6 @@ pub(super) struct Request {
     pub(super) response: ResponseFacts,
     /// The version in `user-agent`, of Codex or of the Codex that a port imitates.
     pub(super) version: Option<String>,
-}
-
-/// An item of a request's input.
-#[derive(Clone)]
-pub(super) struct SentItem {
-    /// Where it stands, from the exchange.
-    pub(super) pointer: Pointer,
-    pub(super) item: Value,
 }
 
 /// What a response said.
@@ -101,7 +95,7 @@ impl Builder {
         if let Some(thread) = thread_of_trace(exchange.extra.as_ref()) {
             facts.thread = Some(thread);
         }
-        let (input, is_whole) = self.whole_input(body);
+        let (input, input_pointer, is_whole) = self.whole_input(body);
         let response = response_facts(&exchange.response, exchange.extra.as_ref());
         if let Some(id) = response.id.clone() {
             self.by_response.insert(id, self.requests.len());
@@ -112,48 +106,34 @@ impl Builder {
             version: headers.and_then(|headers| version(headers.get("user-agent")?)),
             facts,
             input,
+            input_pointer,
             is_whole,
             response,
         });
     }
 
-    /// The items that a request sends, behind those of the response that it continues.
-    fn whole_input(&self, body: &Value) -> (Arc<[SentItem]>, bool) {
+    /// The items that a request sends, behind those of the response that it continues; where they stand; whether they
+    /// are all.
+    fn whole_input(&self, body: &Value) -> (Arc<[Value]>, Pointer, bool) {
         let request = Pointer::root().key("request");
-        let own = body
-            .get("input")
-            .filter(|input| input.node().kind() == Kind::Array);
-        let own_items = |pointer: &Pointer, from: usize| -> Vec<SentItem> {
-            let Some(own) = &own else {
-                return Vec::new();
-            };
-            let numbered = own.node().items().enumerate();
-            numbered
-                .map(|(number, item)| SentItem {
-                    pointer: pointer.index(from + number),
-                    item: own.part(item),
-                })
-                .collect()
-        };
+        let input = body.get("input");
+        let own = input.iter().flat_map(|input| {
+            let items = input.node().items();
+            items.map(|item| input.part(item))
+        });
         let Some(previous) = body.node().get_string("previous_response_id") else {
-            return (own_items(&request.key("body").key("input"), 0).into(), true);
+            return (own.collect(), request.key("body").key("input"), true);
         };
-        let effective = request.key("effective_input");
+        let pointer = request.key("effective_input");
         let Some(previous) = self.by_response.get(previous.as_ref()) else {
-            return (own_items(&effective, 0).into(), false);
+            return (own.collect(), pointer, false);
         };
         let previous = &self.requests[*previous];
-        let mut items = Vec::new();
-        let sent = previous.input.iter().map(|sent| &sent.item);
-        let delivered = previous.response.delivered.iter().map(|one| &one.item);
-        for (number, item) in sent.chain(delivered).enumerate() {
-            items.push(SentItem {
-                pointer: effective.index(number),
-                item: item.clone(),
-            });
-        }
-        items.extend(own_items(&effective, items.len()));
-        (items.into(), previous.is_whole)
+        let sent = previous.input.iter().cloned();
+        let delivered = previous.response.delivered.iter();
+        let delivered = delivered.map(|one| one.item.clone());
+        let whole = sent.chain(delivered).chain(own).collect();
+        (whole, pointer, previous.is_whole)
     }
 }
 

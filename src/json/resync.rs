@@ -349,11 +349,13 @@ impl<R: Read> RecordReader<R> {
         let is_record = if self.habits.knows_objects() {
             self.has_record_shape(value, end) || self.has_record_key(value)
         } else {
-            // Nothing is known yet but how the broken record began.
+            // Nothing is known yet but how the broken record began. Where the input ends with the value, it was cut.
             let text = self.window.slice(value, end);
             let keys = self.scanner.keys().get(..broken_keys);
             let same = keys.and_then(|keys| habits::shape(text, keys));
-            damage.first_key.is_some() && same == broken_shape
+            let is_like = damage.first_key.is_some() && same == broken_shape;
+            let is_line = !damage.has_line_break && self.window.byte(end, start)?.is_some();
+            is_like && (is_line || follow.next.is_some())
         };
         Ok(is_record.then_some(value))
     }

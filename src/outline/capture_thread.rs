@@ -1,14 +1,15 @@
 //! One thread of a capture, request by request.
 
 use crate::capture::Exchange;
-use crate::responses::{RequestKind, endpoint};
+use crate::responses::RequestKind;
 
 use super::attempt::{Answer, answer, usage};
 use super::builder::{Place, ThreadBuilder};
+use super::capture_compaction::is_compact_endpoint;
 use super::capture_items::ItemRef;
 use super::from_capture::moment;
-use super::item::{Item, is_abort_notice, is_summary, is_user, kept, read_item, type_of};
-use super::model::{Compaction, End, EndKind, Kept, Moment, Position, Thread, TypeCount, What};
+use super::item::{Item, is_abort_notice, is_user, read_item};
+use super::model::{End, EndKind, Moment, Position, Thread, What};
 use super::request::Request;
 use super::text::{Text, Texts};
 
@@ -27,12 +28,12 @@ pub(super) struct Round<'c> {
 /// A thread of a capture while it is read.
 #[derive(Default)]
 pub(super) struct CaptureThread<'c> {
-    builder: ThreadBuilder,
+    pub(super) builder: ThreadBuilder,
     /// What the history is known to hold: what was sent last, and what came back.
-    known: Vec<ItemRef<'c>>,
+    pub(super) known: Vec<ItemRef<'c>>,
     last: Option<Attempt>,
     /// A compaction whose effect has not been seen yet.
-    compaction: Option<Place>,
+    pub(super) compaction: Option<Place>,
     /// Requests of this thread so far, those that warm up a connection left out.
     rounds: usize,
 }
@@ -137,7 +138,7 @@ impl<'c> CaptureThread<'c> {
         }
     }
 
-    fn is_failing(&self) -> bool {
+    pub(super) fn is_failing(&self) -> bool {
         matches!(
             self.last.as_ref().map(|last| &last.answer),
             Some(Answer::Failed { .. })
@@ -255,109 +256,6 @@ impl<'c> CaptureThread<'c> {
         self.builder.thread.turns.extend(held);
     }
 
-    /// Tells that a history is shorter than it was, and gives how many of the new items were told with that.
-    fn tell_shortening(
-        &mut self,
-        news: &News,
-        round: &Round<'c>,
-        time: Option<&Moment>,
-        texts: &mut Texts,
-    ) -> usize {
-        if let Some(place) = self.compaction.take() {
-            return self.finish_compaction(place, news, round, texts);
-        }
-        let left_out = news.left_out.iter().map(|at| &self.known[*at]);
-        // Items that an agent does not know are never sent again; that is no event.
-        let left_out: Vec<_> = left_out
-            .filter(|item| is_known_type(&type_of(item.raw())))
-            .collect();
-        if left_out.is_empty() || self.is_failing() {
-            return 0;
-        }
-        let kinds = counts(left_out.iter().map(|item| item.kind(texts)));
-        let counted: Vec<String> = kinds
-            .iter()
-            .map(|kind| format!("{} × {}", kind.count, kind.name))
-            .collect();
-        let text = format!("no longer sent: {}", counted.join(", "));
-        let at = Position::Exchange {
-            index: round.index,
-            pointer: "/request/body/input".to_owned(),
-        };
-        let what = What::Event {
-            name: "history".to_owned(),
-            text: texts.make(&text),
-        };
-        self.builder.push(at, time.cloned(), what);
-        0
-    }
-
-    fn begin_compaction(&mut self, request: &Request, round: &Round<'c>) {
-        if self.compaction.is_some() {
-            return;
-        }
-        let is_remote = is_compact_endpoint(round.exchange)
-            || round
-                .sent
-                .last()
-                .is_some_and(|item| type_of(item.raw()) == "compaction_trigger");
-        let at = Position::Exchange {
-            index: round.index,
-            pointer: "/request".to_owned(),
-        };
-        let last = self.builder.turn().and_then(|turn| turn.context_used);
-        let before = self.builder.thread.turns.iter().rev();
-        let before = before.filter_map(|turn| turn.context_used).next();
-        let compaction = Compaction {
-            method: if is_remote { "remote" } else { "local" },
-            trigger: request
-                .compaction
-                .as_ref()
-                .and_then(|facts| facts.trigger.clone()),
-            items_before: Some(self.known.len()).filter(|count| *count > 0),
-            tokens_before: last.or(before),
-            summary: None,
-            ..Compaction::default()
-        };
-        let what = What::Compaction(Box::new(compaction));
-        let place = self
-            .builder
-            .push(at, moment(round.exchange.started_ms), what);
-        self.compaction = Some(place);
-    }
-
-    /// Tells what the first request behind a compaction shows of it.
-    fn finish_compaction(
-        &mut self,
-        place: Place,
-        news: &News,
-        round: &Round<'c>,
-        texts: &mut Texts,
-    ) -> usize {
-        let is_new = |at: &usize| news.new.binary_search(at).is_ok();
-        // The new history ends with the summary; else with the message of the user that begins the turn.
-        let mut backwards = (0..round.sent.len()).rev();
-        let summary = backwards
-            .clone()
-            .find(|at| is_summary(round.sent[*at].raw()));
-        let last_user = backwards.find(|at| is_new(at) && is_user(round.sent[*at].raw()));
-        let end = summary.map(|at| at + 1).or(last_user);
-        let end = end.unwrap_or(round.sent.len());
-        let kept: Vec<Kept> = (0..end)
-            .map(|at| kept(round.sent[at].raw(), !is_new(&at), texts))
-            .collect();
-        let left_out = news.left_out.iter();
-        let dropped = counts(left_out.map(|at| self.known[*at].kind(texts)));
-        let step = self.builder.step(place).map(|step| &mut step.what);
-        if let Some(What::Compaction(compaction)) = step {
-            compaction.items_after = Some(end);
-            compaction.kept = kept;
-            compaction.dropped = Some(news.left_out.len());
-            compaction.dropped_types = dropped;
-        }
-        news.new.iter().filter(|at| **at < end).count()
-    }
-
     /// Takes what came back.
     fn take_answer(&mut self, request: &Request, round: &Round<'c>, texts: &mut Texts) {
         let exchange = round.exchange;
@@ -406,25 +304,6 @@ impl<'c> CaptureThread<'c> {
         });
     }
 
-    /// The summary that a compaction request was answered with.
-    fn take_summary(&mut self, round: &Round<'c>, texts: &mut Texts) {
-        let summary = round.delivered.iter().rev().find_map(|item| {
-            match read_item(item.raw(), &item.position(), texts) {
-                Item::Alone(What::Assistant { text, .. }) => Some(text),
-                Item::Alone(What::Context { role, .. }) if role == "compaction" => {
-                    Some(Text::plain("encrypted"))
-                }
-                _ => None,
-            }
-        });
-        let step = self.compaction.and_then(|place| self.builder.step(place));
-        if let Some(What::Compaction(compaction)) = step.map(|step| &mut step.what)
-            && summary.is_some()
-        {
-            compaction.summary = summary;
-        }
-    }
-
     /// Ends the turn as its last request ended.
     fn end_turn(&mut self) {
         let Some(last) = &self.last else {
@@ -463,28 +342,13 @@ impl<'c> CaptureThread<'c> {
     }
 }
 
+/// What a request shows of the history.
 #[derive(Default)]
-struct News {
+pub(super) struct News {
     /// Positions among the sent items of those that were not known.
-    new: Vec<usize>,
+    pub(super) new: Vec<usize>,
     /// Positions among the known items of those that are not sent.
-    left_out: Vec<usize>,
-}
-
-/// Whether a request goes where the first version of remote compaction went (codex before 0.153).
-fn is_compact_endpoint(exchange: &Exchange) -> bool {
-    endpoint(&exchange.request.target) == "/responses/compact"
-}
-
-fn is_known_type(kind: &str) -> bool {
-    matches!(
-        kind,
-        "message"
-            | "function_call"
-            | "function_call_output"
-            | "custom_tool_call"
-            | "custom_tool_call_output"
-    )
+    pub(super) left_out: Vec<usize>,
 }
 
 fn with_code(reason: &str, code: Option<&str>) -> String {
@@ -492,13 +356,6 @@ fn with_code(reason: &str, code: Option<&str>) -> String {
         Some(code) => format!("{reason} ({code})"),
         None => reason.to_owned(),
     }
-}
-
-/// How often each occurs, in order of first appearance.
-fn counts(kinds: impl Iterator<Item = String>) -> Vec<TypeCount> {
-    let mut counts = Vec::new();
-    kinds.for_each(|kind| TypeCount::add(&mut counts, &kind, 1));
-    counts
 }
 
 /// The working directory that the agent told the model.

@@ -2,6 +2,7 @@
 
 mod attempt;
 mod builder;
+mod capture_compaction;
 mod capture_items;
 mod capture_thread;
 mod compaction;

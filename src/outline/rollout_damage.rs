@@ -4,15 +4,15 @@ use std::io;
 use std::path::Path;
 
 use crate::rollout::{
-    DamageProblem, DamageReport, OrderCheck, RecordKind, RolloutIndex, RolloutPart, RolloutReader,
-    RolloutSource, find_segment,
+    DamageProblem, DamageReport, OrderCheck, OrderProblem, RecordKind, RolloutIndex, RolloutPart,
+    RolloutReader, RolloutSource, find_segment,
 };
 
 use super::model::{Prediction, Problem, RawItem, Resume};
 use super::text::Texts;
 
 /// Files up to this size are always looked through for what only the agents' own readers trip over; larger ones when
-/// something about them is odd.
+/// they are damaged or oddly laid out.
 const SMALL: u64 = 16 << 20;
 
 /// What is known of a rollout without its texts.
@@ -70,10 +70,10 @@ pub(super) fn assess(
         is_odd,
     } = survey;
     let is_small = index.summary.is_some_and(|summary| summary.bytes <= SMALL);
-    let is_suspect = is_odd || is_small || !index.problems.is_empty();
-    if !is_suspect && !wants_resume && order.clone().finish(&index, &source.path).is_empty() {
+    if !wants_resume && !is_small && !is_odd && index.problems.is_empty() {
+        let problems = order.finish(&index, &source.path);
         return Ok(Assessment {
-            problems: Vec::new(),
+            problems: problems.into_iter().map(of_order).collect(),
             resume: None,
         });
     }
@@ -95,6 +95,17 @@ fn problem(problem: DamageProblem) -> Problem {
         end: problem.span.end,
         message: problem.message,
         lost: problem.lost,
+    }
+}
+
+fn of_order(problem: OrderProblem) -> Problem {
+    Problem {
+        path: None,
+        kind: problem.kind.name().to_owned(),
+        start: problem.span.start,
+        end: problem.span.end,
+        message: problem.message,
+        lost: Vec::new(),
     }
 }
 

@@ -1,5 +1,7 @@
 //! Whether Codex reads a line of a rollout as a record: its field types, as measured on 0.169.0.
 
+mod numbers;
+
 use std::fmt;
 
 use super::discover::is_uuid;
@@ -356,6 +358,9 @@ fn is_settings(event: Raw<'_>) -> bool {
 
 /// Whether the JSON parser of Codex takes the text, which is JSON: it has a limit to nesting and wants characters.
 fn check_json(text: &str) -> Result<(), Skip> {
+    if numbers::has_huge_integer(text) {
+        return Err(Skip::Json("it has an integer beyond 64 bits".to_owned()));
+    }
     let bytes = text.as_bytes();
     let is_deep = memchr::memchr2_iter(b'[', b'{', bytes)
         .nth(MAX_NESTING)

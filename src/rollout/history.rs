@@ -3,14 +3,14 @@
 use std::io;
 use std::ops::Range;
 
-use crate::json::{Raw, Record, read_records};
+use crate::json::{Kind, Raw, Record, read_records};
 
 use super::checkpoint::{Base, find_base};
 use super::index::What;
 use super::legacy_compaction::compact_by_summary;
 use super::lineage::{Lineage, Place};
 use super::load::{OutputBudget, TextReader};
-use super::record::{RecordKind, RolloutRecord};
+use super::record::RecordKind;
 use super::rules::Rules;
 use super::user_message::{ItemClass, classify};
 
@@ -126,7 +126,7 @@ impl Replay<'_> {
             }
             // It was taken back by a rollback, or it would be the base: newer versions go on with the items.
             What::Compacted { .. } if !rules.restores_compacted => self.replace(place)?,
-            What::RolledBack { turns } => roll_back(&mut self.items, turns),
+            What::RolledBack { turns } => roll_back(&mut self.items, turns, rules),
             _ => {}
         }
         Ok(())
@@ -147,9 +147,7 @@ impl Replay<'_> {
         let text = TextReader::new(self.lineage).record(place)?;
         let start = span_of(self.lineage, place).start;
         self.items.clear();
-        let Some(payload) = payload_of(&text) else {
-            return Ok(());
-        };
+        let payload = Content::of(&text).payload;
         let Some(elements) = payload.get("replacement_history") else {
             return Ok(());
         };
@@ -194,9 +192,12 @@ fn counted(lineage: &Lineage, until: Option<usize>, rules: &Rules) -> Range<usiz
 
 /// Takes back the last turns that a user or another agent began, with the context written just before them. What
 /// stands before the first turn stays.
-fn roll_back(items: &mut Vec<HistoryItem>, turns: u64) {
+fn roll_back(items: &mut Vec<HistoryItem>, turns: u64, rules: &Rules) {
+    let begins_turn = |class: ItemClass| {
+        class.is_turn() || class == ItemClass::Summary && rules.takes_summaries_for_turns
+    };
     let starts: Vec<usize> = (0..items.len())
-        .filter(|at| items[*at].class.is_turn())
+        .filter(|at| begins_turn(items[*at].class))
         .collect();
     let Some(first) = starts.first().copied().filter(|_| turns > 0) else {
         return;
@@ -225,9 +226,33 @@ pub(super) fn span_of(lineage: &Lineage, place: Place) -> Range<u64> {
     entry.span.clone()
 }
 
-/// The payload of a record's text.
-pub(super) fn payload_of(text: &str) -> Option<Raw<'_>> {
-    with_record(text, |record| RolloutRecord::new(record).payload)
+/// What of a record's text makes its item: found in one pass over it.
+pub(super) struct Content<'a> {
+    /// The payload, or the whole record where there is no envelope.
+    pub(super) payload: Raw<'a>,
+    /// What stands beside it.
+    pub(super) metadata: Option<Raw<'a>>,
+}
+
+impl<'a> Content<'a> {
+    /// Reads a record's text; of repeated members the last counts.
+    pub(super) fn of(text: &'a str) -> Self {
+        let whole = Raw::new(text);
+        let (mut payload, mut metadata) = (None, None);
+        let mut has_type = false;
+        for (key, value) in whole.members() {
+            match key.as_ref() {
+                "payload" => payload = Some(value),
+                "metadata" => metadata = Some(value),
+                "type" => has_type = value.kind() == Kind::String,
+                _ => {}
+            }
+        }
+        Self {
+            payload: payload.filter(|_| has_type).unwrap_or(whole),
+            metadata,
+        }
+    }
 }
 
 /// Reads a text that is one record.

@@ -5,19 +5,15 @@ use std::io;
 
 use crate::json::Raw;
 
-use super::history::{HistoryItem, Origin, payload_of, span_of};
+use super::history::{Content, HistoryItem, Origin, span_of};
 use super::lineage::{Lineage, Place};
 use super::load::{TextReader, quoted};
 use super::rules::Rules;
 use super::truncate::{Budget, cut_middle, token_estimate};
-use super::user_message::ItemClass;
+use super::user_message::{ItemClass, classify};
 
 /// Tokens of user messages that are kept, by four bytes each (`COMPACT_USER_MESSAGE_MAX_TOKENS`, all versions).
 const KEPT_USER_TOKENS: usize = 20_000;
-
-/// How the user message begins that holds the summary of an earlier compaction.
-const SUMMARY_BEGINNING: &str =
-    "Another language model started to solve this problem and produced a summary";
 
 /// What is left of a history: the newest messages of the user, within the budget, and the summary as a user message.
 ///
@@ -42,9 +38,6 @@ pub(super) fn compact_by_summary(
         let message = Raw::new(&text);
         let parts = user_texts(message);
         let length: usize = parts.iter().map(|part| part.len()).sum();
-        if parts.concat().starts_with(SUMMARY_BEGINNING) {
-            continue;
-        }
         let (parts, is_cut) = within(parts, left, rules.keeps_message_parts);
         let id = message.get_string("id");
         let made = user_message(&parts, id.as_deref());
@@ -57,15 +50,16 @@ pub(super) fn compact_by_summary(
     }
     kept.reverse();
     let record = reader.record(place)?;
-    let summary = payload_of(&record).and_then(|payload| payload.get_string("message"));
+    let summary = Content::of(&record).payload.get_string("message");
     let summary = summary.filter(|summary| !summary.is_empty());
     let summary = summary.unwrap_or(Cow::Borrowed("(no summary available)"));
+    let made = user_message(&[summary], None);
     kept.push(HistoryItem {
         origin: Origin::Summary,
         place,
         span: span_of(lineage, place),
-        class: ItemClass::UserTurn,
-        made: Some(user_message(&[summary], None)),
+        class: classify(Raw::new(&made)),
+        made: Some(made),
     });
     Ok(kept)
 }

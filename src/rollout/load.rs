@@ -6,9 +6,8 @@ use std::ops::Range;
 
 use crate::json::{Kind, Raw};
 
-use super::history::{History, HistoryItem, Origin, payload_of, span_of, with_record};
+use super::history::{Content, History, HistoryItem, Origin, span_of};
 use super::lineage::{Lineage, Place};
-use super::record::RolloutRecord;
 use super::truncate::{Budget, truncate_middle};
 use super::user_message::ItemClass;
 
@@ -81,19 +80,14 @@ impl History {
                 is_cut: false,
             };
         }
-        let new = with_record(&text, |record| {
-            let record = RolloutRecord::new(record);
-            match item.origin {
-                Origin::Communication => (communication(record.payload), false),
-                _ if item.class == ItemClass::Output => {
-                    let budget = self.output_budget.of(record.metadata);
-                    cut_output(record.payload, budget)
-                }
-                _ => (record.payload.text().to_owned(), false),
+        let Content { payload, metadata } = Content::of(&text);
+        let (text, is_cut) = match item.origin {
+            Origin::Communication => (communication(payload), false),
+            _ if item.class == ItemClass::Output => {
+                cut_output(payload, self.output_budget.of(metadata))
             }
-        });
-        // A span of a record is a record, unless the file was written anew.
-        let (text, is_cut) = new.unwrap_or((text, false));
+            _ => (payload.text().to_owned(), false),
+        };
         ItemText { text, is_cut }
     }
 }
@@ -106,15 +100,14 @@ impl OutputBudget {
             return Ok(own);
         };
         let text = TextReader::new(lineage).record(place)?;
-        let policy = payload_of(&text)
-            .and_then(|payload| payload.get("truncation_policy"))
-            .and_then(|policy| {
-                let limit = usize::try_from(policy.get("limit")?.unsigned()?).ok()?;
-                Some(match policy.get_string("mode")?.as_ref() {
-                    "bytes" => Budget::Bytes(limit),
-                    _ => Budget::Tokens(limit),
-                })
-            });
+        let policy = Content::of(&text).payload.get("truncation_policy");
+        let policy = policy.and_then(|policy| {
+            let limit = usize::try_from(policy.get("limit")?.unsigned()?).ok()?;
+            Some(match policy.get_string("mode")?.as_ref() {
+                "bytes" => Budget::Bytes(limit),
+                _ => Budget::Tokens(limit),
+            })
+        });
         Ok(policy.map_or(own, |policy| Self(policy.with_a_fifth_more())))
     }
 
@@ -149,9 +142,7 @@ impl<'a> TextReader<'a> {
         }
         let text = self.span(item.place.file, item.span.clone())?;
         Ok(match item.origin {
-            Origin::Record => {
-                payload_of(&text).map_or_else(String::new, |raw| raw.text().to_owned())
-            }
+            Origin::Record => Content::of(&text).payload.text().to_owned(),
             _ => text,
         })
     }

@@ -5,13 +5,14 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::codex_reader::CodexView;
+use super::codex_reader::{CodexView, Refusal};
 use super::history::History;
 use super::index::RolloutIndex;
 use super::lineage::{Lineage, LineageProblem};
 use super::predict::{Prediction, predict_resume};
 use super::pycodex::{PycodexReader, PycodexView};
 use super::rules::{NEWEST, Rules};
+use super::session::SessionMeta;
 use super::source::RolloutSource;
 use super::user_message::ItemClass;
 use super::wire::{WireItem, WireSource};
@@ -77,7 +78,10 @@ impl CodexResume {
         let prediction = predict_resume(&lineage, None, &Rules::of(NEWEST))?;
         let orphans = orphans(&prediction);
         let refusal = view.refusal.as_ref().map(ToString::to_string);
-        let refusal = refusal.or_else(|| lineage_refusal(&lineage));
+        let refusal = match refusal {
+            None => lineage_refusal(&lineage)?,
+            refusal => refusal,
+        };
         let mut input = prediction.items;
         if refusal.is_some() {
             input.clear();
@@ -112,11 +116,17 @@ fn orphans(prediction: &Prediction) -> Vec<(usize, String)> {
     .collect()
 }
 
-/// Codex does not resume a thread whose parent it does not find.
-fn lineage_refusal(lineage: &Lineage) -> Option<String> {
-    let is_paginated = lineage.own().index.meta()?.is_paginated();
-    let mut problems = lineage.problems.iter().filter(|_| is_paginated);
-    let fatal = problems.find(|problem| {
+/// Codex does not resume a thread whose parent it does not find or open.
+fn lineage_refusal(lineage: &Lineage) -> io::Result<Option<String>> {
+    if !lineage
+        .own()
+        .index
+        .meta()
+        .is_some_and(SessionMeta::is_paginated)
+    {
+        return Ok(None);
+    }
+    let fatal = lineage.problems.iter().find(|problem| {
         matches!(
             problem,
             LineageProblem::ParentMissing { .. }
@@ -125,5 +135,23 @@ fn lineage_refusal(lineage: &Lineage) -> Option<String> {
                 | LineageProblem::ParentTooShort { .. }
         )
     });
-    fatal.map(|problem| format!("the thread {problem}"))
+    if let Some(problem) = fatal {
+        return Ok(Some(format!("the thread {problem}")));
+    }
+    let parents = &lineage.files[..lineage.files.len() - 1];
+    for parent in parents {
+        let path = parent.source.path.display();
+        let refusal = CodexView::read(&parent.source, &parent.index)?.refusal;
+        // Of a parent only the beginning is opened so strictly.
+        let refusal = refusal.filter(|refusal| {
+            !matches!(refusal, Refusal::InvalidUtf8(_) | Refusal::NoLastOrdinal(_))
+        });
+        if let Some(refusal) = refusal {
+            return Ok(Some(format!("of the parent {path}, {refusal}")));
+        }
+        if !parent.index.meta().is_some_and(SessionMeta::is_paginated) {
+            return Ok(Some(format!("the parent {path} has no ordinals to go by")));
+        }
+    }
+    Ok(None)
 }

@@ -23,6 +23,8 @@ pub struct Rules {
     /// Whether a compaction without `replacement_history` in a file with ordinals leaves its summary alone, without the
     /// user's messages (0.153.4).
     pub keeps_summary_only: bool,
+    /// Whether a rollback counts the summary of a compaction as a turn of the user (not in 0.169.0).
+    pub takes_summaries_for_turns: bool,
     /// What a fork before a user message that does not exist holds: everything, or nothing as in versions before about
     /// 0.118 (from source, the version is a guess).
     pub fork_out_of_range_is_whole: bool,
@@ -64,6 +66,7 @@ impl Rules {
             honours_checkpoints: since(160),
             begins_at_last_meta: since(145),
             keeps_summary_only: since(145) && !since(160),
+            takes_summaries_for_turns: !since(160),
             fork_out_of_range_is_whole: since(118),
             knows_agent_messages: since(145),
             keeps_message_parts: since(160),

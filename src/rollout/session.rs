@@ -36,7 +36,7 @@ pub struct SessionMeta {
     pub history_base: Option<HistoryBase>,
     /// The thread that spawned this one.
     pub parent_thread_id: Option<String>,
-    /// Path of a sub-agent in its tree, such as `/root/child1`.
+    /// Path of a sub-agent in its tree, which begins with `/root`.
     pub agent_path: Option<String>,
     /// A sub-agent's name for people.
     pub agent_nickname: Option<String>,
@@ -144,12 +144,12 @@ mod tests {
     #[test]
     fn reads_a_fork_of_a_sub_agent() {
         let text = r#"{"id":"b","session_id":"a","source":{"subagent":{"thread_spawn":{"parent_thread_id":"a",
-            "depth":1,"agent_path":"/root/x","agent_role":null}}},"base_instructions":{"text":"Be good."},
+            "depth":1,"agent_path":"/tree/x","agent_role":null}}},"base_instructions":{"text":"Be good."},
             "history_mode":"paginated","history_base":{"thread_id":"c","end_ordinal_exclusive":34,"end_byte_offset":9}}"#;
         let meta = SessionMeta::parse(Raw::new(text)).unwrap();
         assert_eq!(meta.source.as_deref(), Some("subagent"));
         assert_eq!(meta.parent_thread_id.as_deref(), Some("a"));
-        assert_eq!(meta.agent_path.as_deref(), Some("/root/x"));
+        assert_eq!(meta.agent_path.as_deref(), Some("/tree/x"));
         assert_eq!(meta.agent_role, None);
         assert_eq!(meta.base_instructions.as_deref(), Some("Be good."));
         assert!(meta.is_paginated());

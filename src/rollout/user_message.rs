@@ -13,6 +13,8 @@ pub enum ItemClass {
     AgentTurn,
     /// A developer or user message that the agent wrote for context.
     Context,
+    /// A user message with the summary of a compaction.
+    Summary,
     /// A call of a tool.
     Call,
     /// What a tool answered.
@@ -24,7 +26,7 @@ pub enum ItemClass {
 }
 
 impl ItemClass {
-    /// Whether a rollback counts turns by it.
+    /// Whether a turn begins with it.
     pub fn is_turn(self) -> bool {
         matches!(self, Self::UserTurn | Self::AgentTurn)
     }
@@ -73,8 +75,11 @@ const DEVELOPER_MARKERS: &[&str] = &[
     "<rollout_budget>",
 ];
 
+/// How the user message begins that holds the summary of a compaction.
+const SUMMARY_BEGINNING: &str = "Another language model started to solve this problem and produced";
+
 /// The longest text that a marker is looked for in the beginning of.
-const LONGEST_MARKER: usize = 64;
+const LONGEST_MARKER: usize = 80;
 
 /// Whether the item is a message that a turn of the user begins with.
 ///
@@ -119,6 +124,7 @@ fn classify_message(item: Raw<'_>) -> ItemClass {
     match item.get_string("role").as_deref() {
         Some("user") if says_user(item) => ItemClass::UserTurn,
         Some("user") if has_part(item, is_user_context) => ItemClass::Context,
+        Some("user") if has_part(item, is_summary) => ItemClass::Summary,
         Some("user") => ItemClass::UserTurn,
         Some("developer") if has_part(item, is_developer_context) => ItemClass::Context,
         Some("assistant") if has_part(item, is_agent_envelope) => ItemClass::AgentTurn,
@@ -163,6 +169,10 @@ fn is_user_context(text: Raw<'_>) -> bool {
                 .string()
                 .is_some_and(|text| ends_with(text.trim_end(), close))
     })
+}
+
+fn is_summary(text: Raw<'_>) -> bool {
+    beginning(text).is_some_and(|start| start.starts_with(SUMMARY_BEGINNING))
 }
 
 fn is_developer_context(text: Raw<'_>) -> bool {
@@ -254,6 +264,11 @@ mod tests {
             &user("<turn_aborted>\nx\n</turn_aborted>"),
             ItemClass::Context,
         );
+        check(
+            &user(&format!("{SUMMARY_BEGINNING} a summary of it:\nx")),
+            ItemClass::Summary,
+        );
+        check(&user("Another language model did it."), ItemClass::UserTurn);
     }
 
     #[test]

@@ -291,7 +291,7 @@ fn what_is_no_capture_is_refused_with_file_byte_and_advice() {
         (
             rollout,
             "x.jsonl: byte 0: this is a rollout",
-            "trace-diff records x.jsonl",
+            "trace-diff show x.jsonl",
         ),
         (
             r#"{"format":"trace-diff/capture","version":99}"#,

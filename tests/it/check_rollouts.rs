@@ -1,5 +1,6 @@
 //! Wire against disk: a made-up session is clean, and each thing that goes wrong in it is found at its place.
 
+mod cli;
 mod mutations;
 mod runs;
 mod session;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::replay::Origin;
-use super::sent::{Due, Wire};
+use super::sent::{Due, WireItem, is_sent_as};
 
 /// What is known to differ, each with the number of its violation.
 #[derive(Default)]
@@ -39,25 +39,17 @@ impl Excuses {
     }
 
     /// Whether the input is what is due but for differences that are known; then their violations.
-    pub(super) fn explain(
-        &self,
-        due: &[Due],
-        wire: &Wire,
-        wire_range: std::ops::Range<usize>,
-    ) -> Option<Vec<usize>> {
+    pub(super) fn explain(&self, due: &[Due], sent: &[WireItem]) -> Option<Vec<usize>> {
         let mut used = Vec::new();
-        let mut sent = wire.items[wire_range]
-            .iter()
-            .map(|item| item.facts.meaning)
-            .peekable();
+        let mut sent = sent.iter().map(|item| &item.facts).peekable();
         for one in due {
-            let meaning = wire.meaning_of(&one.facts);
             loop {
                 let next = sent.peek().copied();
-                if next == Some(meaning) {
+                if next.is_some_and(|next| is_sent_as(&one.facts, next)) {
                     sent.next();
                     break;
                 }
+                let next = next.map(|next| next.meaning);
                 let changed =
                     next.and_then(|next| self.changed.get(&(one.origin, one.is_made_up, next)));
                 if let Some(violation) = changed {
@@ -73,8 +65,8 @@ impl Excuses {
                 sent.next();
             }
         }
-        for meaning in sent {
-            used.push(*self.added.get(&meaning)?);
+        for left in sent {
+            used.push(*self.added.get(&left.meaning)?);
         }
         used.sort_unstable();
         used.dedup();

@@ -197,7 +197,7 @@ impl<'a> Compared<'a> {
             false => format!("{} is sent otherwise than {whence} has it", the(&due.facts)),
         };
         let below = &difference.pointer;
-        let mut violation = self.violation(rule, sent.pointer.join(below), message);
+        let mut violation = self.violation(rule, self.pointer(sent).join(below), message);
         violation.subject = Some(label(&due.facts));
         violation.place = Some(self.place(due, below));
         violation.expected = difference.a.as_deref().map(excerpt);
@@ -208,7 +208,7 @@ impl<'a> Compared<'a> {
     fn missing(&self, due: &Due) -> Violation {
         let (rule, whence) = rule_for(due, "rollout-input-missing");
         let message = format!("{} is in {whence} and not in the request", the(&due.facts));
-        let mut violation = self.violation(rule, self.input_pointer(), message);
+        let mut violation = self.violation(rule, self.request.input_pointer.clone(), message);
         violation.subject = Some(label(&due.facts));
         violation.place = Some(self.place(due, &Pointer::root()));
         violation.expected = Some(excerpt(due.facts.item.text()));
@@ -240,7 +240,7 @@ impl<'a> Compared<'a> {
             ),
             false => format!("{} is sent and not in {whence}", the(&sent.facts)),
         };
-        let mut violation = self.violation(rule, sent.pointer.clone(), message);
+        let mut violation = self.violation(rule, self.pointer(sent), message);
         violation.subject = Some(label(&sent.facts));
         violation.place = Some(match (after, next) {
             (Some(due), _) => self.place(due, &Pointer::root()),
@@ -265,21 +265,15 @@ impl<'a> Compared<'a> {
             "{} stands elsewhere in the request than in the rollout",
             the(&due.facts)
         );
-        let mut violation = self.violation("rollout-input-order", sent.pointer.clone(), message);
+        let mut violation = self.violation("rollout-input-order", self.pointer(sent), message);
         violation.subject = Some(label(&due.facts));
         violation.place = Some(self.place(due, &Pointer::root()));
         violation
     }
 
-    /// The whole input.
-    fn input_pointer(&self) -> Pointer {
-        let first = self.wire.items.first();
-        let whole = first.map(|item| {
-            let mut pointer = item.pointer.clone();
-            pointer.pop();
-            pointer
-        });
-        whole.unwrap_or_else(|| Pointer::root().key("request").key("body").key("input"))
+    /// Where an item of the input stands.
+    fn pointer(&self, sent: &WireItem) -> Pointer {
+        self.request.input_pointer.index(sent.number)
     }
 }
 

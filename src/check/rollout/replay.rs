@@ -1,6 +1,6 @@
 //! A thread's rollout files played forward: the history as of each record.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::sync::Arc;
 
@@ -46,6 +46,8 @@ pub(super) struct Replay<'f> {
     rules: Rules,
     pub(super) position: Position,
     pub(super) items: Vec<Kept>,
+    /// Ids of calls that have no output, and of outputs that have no call.
+    lone: BTreeSet<String>,
 }
 
 /// The items that were read, by where they stand.
@@ -67,11 +69,17 @@ impl<'f> Replay<'f> {
             rules,
             position: Position::default(),
             items: Vec::new(),
+            lone: BTreeSet::new(),
         };
         if !files.is_empty() {
             new.plan(texts)?;
         }
         Ok(new)
+    }
+
+    /// Whether each call has its output and each output its call.
+    pub(super) fn is_paired(&self) -> bool {
+        self.lone.is_empty()
     }
 
     /// The next record: what it is; `None` at the end of a file.
@@ -141,11 +149,13 @@ impl<'f> Replay<'f> {
             place,
             element: None,
         };
-        let items = file.records[record].item.iter();
-        self.items.extend(items.map(|facts| Kept {
-            origin,
-            facts: Arc::clone(facts),
-        }));
+        if let Some(facts) = &file.records[record].item {
+            pair(&mut self.lone, facts);
+            self.items.push(Kept {
+                origin,
+                facts: Arc::clone(facts),
+            });
+        }
     }
 
     /// Takes the history from the rules of the agent, not from the items before.
@@ -153,7 +163,22 @@ impl<'f> Replay<'f> {
         let lineage = &self.files[self.position.own].lineage;
         let history = History::plan(lineage, Some(self.position.record), &self.rules)?;
         self.items = texts.read(self.position.own, lineage, &history)?;
+        self.lone.clear();
+        for kept in &self.items {
+            pair(&mut self.lone, &kept.facts);
+        }
         Ok(())
+    }
+}
+
+/// Takes an item into account among those that lack their other half.
+fn pair(lone: &mut BTreeSet<String>, facts: &ItemFacts) {
+    let Some(id) = &facts.call_id else {
+        return;
+    };
+    let is_half = facts.is_call() || facts.is_output();
+    if is_half && !(facts.is_output() && lone.remove(id)) {
+        lone.insert(id.clone());
     }
 }
 

@@ -10,9 +10,10 @@ use crate::rollout::What;
 use super::super::request::Request;
 use super::excuse::Excuses;
 use super::habits::Habits;
+use super::item::ItemFacts;
 use super::pairs::Pairs;
 use super::replay::{Kept, Position, Replay, Texts};
-use super::sent::{Due, Pairing, Wire, due_items};
+use super::sent::{Due, Pairing, Wire, WireItem, all_due, due_items, is_sent_as};
 
 /// Points at which a request may have been made that are looked at when none fits exactly.
 const MOST_CANDIDATES: usize = 64;
@@ -65,7 +66,10 @@ impl Search<'_> {
         if !self.may_be_exact(at) {
             return None;
         }
-        let whole = self.exact_of(at.position, &at.items, texts);
+        let whole = match at.is_paired() {
+            true => self.exact_as(at.position, all_due(&at.items), self.habits.pairings[0]),
+            false => self.exact_of(at.position, &at.items, texts),
+        };
         whole.or_else(|| {
             let kept = self.habits.without_forgotten(&at.items)?;
             self.exact_of(at.position, &kept, texts)
@@ -73,34 +77,35 @@ impl Search<'_> {
     }
 
     fn exact_of(&self, position: Position, kept: &[Kept], texts: &mut Texts) -> Option<Sample> {
-        for pairing in self.habits.pairings {
+        let mut pairings = self.habits.pairings.iter();
+        pairings.find_map(|pairing| {
             if *pairing == Pairing::Keep && has_open_call(kept) {
-                continue;
+                return None;
             }
             let due = due_items(kept, *pairing, &mut texts.facts);
-            let range = sent_range(self.request, self.wire, &due, *pairing);
-            let is_same = || {
-                let sent = self.wire.items[range.clone()].iter();
-                let mut pairs = sent.zip(&due);
-                pairs.all(|(sent, due)| sent.facts.meaning == self.wire.meaning_of(&due.facts))
-            };
-            let fit = if due.len() == range.len() && is_same() {
-                Some(Vec::new())
-            } else if self.excuses.is_empty() {
-                None
-            } else {
-                self.excuses.explain(&due, self.wire, range.clone())
-            };
-            if let Some(known) = fit {
-                return Some(Sample {
-                    position,
-                    range,
-                    due,
-                    fit: Fit::Exact(known),
-                });
-            }
-        }
-        None
+            self.exact_as(position, due, *pairing)
+        })
+    }
+
+    /// The sample of what is due, if it is what was sent.
+    fn exact_as(&self, position: Position, due: Vec<Due>, pairing: Pairing) -> Option<Sample> {
+        let first = due.first().map(|due| due.facts.meaning);
+        let range = self.sent_range(first, pairing);
+        let sent = &self.wire.items[range.clone()];
+        let is_same = |(sent, due): (&WireItem, &Due)| is_sent_as(&due.facts, &sent.facts);
+        let known = if sent.len() == due.len() && sent.iter().zip(&due).rev().all(is_same) {
+            Vec::new()
+        } else if self.excuses.is_empty() {
+            return None;
+        } else {
+            self.excuses.explain(&due, sent)?
+        };
+        Some(Sample {
+            position,
+            range,
+            due,
+            fit: Fit::Exact(known),
+        })
     }
 
     /// A quick look at the last items.
@@ -113,9 +118,7 @@ impl Search<'_> {
         }
         let is_lone = last.facts.is_call()
             || (last.facts.is_output() && !has_call(at, last.facts.call_id.as_deref()));
-        let meaning = self.wire.meaning_of(&last.facts);
-        let ends = self.wire.items.iter().rev().take(2);
-        is_lone || ends.into_iter().any(|sent| sent.facts.meaning == meaning)
+        is_lone || self.ends_with(&last.facts)
     }
 
     /// The point whose history is nearest to the input.
@@ -147,18 +150,21 @@ impl Search<'_> {
 
     /// Whether the history ends with the item that the input ends with.
     fn ends_alike(&self, at: &Replay<'_>) -> bool {
-        let last = at
-            .items
-            .last()
-            .map(|kept| self.wire.meaning_of(&kept.facts));
-        let sent = self.wire.items.iter().rev().take(2);
-        last.is_some_and(|last| sent.into_iter().any(|sent| sent.facts.meaning == last))
+        let last = at.items.last();
+        last.is_some_and(|last| self.ends_with(&last.facts))
+    }
+
+    /// Whether the input ends with an item, before what asks for a compaction.
+    fn ends_with(&self, due: &ItemFacts) -> bool {
+        let mut ends = self.wire.items.iter().rev().take(2);
+        ends.any(|sent| is_sent_as(due, &sent.facts))
     }
 
     fn weighed(&self, at: &Replay<'_>, texts: &mut Texts) -> (usize, Sample) {
         let pairing = self.habits.pairings[0];
         let due = due_items(&at.items, pairing, &mut texts.facts);
-        let range = sent_range(self.request, self.wire, &due, pairing);
+        let first = due.first().map(|due| due.facts.meaning);
+        let range = self.sent_range(first, pairing);
         let sent = &self.wire.items[range.clone()];
         let pairs = Pairs::of(&due, sent, self.wire);
         let sample = Sample {
@@ -168,6 +174,26 @@ impl Search<'_> {
             fit: Fit::Near,
         };
         (pairs.cost(&sample.due, sent), sample)
+    }
+
+    /// The items of the input that should stand on disk: without what is made anew for each request. `first` is what the
+    /// first item due says.
+    ///
+    /// Before them stand base instructions that are only in the prompt (Codex 0.153 with lite models, 0.169), or all the
+    /// contexts (pycodex); behind them what asks for a compaction.
+    fn sent_range(&self, first: Option<u64>, pairing: Pairing) -> Range<usize> {
+        let facts = &self.request.facts;
+        let mut end = self.wire.items.len();
+        if facts.kind == RequestKind::Compaction && facts.endpoint == "/responses" && end > 0 {
+            end -= 1;
+        }
+        let is_prompt_only = |number: &usize| {
+            let facts = &self.wire.items[*number].facts;
+            let is_built = pairing != Pairing::MakeUp && facts.is_context();
+            (is_built || facts.has_name_based_id()) && Some(facts.meaning) != first
+        };
+        let start = (0..end).take_while(is_prompt_only).count();
+        start..end
     }
 }
 
@@ -200,26 +226,4 @@ fn is_before_an_answer(at: &Replay<'_>) -> bool {
         Some(What::Item(_)) => at.next_item().is_some_and(|facts| facts.is_of_model()),
         Some(_) => false,
     }
-}
-
-/// The items of an input that should stand on disk: without what is made anew for each request.
-///
-/// Before them stand base instructions that are only in the prompt (Codex 0.153 with lite models, 0.169), or all the
-/// contexts (pycodex); behind them what asks for a compaction.
-fn sent_range(request: &Request, wire: &Wire, due: &[Due], pairing: Pairing) -> Range<usize> {
-    let first = due.first().map(|due| due.facts.meaning);
-    let mut end = wire.items.len();
-    if request.facts.kind == RequestKind::Compaction
-        && request.facts.endpoint == "/responses"
-        && end > 0
-    {
-        end -= 1;
-    }
-    let is_prompt_only = |number: &usize| {
-        let facts = &wire.items[*number].facts;
-        let is_built = pairing != Pairing::MakeUp && facts.is_context();
-        (is_built || facts.has_name_based_id()) && Some(facts.meaning) != first
-    };
-    let start = (0..end).take_while(is_prompt_only).count();
-    start..end
 }

@@ -1,11 +1,11 @@
 //! What a request should send of a history, and what it sent.
 
+use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use crate::json::{Pointer, Value};
+use crate::json::Value;
 
-use super::super::request::SentItem;
 use super::item::{Facts, ItemFacts, is_output_on_its_way};
 use super::replay::{Kept, Origin};
 
@@ -28,6 +28,21 @@ pub(super) enum Pairing {
     Drop,
     /// Sends all as it is (pycodex 0.1.13).
     Keep,
+}
+
+/// What should be sent of a history in which each call has its output.
+pub(super) fn all_due(kept: &[Kept]) -> Vec<Due> {
+    kept.iter().map(Due::of).collect()
+}
+
+impl Due {
+    fn of(kept: &Kept) -> Self {
+        Self {
+            origin: kept.origin,
+            facts: Arc::clone(&kept.facts),
+            is_made_up: false,
+        }
+    }
 }
 
 /// What should be sent of a history.
@@ -53,11 +68,7 @@ pub(super) fn due_items(kept: &[Kept], pairing: Pairing, facts: &mut Facts) -> V
         if is_dropped {
             continue;
         }
-        due.push(Due {
-            origin: one.origin,
-            facts: Arc::clone(&one.facts),
-            is_made_up: false,
-        });
+        due.push(Due::of(one));
         if is_lone_call
             && pairing == Pairing::MakeUp
             && let Some(item) = made_up_output(&one.facts)
@@ -93,34 +104,27 @@ fn made_up_output(call: &ItemFacts) -> Option<Value> {
 /// The input of a request.
 pub(super) struct Wire {
     pub(super) items: Vec<WireItem>,
-    outputs: HashMap<String, usize>,
+    /// Outputs by the ids of their calls, once they were asked for.
+    outputs: OnceCell<HashMap<String, usize>>,
 }
 
 /// One item of an input.
 pub(super) struct WireItem {
-    pub(super) pointer: Pointer,
+    /// Its number in the input.
+    pub(super) number: usize,
     pub(super) facts: Arc<ItemFacts>,
 }
 
 impl Wire {
-    pub(super) fn new(items: &[SentItem], facts: &mut Facts) -> Self {
-        let mut outputs = HashMap::new();
-        let mut wire = Vec::with_capacity(items.len());
-        for (number, sent) in items.iter().enumerate() {
-            let facts = facts.of(&sent.item);
-            if facts.is_output()
-                && let Some(id) = &facts.call_id
-            {
-                outputs.insert(id.clone(), number);
-            }
-            wire.push(WireItem {
-                pointer: sent.pointer.clone(),
-                facts,
-            });
-        }
+    pub(super) fn new(items: &[Value], facts: &mut Facts) -> Self {
+        let numbered = items.iter().enumerate();
+        let items = numbered.map(|(number, item)| WireItem {
+            number,
+            facts: facts.of(item),
+        });
         Self {
-            items: wire,
-            outputs,
+            items: items.collect(),
+            outputs: OnceCell::new(),
         }
     }
 
@@ -130,15 +134,23 @@ impl Wire {
             .call_id
             .as_ref()
             .filter(|_| due.is_output())
-            .and_then(|id| self.outputs.get(id));
-        let written = number.map(|number| &self.items[*number].facts);
-        match written {
-            Some(written)
-                if written.meaning != due.meaning && is_output_on_its_way(due, written) =>
-            {
-                written.meaning
-            }
+            .and_then(|id| self.outputs().get(id));
+        match number.map(|number| &self.items[*number].facts) {
+            Some(written) if is_sent_as(due, written) => written.meaning,
             _ => due.meaning,
         }
     }
+
+    fn outputs(&self) -> &HashMap<String, usize> {
+        self.outputs.get_or_init(|| {
+            let outputs = self.items.iter().filter(|item| item.facts.is_output());
+            let named = outputs.filter_map(|item| Some((item.facts.call_id.clone()?, item.number)));
+            named.collect()
+        })
+    }
+}
+
+/// Whether an item due is sent as this one.
+pub(super) fn is_sent_as(due: &ItemFacts, sent: &ItemFacts) -> bool {
+    due.meaning == sent.meaning || is_output_on_its_way(due, sent)
 }

@@ -306,7 +306,9 @@ impl<W: Write> Page<'_, W> {
                 ("No difference that is not accepted", Style::Green)
             }
             Verdict::Clean => ("No difference", Style::Green),
-            Verdict::Findings if !has_difference(report) => ("No difference", Style::Red),
+            Verdict::Findings if !has_difference(report) => {
+                ("No difference, but contracts are not kept", Style::Red)
+            }
             Verdict::Findings => ("The captures differ", Style::Red),
         };
         writeln!(

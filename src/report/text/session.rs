@@ -17,6 +17,9 @@ use super::wrap::{visible_width, wrapped};
 /// Columns of the words that lines of the head begin with.
 const HEAD: usize = 9;
 
+/// Problems that are shown, unless all are asked for.
+const PROBLEMS: usize = 40;
+
 /// Columns before the text of a step.
 const STEP: usize = 19;
 
@@ -208,7 +211,11 @@ impl<W: Write> Page<'_, W> {
         }
         let title = plural(problems.len(), "problem");
         writeln!(self.out, "\n{}", self.styled(Style::Bold, &title))?;
-        for problem in problems {
+        let shown = match problems.len() {
+            count if self.options.is_verbose || count <= PROBLEMS + 1 => count,
+            _ => PROBLEMS,
+        };
+        for problem in &problems[..shown] {
             let path = problem
                 .path
                 .as_ref()
@@ -220,6 +227,10 @@ impl<W: Write> Page<'_, W> {
             for lost in &problem.lost {
                 self.wrapped("    → ", lost, "      ")?;
             }
+        }
+        if shown < problems.len() {
+            let more = plural(problems.len() - shown, "more problem");
+            self.wrapped("  ", &format!("… {more} (--full shows them)"), "    ")?;
         }
         Ok(())
     }

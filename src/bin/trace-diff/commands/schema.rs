@@ -16,6 +16,8 @@ pub(crate) struct Args {
 enum Format {
     /// The capture that `import` writes
     Capture,
+    /// The outline that `show --format json` writes
+    Outline,
     /// The report that `--format json` writes
     Report,
     /// The rules file trace-diff.toml
@@ -27,6 +29,7 @@ enum Format {
 pub(crate) fn run(args: &Args) -> Outcome {
     let schema = match args.format {
         Format::Capture => include_str!("../../../../schemas/capture.schema.json"),
+        Format::Outline => include_str!("../../../../schemas/outline.schema.json"),
         Format::Report => include_str!("../../../../schemas/report.schema.json"),
         Format::Rules => include_str!("../../../../schemas/rules.schema.json"),
         Format::Script => include_str!("../../../../schemas/script.schema.json"),
