@@ -31,22 +31,21 @@ pub fn script_from_capture(capture: &Capture) -> String {
         let Some(mut step) = answer(&exchange.exchange) else {
             continue;
         };
-        match facts.kind {
-            RequestKind::Turn | RequestKind::Compaction | RequestKind::Prewarm => {
-                let when = threads.when(facts);
-                if !when.is_empty() {
-                    step.insert("when".to_owned(), when.into());
-                }
-                steps.push(Value::Object(step));
+        // A request whose body was not recorded is taken for a turn.
+        let is_bare = facts.endpoint == "/responses" && exchange.exchange.request.method == "POST";
+        if is_bare || !matches!(facts.kind, RequestKind::Models | RequestKind::Other) {
+            let when = threads.when(facts);
+            if !when.is_empty() {
+                step.insert("when".to_owned(), when.into());
             }
-            RequestKind::Models | RequestKind::Other => {
-                let method = &exchange.exchange.request.method;
-                if seen.insert((method.clone(), facts.endpoint.clone())) {
-                    let when = json!({ "endpoint": facts.endpoint, "method": method });
-                    step.insert("when".to_owned(), when);
-                    defaults.push(Value::Object(step));
-                }
-            }
+            steps.push(Value::Object(step));
+            continue;
+        }
+        let method = &exchange.exchange.request.method;
+        if seen.insert((method.clone(), facts.endpoint.clone())) {
+            let when = json!({ "endpoint": facts.endpoint, "method": method });
+            step.insert("when".to_owned(), when);
+            defaults.push(Value::Object(step));
         }
     }
     let mut top = Map::new();

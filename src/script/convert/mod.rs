@@ -6,6 +6,9 @@ mod raw_exchange_script;
 mod rollout;
 mod shared;
 
+#[cfg(test)]
+mod tests;
+
 pub use capture::script_from_capture;
 pub use raw_exchange_script::{ConvertError, convert_raw_exchange_script};
 pub use rollout::script_from_rollout;

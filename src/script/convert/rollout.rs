@@ -93,11 +93,13 @@ impl Replay {
 
     /// The compaction before this record: its summary among the items, or told only here.
     fn add_compaction(&mut self, payload: Raw<'_>) {
+        let history = payload.get("replacement_history");
         let message = payload
             .get_string("message")
-            .unwrap_or_default()
-            .into_owned();
-        let history = payload.get("replacement_history");
+            .map(|message| message.into_owned())
+            .filter(|message| !message.is_empty())
+            .or_else(|| history.and_then(told_in_history))
+            .unwrap_or_default();
         let sealed = history.and_then(|history| {
             let is_compaction = |item: &Raw<'_>| {
                 item.get_string("type")
@@ -161,13 +163,30 @@ fn is_of_model(item: Raw<'_>) -> bool {
     }
 }
 
-/// The summary that stands in a `compacted` record behind the words that introduce it.
+/// How the words begin that introduce a summary (codex 0.115.0–0.169.0, pycodex 0.1.13–0.5.1).
+const INTRODUCTION: &str = "Another language model started";
+/// What pycodex 0.3.3–0.5.1 adds to a summary.
+const SESSION_FILE: &str = "\n\nCurrent session file: ";
+
+/// The introduced summary in a new history; pycodex 0.1.13 writes it nowhere else.
+fn told_in_history(history: Raw<'_>) -> Option<String> {
+    let text = |item: Raw<'_>| {
+        let part = item.get("content")?.items().next()?;
+        part.get_string("text").map(|text| text.into_owned())
+    };
+    let texts = history.items().filter_map(text);
+    texts.filter(|text| text.starts_with(INTRODUCTION)).last()
+}
+
+/// The summary behind the words that introduce it, and before what the agent adds.
 fn summary_message(message: &str) -> Option<Value> {
-    const INTRODUCTION: &str = "Another language model started";
     let summary = match message.split_once('\n') {
         Some((first, rest)) if first.starts_with(INTRODUCTION) => rest,
         _ => message,
     };
+    let summary = summary
+        .split_once(SESSION_FILE)
+        .map_or(summary, |(before, _)| before);
     (!summary.is_empty()).then(|| {
         json!({
             "type": "message",

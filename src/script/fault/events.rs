@@ -26,69 +26,8 @@ pub(in crate::script) fn apply_to_events(
     random: &mut Random,
 ) -> Result<(), FaultError> {
     let mut events = Events { beats, random };
-    match kind {
-        FaultKind::Failed { error, after_event } => {
-            let at = events.end_position("failed", *after_event)?;
-            let mut response = ends.object("failed");
-            response["error"] = error_object(error, "server_error", false);
-            events.finish(at, "response.failed", json!({ "response": response }));
-        }
-        FaultKind::Incomplete {
-            reason,
-            after_event,
-        } => {
-            let at = events.end_position("incomplete", *after_event)?;
-            let mut response = ends.object("incomplete");
-            response["incomplete_details"] = json!({ "reason": reason });
-            if let Some(usage) = ends.finished.and_then(|response| response.get("usage")) {
-                response["usage"] = usage.clone();
-            }
-            events.finish(at, "response.incomplete", json!({ "response": response }));
-        }
-        FaultKind::ErrorEvent { error, after_event } => {
-            let at = events.end_position("error", *after_event)?;
-            let error = error_object(error, "server_error", true);
-            events.finish(at, "error", error);
-        }
-        FaultKind::NoCompleted => {
-            let at = events.end_position("no_completed", None)?;
-            events.beats.truncate(at);
-        }
-        FaultKind::Duplicate { event, times } => {
-            let at = events.position("duplicate", *event)?;
-            for _ in 0..*times {
-                let again = events.beats[at].clone();
-                events.beats.insert(at, again);
-            }
-        }
-        FaultKind::Drop(counts) => {
-            let mut places = events.positions("drop", counts)?;
-            places.sort_unstable();
-            places.dedup();
-            for at in places.into_iter().rev() {
-                events.beats.remove(at);
-            }
-        }
-        FaultKind::Swap(first, second) => {
-            let places = events.positions("swap", &[*first, *second])?;
-            events.beats.swap(places[0], places[1]);
-        }
-        FaultKind::Shuffle => events.shuffle(),
-        FaultKind::Unknown { kind, after_event } => {
-            let at = events.position_after("unknown", *after_event)?;
-            let event = StreamEvent::of(&json!({ "type": kind, "sequence_number": 0 }));
-            events.beats.insert(at, Beat::Event(event));
-        }
-        FaultKind::Malformed { event, data } => {
-            let at = events.position("malformed", *event)?;
-            if let Beat::Event(event) = &mut events.beats[at] {
-                let half = data.clone().unwrap_or_else(|| first_half(&event.data));
-                event.data = half;
-            }
-        }
-        _ => {}
-    }
-    Ok(())
+    events.end_otherwise(kind, ends)?;
+    events.change(kind)
 }
 
 impl Ends<'_> {
@@ -106,6 +45,81 @@ struct Events<'a> {
 }
 
 impl Events<'_> {
+    /// Faults by which the response ends otherwise.
+    fn end_otherwise(&mut self, kind: &FaultKind, ends: &Ends<'_>) -> Result<(), FaultError> {
+        match kind {
+            FaultKind::Failed { error, after_event } => {
+                let at = self.end_position("failed", *after_event)?;
+                let mut response = ends.object("failed");
+                response["error"] = error_object(error, "server_error", false);
+                self.finish(at, "response.failed", json!({ "response": response }));
+            }
+            FaultKind::Incomplete {
+                reason,
+                after_event,
+            } => {
+                let at = self.end_position("incomplete", *after_event)?;
+                let mut response = ends.object("incomplete");
+                response["incomplete_details"] = json!({ "reason": reason });
+                if let Some(usage) = ends.finished.and_then(|response| response.get("usage")) {
+                    response["usage"] = usage.clone();
+                }
+                self.finish(at, "response.incomplete", json!({ "response": response }));
+            }
+            FaultKind::ErrorEvent { error, after_event } => {
+                let at = self.end_position("error", *after_event)?;
+                let error = error_object(error, "server_error", true);
+                self.finish(at, "error", error);
+            }
+            FaultKind::NoCompleted => {
+                let at = self.end_position("no_completed", None)?;
+                self.beats.truncate(at);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Faults by which events are left out, repeated, moved and broken.
+    fn change(&mut self, kind: &FaultKind) -> Result<(), FaultError> {
+        match kind {
+            FaultKind::Duplicate { event, times } => {
+                let at = self.position("duplicate", *event)?;
+                for _ in 0..*times {
+                    let again = self.beats[at].clone();
+                    self.beats.insert(at, again);
+                }
+            }
+            FaultKind::Drop(counts) => {
+                let mut places = self.positions("drop", counts)?;
+                places.sort_unstable();
+                places.dedup();
+                for at in places.into_iter().rev() {
+                    self.beats.remove(at);
+                }
+            }
+            FaultKind::Swap(first, second) => {
+                let places = self.positions("swap", &[*first, *second])?;
+                self.beats.swap(places[0], places[1]);
+            }
+            FaultKind::Shuffle => self.shuffle(),
+            FaultKind::Unknown { kind, after_event } => {
+                let at = self.position_after("unknown", *after_event)?;
+                let event = StreamEvent::of(&json!({ "type": kind, "sequence_number": 0 }));
+                self.beats.insert(at, Beat::Event(event));
+            }
+            FaultKind::Malformed { event, data } => {
+                let at = self.position("malformed", *event)?;
+                if let Beat::Event(event) = &mut self.beats[at] {
+                    let half = data.clone().unwrap_or_else(|| first_half(&event.data));
+                    event.data = half;
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
     fn places(&self) -> Vec<usize> {
         let is_event = |beat: &Beat| matches!(beat, Beat::Event(_) | Beat::Raw(_));
         let places = self.beats.iter().enumerate();

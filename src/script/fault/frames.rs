@@ -58,6 +58,14 @@ pub(in crate::script) fn apply_to_frames(
             before.extend(after);
             *pieces = before;
         }
+        _ => reframe(kind, pieces),
+    }
+    Ok(())
+}
+
+/// Faults in the form of frames.
+fn reframe(kind: &FaultKind, pieces: &mut Vec<WsPiece>) {
+    match kind {
         FaultKind::Fragments(size) => {
             let all = std::mem::take(pieces);
             for piece in all {
@@ -75,7 +83,6 @@ pub(in crate::script) fn apply_to_frames(
         }
         _ => {}
     }
-    Ok(())
 }
 
 fn event_positions(pieces: &[WsPiece]) -> Vec<usize> {

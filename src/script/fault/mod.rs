@@ -1,8 +1,8 @@
 //! What goes wrong: faults as data, and as pure changes of what is sent.
 //!
-//! An answer is made in three stages, and each fault belongs to one: the events ([`events`]), the text that they make
-//! ([`TextStyle`](super::encode::TextStyle)), and what travels ([`pieces`] over HTTP, [`frames`] over a WebSocket).
-//! Within a stage faults apply in the order of the script, so that each counts what the ones before it left.
+//! An answer is made in three stages, and each fault belongs to one: the events, the text that they make, and what travels,
+//! over HTTP or over a WebSocket. Within a stage faults apply in the order of the script, so that each counts what the ones
+//! before it left.
 
 mod error;
 mod events;
@@ -13,6 +13,8 @@ mod random;
 mod select;
 mod status;
 
+#[cfg(test)]
+mod frame_tests;
 #[cfg(test)]
 mod tests;
 

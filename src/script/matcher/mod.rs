@@ -1,11 +1,11 @@
 //! Which requests a step is for, and how one differs from what was wanted.
 
 mod facts;
+mod mismatch;
 mod model;
 mod nearest;
-mod test;
 
 pub(super) use facts::Facts;
 pub use facts::RequestView;
+pub(super) use mismatch::{MismatchClass, Threads, mismatch, resolve, unmet};
 pub use model::{Difference, HeaderMatch, Kind, Matcher, PointerMatch, Subagent, TextMatch};
-pub(super) use test::{MismatchClass, Threads, mismatch, resolve, unmet};

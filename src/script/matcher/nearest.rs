@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-use super::test::lacking_member;
+use super::mismatch::lacking_member;
 use super::{Difference, Facts, TextMatch};
+use crate::capture::Redactor;
 use crate::json::{Kind, Node};
 
 /// How many characters of a text messages show.
@@ -13,11 +14,14 @@ const SHOWN: usize = 120;
 /// How many lines are looked at for the nearest one.
 const MAX_LINES: usize = 5_000;
 
-/// The beginning of a text, with what was left out.
+/// The beginning of a text, with what was left out; secrets have stand-ins.
 pub(super) fn clip(text: &str) -> String {
-    match text.char_indices().nth(SHOWN) {
-        Some((end, _)) => format!("{}… ({} bytes)", &text[..end], text.len()),
-        None => text.to_owned(),
+    // A secret that begins in what is shown is recognised by more than what is shown of it.
+    let start: String = text.chars().take(8 * SHOWN).collect();
+    let start = Redactor::new().text(start);
+    match start.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}… ({} bytes)", &start[..end], text.len()),
+        None => start,
     }
 }
 

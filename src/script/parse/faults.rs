@@ -6,7 +6,7 @@ use crate::script::answer::Ending;
 use crate::script::fault::{Count, ErrorInfo, Fault, FaultKind, RetryAfter};
 
 /// The keys that say what goes wrong.
-const KINDS: &[&str] = &[
+pub(super) const KINDS: &[&str] = &[
     "status",
     "failed",
     "incomplete",

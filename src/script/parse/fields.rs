@@ -106,10 +106,21 @@ impl<'a> Reader<'a> {
 
     /// Reports keys that are not known here; `what` names the table: `a step`.
     pub(super) fn check_keys(&mut self, table: Table<'_>, known: &[&str], what: &str) {
+        self.check_keys_or(table, known, what, |_| None);
+    }
+
+    /// The same, where `elsewhere` may know where a key belongs.
+    pub(super) fn check_keys_or(
+        &mut self,
+        table: Table<'_>,
+        known: &[&str],
+        what: &str,
+        elsewhere: impl Fn(&str) -> Option<String>,
+    ) {
         for member in table.members {
             if !known.contains(&member.key.as_str()) {
                 let message = format!("{what} has no key `{}`", member.key);
-                let hint = key_hint(&member.key, known);
+                let hint = elsewhere(&member.key).or_else(|| key_hint(&member.key, known));
                 self.report(&member.key_span, message, hint);
             }
         }

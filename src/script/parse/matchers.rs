@@ -7,7 +7,7 @@ use super::tree::{Tree, TreeKind};
 use crate::json::{Pointer, PointerError};
 use crate::script::matcher::{HeaderMatch, Kind, Matcher, PointerMatch, Subagent, TextMatch};
 
-const KEYS: &[&str] = &[
+pub(super) const KEYS: &[&str] = &[
     "endpoint",
     "method",
     "kind",

@@ -9,7 +9,7 @@ use super::tree::{Tree, TreeKind};
 use crate::script::model::{Entry, Response};
 
 /// The keys that say what an entry is, with the further keys that it may have.
-const FORMS: &[(&str, &[&str])] = &[
+pub(super) const FORMS: &[(&str, &[&str])] = &[
     ("text", &["phase", "id", "deltas"]),
     ("refusal", &["id", "deltas"]),
     ("reasoning", &["raw", "encrypted", "id", "deltas"]),

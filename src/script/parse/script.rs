@@ -2,7 +2,7 @@
 
 use super::ScriptError;
 use super::fields::{Reader, Table};
-use super::steps::Settings;
+use super::steps::{self, Settings};
 use super::tree::{Tree, TreeKind};
 use crate::json::SourceProblem;
 use crate::script::model::{Repeat, Rest, Script, Step, WebSocketPolicy};
@@ -10,7 +10,7 @@ use crate::script::model::{Repeat, Rest, Script, Step, WebSocketPolicy};
 /// The version of the format that is written.
 const VERSION: u64 = 1;
 
-const KEYS: &[&str] = &[
+pub(super) const KEYS: &[&str] = &[
     "version",
     "name",
     "model",
@@ -74,7 +74,11 @@ impl Reader<'_> {
         if !self.check_version(top) {
             return;
         }
-        self.check_keys(top, KEYS, "a script");
+        self.check_keys_or(top, KEYS, "a script", |key| {
+            steps::KEYS
+                .contains(&key)
+                .then(|| format!("`{key}` belongs to a step: put it below `[[step]]`"))
+        });
         self.string(top, "name");
         script.model = self.string(top, "model");
         script.seed = self.integer(top, "seed", 0);

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::fields::{Reader, Table};
 use super::tree::{Tree, TreeKind};
+use super::{faults, matchers, replies, script};
 use crate::http::HeaderList;
 use crate::script::model::{
     Beat, Deltas, Extract, ExtractSource, Repeat, Reply, Script, Step, Usage,
@@ -18,7 +19,7 @@ pub(super) struct Settings {
     pub(super) has_templates: bool,
 }
 
-const KEYS: &[&str] = &[
+pub(super) const KEYS: &[&str] = &[
     "name",
     "when",
     "expect",
@@ -67,7 +68,7 @@ impl Reader<'_> {
     }
 
     fn step(&mut self, table: Table<'_>, what: &str, settings: &Settings) -> Step {
-        self.check_keys(table, KEYS, what);
+        self.check_keys_or(table, KEYS, what, place_of_key);
         let mut step = Step {
             line: self.line(table.span),
             name: self.string(table, "name"),
@@ -354,6 +355,26 @@ impl Reader<'_> {
             TreeKind::Null | TreeKind::Bool(_) | TreeKind::Number(_) => {}
         }
     }
+}
+
+/// Where a key belongs that stands in a step.
+fn place_of_key(key: &str) -> Option<String> {
+    if script::KEYS.contains(&key) {
+        return Some(format!(
+            "`{key}` is about the whole script: put it above the first `[[step]]`"
+        ));
+    }
+    if faults::KINDS.contains(&key) {
+        return Some(format!("that is a fault: `fault = {{ {key} = … }}`"));
+    }
+    if replies::FORMS.iter().any(|(form, _)| *form == key) {
+        return Some(format!(
+            "that is an entry of a reply: `reply = [{{ {key} = … }}]`"
+        ));
+    }
+    matchers::KEYS
+        .contains(&key)
+        .then(|| format!("that is a condition: `when = {{ {key} = … }}`"))
 }
 
 /// What a body is, by how it begins.

@@ -76,6 +76,38 @@ fn words_of_other_tools_lead_to_ours() {
 }
 
 #[test]
+fn a_key_in_the_wrong_place_is_told_where_it_belongs() {
+    let check = |text: &str, hint: &str| {
+        let error = error(text);
+        assert_eq!(error.problems[0].hint.as_deref(), Some(hint), "{text}");
+    };
+    check(
+        "version = 1\n[[step]]\nseed = 1",
+        "`seed` is about the whole script: put it above the first `[[step]]`",
+    );
+    check(
+        "version = 1\n[[step]]\ncut = { after_event = 1 }",
+        "that is a fault: `fault = { cut = … }`",
+    );
+    check(
+        "version = 1\n[[step]]\ntext = \"Hi\"",
+        "that is an entry of a reply: `reply = [{ text = … }]`",
+    );
+    check(
+        "version = 1\n[[step]]\noutput_of = \"call_1\"",
+        "that is a condition: `when = { output_of = … }`",
+    );
+    check(
+        "version = 1\nreply = \"Hi\"",
+        "`reply` belongs to a step: put it below `[[step]]`",
+    );
+    check(
+        "version = 1\n[step]\nreply = \"Hi\"",
+        "begin each with `[[step]]`",
+    );
+}
+
+#[test]
 fn the_version_comes_first() {
     says(
         "[[step]]\n",

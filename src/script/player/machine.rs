@@ -23,7 +23,8 @@ use crate::script::strict_api;
 pub struct PlayerOptions {
     /// Where random faults begin; before the script's own. Without either it is 0.
     pub seed: Option<u64>,
-    /// Whether requests that fit no step get a plain "OK" and are no violation.
+    /// Whether requests that fit no step get a plain "OK" and are no violation, nor those that are not what their step
+    /// expects.
     pub is_lenient: bool,
     /// Whether requests that the real API refuses are refused, whatever the script says.
     pub is_strict_api: bool,
@@ -184,6 +185,7 @@ impl Player {
         let id = match choose(&self.script, &self.progress, &self.threads, &facts) {
             Choice::Step(index) => StepId::Step(index),
             Choice::Default(index) => StepId::Default(index),
+            Choice::Unmet(index, _) if self.options.is_lenient => StepId::Step(index),
             Choice::Unmet(index, difference) => {
                 let violation = self.unmet(index, difference, &facts);
                 return Upgrade::Refuse(self.violation(violation));
@@ -296,7 +298,10 @@ impl Player {
         match choose(&self.script, &self.progress, &self.threads, facts) {
             Choice::Step(index) => (StepId::Step(index), Outcome::Play),
             Choice::Default(index) => (StepId::Default(index), Outcome::Play),
-            Choice::Unmet(index, difference) if !self.options.is_lenient => {
+            Choice::Unmet(index, _) if self.options.is_lenient => {
+                (StepId::Step(index), Outcome::Play)
+            }
+            Choice::Unmet(index, difference) => {
                 let violation = self.unmet(index, difference, facts);
                 (StepId::Violation, Outcome::Violation(violation))
             }
@@ -304,7 +309,7 @@ impl Player {
                 let violation = self.no_step(near, facts);
                 (StepId::Violation, Outcome::Violation(violation))
             }
-            Choice::Unmet(..) | Choice::Nothing(_) => (StepId::BuiltIn, Outcome::BuiltIn),
+            Choice::Nothing(_) => (StepId::BuiltIn, Outcome::BuiltIn),
         }
     }
 

@@ -44,16 +44,24 @@ impl Task<'_> {
         self.http(&faults)
     }
 
-    /// The answer to a handshake: a step with neither body nor fault accepts it.
+    /// The answer to a handshake: a step that says nothing against it accepts it.
     pub(super) fn handshake(&mut self) -> Result<Handshake, FaultError> {
         let faults = active(&self.step.faults, self.count, &mut self.random);
-        if faults.is_empty() && !matches!(self.step.reply, Reply::Body { .. }) {
-            return Ok(Handshake::Accept {
-                headers: self.extra_headers(HeaderList::new()),
-                before: before(self.step),
-            });
+        let refuses =
+            |fault: &&FaultKind| matches!(fault, FaultKind::Status { .. } | FaultKind::Cut { .. });
+        if matches!(self.step.reply, Reply::Body { .. }) || faults.iter().any(refuses) {
+            return self.http(&faults).map(Handshake::Refuse);
         }
-        self.http(&faults).map(Handshake::Refuse)
+        let mut before = before(self.step);
+        for fault in faults {
+            if let FaultKind::SlowHead { wait, .. } = fault {
+                before.push(Piece::Wait(*wait));
+            }
+        }
+        Ok(Handshake::Accept {
+            headers: self.extra_headers(HeaderList::new()),
+            before,
+        })
     }
 
     /// The answer to a message on a WebSocket.

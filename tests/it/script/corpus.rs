@@ -284,3 +284,136 @@ fn every_rollout_of_the_corpus_makes_a_script() {
     }
     println!("{count} rollouts with responses");
 }
+
+/// What an item says, in a form that capture and rollout share: its text, call or sealed content.
+fn gist(item: &serde_json::Value) -> Option<String> {
+    let kind = item["type"].as_str()?;
+    let text = match kind {
+        "message" => item.pointer("/content/0/text"),
+        "reasoning" => item.get("encrypted_content"),
+        "compaction" => item.get("encrypted_content"),
+        _ => item.get("call_id").or_else(|| item.get("id")),
+    };
+    Some(format!(
+        "{kind} {}",
+        text.and_then(serde_json::Value::as_str)?
+    ))
+}
+
+/// What the completed responses of a capture said, response by response.
+fn said_in_capture(capture: &Capture) -> Vec<Vec<String>> {
+    let mut responses = Vec::new();
+    for flat in flatten(capture) {
+        let Content::Events(stream) = &flat.exchange.response.content else {
+            continue;
+        };
+        let mut items = Vec::new();
+        let mut is_completed = false;
+        for event in &stream.events {
+            let Some(data) = event.data.json() else {
+                continue;
+            };
+            let data: serde_json::Value = serde_json::from_str(data.text()).unwrap();
+            match data["type"].as_str() {
+                Some("response.output_item.done") => items.extend(gist(&data["item"])),
+                Some("response.completed") => is_completed = true,
+                _ => {}
+            }
+        }
+        if is_completed && !items.is_empty() {
+            responses.push(items);
+        }
+    }
+    responses
+}
+
+#[test]
+fn a_rollout_plays_what_the_capture_of_its_run_delivered() {
+    let mut complaints = Vec::new();
+    let mut count = 0;
+    for path in files(|name| name == "capture.jsonl") {
+        let rollouts: Vec<_> = WalkDir::new(path.with_file_name("rollouts"))
+            .into_iter()
+            .filter_map(Result::ok)
+            .filter(|entry| {
+                entry
+                    .file_name()
+                    .to_str()
+                    .is_some_and(|n| n.ends_with(".jsonl"))
+            })
+            .map(walkdir::DirEntry::into_path)
+            .collect();
+        let name = path.parent().unwrap().display().to_string();
+        let number = name
+            .rsplit('/')
+            .next()
+            .unwrap()
+            .get(..2)
+            .unwrap_or_default();
+        // Runs without retries, forks, interrupts, unknown items and remote answers that are no stream.
+        let is_plain =
+            ["01", "02", "03", "04", "17", "18", "19", "22", "23", "36"].contains(&number);
+        let ([rollout], true) = (&rollouts[..], is_plain) else {
+            continue;
+        };
+        let capture = read_capture(&path.to_string_lossy()).unwrap();
+        let text = script_from_rollout(&RolloutSource::file(rollout).unwrap()).unwrap();
+        let script: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let steps = script["step"].as_array().cloned().unwrap_or_default();
+        let got: Vec<Vec<String>> = steps
+            .iter()
+            .map(|step| {
+                let entries = step["reply"].as_array().unwrap().iter();
+                entries.filter_map(|entry| gist(&entry["item"])).collect()
+            })
+            .collect();
+        let expect = said_in_capture(&capture);
+        count += 1;
+        if got != expect {
+            complaints.push(format!("{name}\nexpected {expect:?}\ngot {got:?}"));
+        }
+    }
+    println!("{count} runs");
+    assert_none(&complaints);
+}
+
+#[test]
+fn a_strict_server_accepts_what_codex_sends() {
+    let mut refused = Vec::new();
+    let mut count = 0;
+    for path in files(|name| name == "capture.jsonl") {
+        let name = path.parent().unwrap().display().to_string();
+        let capture = read_capture(&path.to_string_lossy()).unwrap();
+        let script = Script::parse("", "version = 1").unwrap();
+        let options = PlayerOptions {
+            is_strict_api: true,
+            ..PlayerOptions::default()
+        };
+        let mut player = Player::new(Arc::new(script), options);
+        for (number, flat) in flatten(&capture).iter().enumerate() {
+            let request = &flat.exchange.request;
+            let Some(body) = request.body.json() else {
+                continue;
+            };
+            if flat.transport != Transport::Http || request.method != "POST" {
+                continue;
+            }
+            count += 1;
+            let decision = player.answer(&RequestView {
+                number,
+                method: &request.method,
+                target: &request.target,
+                headers: &HeaderList::new(),
+                body: Some(body),
+                now: 0,
+            });
+            refused.extend(
+                decision
+                    .violation
+                    .map(|violation| format!("{name}: {violation}")),
+            );
+        }
+    }
+    println!("{count} requests");
+    assert_none(&refused);
+}

@@ -143,7 +143,8 @@ fn every_key_of_a_script_is_in_the_guide_and_in_the_schema() {
             || guide.contains(&format!("{key} ="))
             || guide.contains(&format!("{key},"))
             || guide.contains(&format!("\"{key}\""))
-            || guide.contains(&format!("{key} }}"));
+            || guide.contains(&format!("{key} }}"))
+            || guide.contains(&format!("[[{key}]]"));
         assert!(is_in_guide, "docs/script.md lacks {key}");
     }
 }

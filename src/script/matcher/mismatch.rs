@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use super::nearest::{clip, nearest_item, nearest_text, shown_value};
 use super::{Difference, Facts, HeaderMatch, Matcher, PointerMatch, Subagent, TextMatch};
+use crate::capture::Redactor;
 use crate::json::{Node, Pointer};
 use crate::responses;
 
@@ -207,6 +208,8 @@ fn header(name: &str, wanted: &HeaderMatch, facts: &Facts<'_>) -> Option<Differe
         .get_all(name)
         .map(str::to_owned)
         .collect();
+    let mut redactor = Redactor::new();
+    let mut shown = |value: &String| format!("{:?}", redactor.header(name, value));
     let pointer = format!("/request/headers/{}", name.to_ascii_lowercase());
     match wanted {
         HeaderMatch::Present(wanted) if *wanted == values.is_empty() => Some(Difference {
@@ -219,7 +222,7 @@ fn header(name: &str, wanted: &HeaderMatch, facts: &Facts<'_>) -> Option<Differe
             .to_owned(),
             found: values
                 .first()
-                .map_or("no such header".to_owned(), |value| format!("{value:?}")),
+                .map_or("no such header".to_owned(), &mut shown),
         }),
         HeaderMatch::Present(_) => None,
         HeaderMatch::Value(wanted) => {
@@ -229,11 +232,7 @@ fn header(name: &str, wanted: &HeaderMatch, facts: &Facts<'_>) -> Option<Differe
                 expected,
                 found: match &values[..] {
                     [] => "no such header".to_owned(),
-                    values => values
-                        .iter()
-                        .map(|value| format!("{value:?}"))
-                        .collect::<Vec<_>>()
-                        .join(", "),
+                    values => values.iter().map(shown).collect::<Vec<_>>().join(", "),
                 },
             })
         }
