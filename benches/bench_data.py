@@ -195,6 +195,37 @@ def make_damaged(corpus, out, megabytes):
     out.write_bytes(data)
 
 
+def make_session(corpus, out, megabytes):
+    """Writes one long session: the rollout with the most turns, whose last turn with a call is repeated with fresh ids.
+
+    Records get ordinals in order where the source has them. Returns the number of records.
+    """
+    found = None
+    for source in find_rollouts(corpus):
+        records = [json.loads(line) for line in source.read_text().split("\n") if line]
+        starts = [at for at, record in enumerate(records) if record["payload"].get("type") == "task_started"]
+        spans = [records[a:b] for a, b in zip(starts[1:], starts[2:])]
+        span = next((span for span in spans if any("call_id" in r["payload"] for r in span)), None)
+        if span and (found is None or len(starts) > found[0]):
+            found = len(starts), records, starts, compact(span)
+    _, records, starts, turn = found
+    thread, rng = records[0]["payload"]["id"], random.Random(1)
+    number = 0
+    with open(out, "w") as file:
+        written = 0
+        repeated = records[: starts[1]]
+        while written < megabytes * 1_000_000:
+            for record in repeated:
+                if "ordinal" in record:
+                    record["ordinal"] = number
+                number += 1
+                written += file.write(compact(record) + "\n")
+            fresh = {thread: thread}
+            rename = lambda id: fresh.setdefault(id[0], str(uuid.UUID(int=rng.getrandbits(128), version=4)))
+            repeated = json.loads(re.sub(r"\b(resp|call|msg|fc)_(\d\w*)", rf"\1_{number}_\2", UUID.sub(rename, turn)))
+    return number
+
+
 def make_sessions(corpus, home, count):
     """Writes rollouts below a CODEX_HOME: those of the corpus over and over, with other ids and dates."""
     rng = random.Random(5)

@@ -21,6 +21,11 @@ PYCODEX_SESSIONS = """import sys
 from pathlib import Path
 from pycodex.utils.session_persist import list_resumable_sessions
 for s in list_resumable_sessions(Path(sys.argv[1]), int(sys.argv[2])): print(s['thread_id'], s['preview'][:80])"""
+PYCODEX_RESUME = """import sys
+from pathlib import Path
+from pycodex.agent import load_resumed_session_path
+try: print(len(str(load_resumed_session_path(Path(sys.argv[1])))))
+except ValueError as refused: print(refused)"""
 SESSIONS_PYTHON = """import json,pathlib,sys
 for p in sorted(pathlib.Path(sys.argv[1]).rglob('rollout-*.jsonl')):
   meta,turns = {},0
@@ -183,6 +188,25 @@ def bench_records(ours, corpus, scratch, scale):
     growth([50 * scale, 100 * scale, 200 * scale], "MB", make, "Records of {:g} MB of rollouts".format, scratch)
 
 
+def bench_show(ours, corpus, scratch, scale):
+    file = scratch / "session.jsonl"
+    python = os.environ.get("PYCODEX_PYTHON", "PYCODEX_PYTHON")
+
+    def make(megabytes):
+        records = bench_data.make_session(corpus, file, megabytes)
+        limited = ["taskset", "-c", "0,1", ours, "show", file]
+        return [
+            Tool("`trace-diff show`", [ours, "show", file], check=is_not_empty),
+            Tool("the same on 2 cores", limited, needs=["taskset"]),
+            Tool("`trace-diff show --format json`", [ours, "show", file, "--format", "json"], check=is_not_empty),
+            Tool("only the records: `trace-diff records`", [ours, "records", file], check=has_summary(records)),
+            Tool("pycodex, reading it to resume", [python, "-c", PYCODEX_RESUME, file], needs=[python]),
+            Tool("only types: `jq -c '[.type, .payload.type]'`", ["jq", "-c", "[.type, .payload.type]", file], needs=["jq"]),
+        ]
+
+    growth([50 * scale, 100 * scale, 200 * scale], "MB", make, "One session of {:g} MB".format, scratch)
+
+
 def bench_sessions(ours, corpus, scratch, scale):
     home = scratch / "sessions"
     python = os.environ.get("PYCODEX_PYTHON", "PYCODEX_PYTHON")
@@ -289,6 +313,7 @@ def main():
         print("GNU time is not installed, so memory is not measured.")
     if bench_data.find_rollouts(corpus):
         bench_records(ours, corpus, scratch, scale)
+        bench_show(ours, corpus, scratch, scale)
         bench_recover(ours, corpus, scratch, scale)
         bench_sessions(ours, corpus, scratch, scale)
     else:

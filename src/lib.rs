@@ -1,5 +1,5 @@
-//! Compares recorded traffic of Codex-style coding agents: the requests they send to the Responses API and the
-//! responses they get.
+//! Compares recorded traffic of Codex-style coding agents, the requests they send to the Responses API and the
+//! responses they get, and reads the session files that they leave on disk.
 //!
 //! Two runs of one agent have no difference here, however many ids, times and paths changed. A changed header, tool,
 //! instruction or history item is one change, however many requests it recurs in. Everything works on files and bytes:
@@ -40,6 +40,11 @@
 //! * A **change** is one difference with its place (a [`Pointer`] from the exchange), told once with all places where
 //!   it recurs. Changes and problems become **findings** of a [`Report`]; errors and warnings that no rule accepts
 //!   decide its verdict.
+//!
+//! * A **rollout** is an agent's session file. [`rollout::RolloutIndex`] says what each record is; a
+//!   [`rollout::Lineage`] adds the files that it inherits from, [`rollout::History`] is what the model sees of them,
+//!   [`rollout::predict_resume`] what a resume would send. An [`outline::Outline`] is what happened in a session, told by
+//!   a rollout, a capture or exec events alike. [`check`] holds a capture against rollouts.
 //!
 //! `docs/comparison.md` in the package says in detail what counts as a difference and what is dynamic.
 //!

@@ -11,7 +11,7 @@ use trace_diff::rollout::{RecoverOptions, RolloutSource, recover};
 
 fuzz_target!(|input: &[u8]| {
     let source = RolloutSource::memory("rollout", input.to_vec());
-    let options = Options { is_full: false };
+    let options = Options { is_full: false, wants_resume: true };
     let outline = outline_rollout(&source, None, options).expect("memory can be read");
     let mut out = Vec::new();
     render_session_text(&outline, &TextOptions::default(), &mut out)
