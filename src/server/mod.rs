@@ -16,6 +16,7 @@ mod head;
 mod join;
 mod listener;
 mod options;
+mod queue;
 mod record;
 mod service;
 mod shared;

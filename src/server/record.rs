@@ -4,10 +4,10 @@
 //! are in the file: every response that a client saw complete is in the capture, also when the program is killed. The
 //! thread writes all records that are waiting with one call, so many connections cost few writes.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Write};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use bytes::Bytes;
@@ -19,6 +19,8 @@ use crate::capture::{
 };
 use crate::http::{HeaderList, SseParser, parse_sse};
 use crate::json::Value;
+
+use super::queue::{Entry, Queue};
 
 /// Bytes of records that may wait for the thread; who wants to add more waits first.
 const QUEUE_BYTES: u32 = 16 << 20;
@@ -54,83 +56,6 @@ pub(super) enum Fact {
         end: End,
         extra: Option<Value>,
     },
-}
-
-/// One thing to be done by the thread.
-#[derive(Debug)]
-struct Entry {
-    exchange: u64,
-    fact: Fact,
-    at_ms: f64,
-    /// Permits of the queue that it holds.
-    cost: u32,
-    /// Told once the record is in the file.
-    written: Option<oneshot::Sender<()>>,
-}
-
-/// What waits for the thread. Waking a thread costs as much as writing a record, so it is woken only when someone waits
-/// for it or nothing more comes soon; then it finds many records at once.
-#[derive(Debug, Default)]
-struct Queue {
-    state: Mutex<QueueState>,
-    woken: Condvar,
-}
-
-#[derive(Debug, Default)]
-struct QueueState {
-    entries: VecDeque<Entry>,
-    /// Whether the thread sleeps.
-    is_asleep: bool,
-    /// Whether nothing more comes.
-    is_finished: bool,
-    /// Whether the thread has ended.
-    is_gone: bool,
-}
-
-impl Queue {
-    fn lock(&self) -> MutexGuard<'_, QueueState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn push(&self, entry: Entry) {
-        let mut state = self.lock();
-        // Who waits for an entry that is dropped goes on.
-        if !state.is_gone {
-            state.entries.push_back(entry);
-        }
-    }
-
-    fn wake(&self) {
-        let mut state = self.lock();
-        if std::mem::replace(&mut state.is_asleep, false) {
-            drop(state);
-            self.woken.notify_one();
-        }
-    }
-
-    /// All that waits, when there is something; `None` when nothing more comes.
-    fn take(&self) -> Option<VecDeque<Entry>> {
-        let mut state = self.lock();
-        loop {
-            if !state.entries.is_empty() {
-                return Some(std::mem::take(&mut state.entries));
-            }
-            if state.is_finished {
-                return None;
-            }
-            state.is_asleep = true;
-            let woken = self.woken.wait(state);
-            state = woken.unwrap_or_else(PoisonError::into_inner);
-            state.is_asleep = false;
-        }
-    }
-
-    /// Drops what waits and all that comes.
-    fn end(&self) {
-        let mut state = self.lock();
-        state.is_gone = true;
-        state.entries.clear();
-    }
 }
 
 /// Takes down what happens, in the order in which it is told.
@@ -246,8 +171,7 @@ impl Recorder {
     /// Says that nothing more is told: what waits is written, and the thread ends.
     pub(super) fn finish(&self) {
         if let Some(queue) = &self.queue {
-            queue.lock().is_finished = true;
-            queue.wake();
+            queue.finish();
         }
     }
 
