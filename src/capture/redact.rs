@@ -31,6 +31,12 @@ impl Redactor {
         self.secrets.len()
     }
 
+    /// Whether it has seen a secret with white space in it, which a text that ends behind a word may cut.
+    pub fn knows_spaced_secret(&self) -> bool {
+        let is_spaced = |secret: &String| secret.contains(char::is_whitespace);
+        self.secrets.iter().any(is_spaced)
+    }
+
     /// The value of a header with what is secret in it replaced.
     pub fn header<'a>(&mut self, name: &str, value: &'a str) -> Cow<'a, str> {
         match secret_header(name) {

@@ -1,10 +1,10 @@
 //! JSON that is looked into without being read as a whole.
 
 use std::borrow::Cow;
+use std::num::NonZeroUsize;
 
 use memchr::memchr;
 
-use super::scanner::{Outcome, Scanner};
 use super::string_bytes::{escape_length, plain_length};
 use super::syntax;
 use super::tree::Kind;
@@ -19,6 +19,8 @@ use super::tree::Kind;
 pub struct Raw<'a> {
     /// Begins with the value and may go on behind it.
     rest: &'a str,
+    /// Length of the value, where it is known already.
+    length: Option<NonZeroUsize>,
 }
 
 impl<'a> Raw<'a> {
@@ -26,6 +28,7 @@ impl<'a> Raw<'a> {
     pub fn new(text: &'a str) -> Self {
         Self {
             rest: trim_start(text),
+            length: None,
         }
     }
 
@@ -48,18 +51,25 @@ impl<'a> Raw<'a> {
 
     /// Exactly the text of the value; empty where there is none.
     pub fn text(self) -> &'a str {
-        value_end(self.rest).map_or("", |end| &self.rest[..end])
+        let end = self.length.map(NonZeroUsize::get);
+        let end = end.or_else(|| value_end(self.rest));
+        end.map_or("", |end| &self.rest[..end])
     }
 
     /// The string, without its escapes; `None` for another kind of value.
     pub fn string(self) -> Option<Cow<'a, str>> {
-        let (end, is_escaped) = string_end(self.rest)?;
-        let inner = &self.rest[1..end - 1];
-        Some(if is_escaped {
-            Cow::Owned(syntax::unescape(inner))
-        } else {
-            Cow::Borrowed(inner)
-        })
+        let (inner, is_escaped) = match self.length {
+            Some(length) => {
+                let text = &self.rest[..length.get()];
+                let inner = text.strip_prefix('"')?.strip_suffix('"')?;
+                (inner, memchr(b'\\', inner.as_bytes()).is_some())
+            }
+            None => {
+                let (end, is_escaped) = string_end(self.rest)?;
+                (&self.rest[1..end - 1], is_escaped)
+            }
+        };
+        Some(unescaped(inner, is_escaped))
     }
 
     /// The beginning of the string, at most about `limit` bytes, and whether that is all of it.
@@ -87,13 +97,7 @@ impl<'a> Raw<'a> {
         while !inner.is_char_boundary(at) {
             at += 1;
         }
-        let start = &inner[..at];
-        let text = if is_escaped {
-            Cow::Owned(syntax::unescape(start))
-        } else {
-            Cow::Borrowed(start)
-        };
-        Some((text, is_whole))
+        Some((unescaped(&inner[..at], is_escaped), is_whole))
     }
 
     /// The number, if it is a whole one that `u64` holds.
@@ -144,9 +148,15 @@ impl<'a> Raw<'a> {
 
     /// The value of the object's first member of this name.
     pub fn get(self, key: &str) -> Option<Raw<'a>> {
-        self.members()
-            .find(|(name, _)| name.as_ref() == key)
-            .map(|(_, value)| value)
+        let mut inside = Inside::new(self.rest, '{');
+        loop {
+            let name = inside.next()?;
+            let (end, is_it) = is_named(name, key)?;
+            let value = inside.enter_value(&name[end..])?;
+            if is_it {
+                return Some(value);
+            }
+        }
     }
 
     /// The string that the object holds under `key`.
@@ -171,19 +181,11 @@ impl<'a> Iterator for RawMembers<'a> {
     type Item = (Cow<'a, str>, Raw<'a>);
 
     fn next(&mut self) -> Option<Self::Item> {
-        let key = Raw {
-            rest: self.inside.next()?,
-        };
-        let name = key.string()?;
-        let (end, _) = string_end(key.rest)?;
-        let value = trim_start(&key.rest[end..]).strip_prefix(':')?;
-        self.inside.current = trim_start(value);
-        Some((
-            name,
-            Raw {
-                rest: self.inside.current,
-            },
-        ))
+        let key = self.inside.next()?;
+        let (end, is_escaped) = string_end(key)?;
+        let value = self.inside.enter_value(&key[end..])?;
+        let name = unescaped(&key[1..end - 1], is_escaped);
+        Some((name, self.inside.measure(value)))
     }
 }
 
@@ -197,7 +199,8 @@ impl<'a> Iterator for RawItems<'a> {
     type Item = Raw<'a>;
 
     fn next(&mut self) -> Option<Raw<'a>> {
-        self.inside.next().map(|rest| Raw { rest })
+        let rest = self.inside.next()?;
+        Some(self.inside.measure(Raw { rest, length: None }))
     }
 }
 
@@ -206,6 +209,8 @@ impl<'a> Iterator for RawItems<'a> {
 struct Inside<'a> {
     /// Begins with the value given last, or behind the open bracket.
     current: &'a str,
+    /// Length of the value given last, where it is known already.
+    length: Option<NonZeroUsize>,
     state: Stand,
 }
 
@@ -221,10 +226,12 @@ impl<'a> Inside<'a> {
         match rest.strip_prefix(open) {
             Some(inside) => Self {
                 current: trim_start(inside),
+                length: None,
                 state: Stand::Opened,
             },
             None => Self {
                 current: "",
+                length: None,
                 state: Stand::Ended,
             },
         }
@@ -234,7 +241,8 @@ impl<'a> Inside<'a> {
         let next = match self.state {
             Stand::Ended => None,
             Stand::Opened => Some(self.current),
-            Stand::AtValue => value_end(self.current)
+            Stand::AtValue => self
+                .value_end()
                 .and_then(|end| trim_start(&self.current[end..]).strip_prefix(','))
                 .map(trim_start),
         };
@@ -245,18 +253,72 @@ impl<'a> Inside<'a> {
             Stand::Ended
         };
         self.current = next.unwrap_or_default();
+        self.length = None;
         next
+    }
+
+    fn value_end(&self) -> Option<usize> {
+        let length = self.length.map(NonZeroUsize::get);
+        length.or_else(|| value_end(self.current))
+    }
+
+    /// The value given last with its length, which is needed to skip it as well.
+    fn measure(&mut self, value: Raw<'a>) -> Raw<'a> {
+        self.length = value_end(value.rest).and_then(NonZeroUsize::new);
+        Raw {
+            length: self.length,
+            ..value
+        }
+    }
+
+    /// Goes from behind a key to its value.
+    fn enter_value(&mut self, behind_key: &'a str) -> Option<Raw<'a>> {
+        let value = trim_start(behind_key).strip_prefix(':')?;
+        self.current = trim_start(value);
+        Some(Raw {
+            rest: self.current,
+            length: None,
+        })
     }
 }
 
+/// Most JSON has no white space between its tokens.
+#[inline]
 fn trim_start(text: &str) -> &str {
-    text.trim_ascii_start()
+    match text.as_bytes().first() {
+        Some(b' ' | b'\n' | b'\r' | b'\t') => text.trim_ascii_start(),
+        _ => text,
+    }
+}
+
+fn unescaped(inner: &str, is_escaped: bool) -> Cow<'_, str> {
+    match is_escaped {
+        true => Cow::Owned(syntax::unescape(inner)),
+        false => Cow::Borrowed(inner),
+    }
+}
+
+/// End of the key that `text` begins with, behind its quote, and whether it is the one wanted.
+#[inline]
+fn is_named(text: &str, wanted: &str) -> Option<(usize, bool)> {
+    let end = wanted.len() + 2;
+    let bytes = text.as_bytes();
+    if bytes.get(end - 1) == Some(&b'"')
+        && &bytes[1..end - 1] == wanted.as_bytes()
+        && bytes[0] == b'"'
+        && !wanted.contains(['"', '\\'])
+    {
+        return Some((end, true));
+    }
+    let (end, is_escaped) = string_end(text)?;
+    let is_it = is_escaped && syntax::unescape(&text[1..end - 1]) == wanted;
+    Some((end, is_it))
 }
 
 /// End of the value that `text` begins with.
 fn value_end(text: &str) -> Option<usize> {
     match text.as_bytes().first()? {
-        b'"' => string_end(text).map(|(end, _)| end),
+        b'"' => string_length(text.as_bytes()),
         b'{' | b'[' => container_end(text),
         _ => scalar_end(text),
     }
@@ -269,7 +331,7 @@ fn container_end(text: &str) -> Option<usize> {
     let mut at = 0;
     loop {
         match bytes.get(at)? {
-            b'"' => at += string_end(&text[at..])?.0,
+            b'"' => at += string_length(&bytes[at..])?,
             b'{' | b'[' => {
                 depth += 1;
                 at += 1;
@@ -287,32 +349,67 @@ fn container_end(text: &str) -> Option<usize> {
 }
 
 fn scalar_end(text: &str) -> Option<usize> {
-    let mut scanner = Scanner::new(0);
-    match scanner.run(text.as_bytes()) {
-        Outcome::Complete(end) => Some(end),
-        // A number at the end of the text may go on for the machine.
-        Outcome::Unfinished => Raw { rest: text }.number().map(|_| text.len()),
-        Outcome::Broken(_) => None,
-    }
+    let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || b"+-.".contains(byte);
+    let end = text.bytes().position(|byte| !is_part(&byte));
+    let word = &text[..end.unwrap_or(text.len())];
+    let is_value = match word.as_bytes().first()? {
+        b't' | b'f' | b'n' => matches!(word, "true" | "false" | "null"),
+        b'-' | b'0'..=b'9' => word.ends_with(|last: char| last.is_ascii_digit()),
+        _ => false,
+    };
+    is_value.then_some(word.len())
 }
 
 /// End of the string that `text` begins with, behind its quote, and whether it holds escapes.
+#[inline]
+fn string_end(text: &str) -> Option<(usize, bool)> {
+    let bytes = text.as_bytes();
+    let at = quoted_start(bytes)?;
+    match bytes.get(at)? {
+        b'"' => Some((at + 1, false)),
+        b'\\' => Some((closing_quote(bytes, at)? + 1, true)),
+        _ => {
+            let quote = closing_quote(bytes, at)?;
+            Some((quote + 1, memchr(b'\\', &bytes[at..quote]).is_some()))
+        }
+    }
+}
+
+/// Length of the string that `bytes` begin with, with its quotes.
+#[inline]
+fn string_length(bytes: &[u8]) -> Option<usize> {
+    let at = quoted_start(bytes)?;
+    match bytes.get(at)? {
+        b'"' => Some(at + 1),
+        _ => Some(closing_quote(bytes, at)? + 1),
+    }
+}
+
+/// Bytes of a string, its first quote included, before its first quote or backslash, as far as a short look goes: most
+/// strings are short, and a search that is made for long texts costs more to begin than they are long.
+#[inline]
+fn quoted_start(bytes: &[u8]) -> Option<usize> {
+    const SHORT: usize = 40;
+    if bytes.first() != Some(&b'"') {
+        return None;
+    }
+    let short = &bytes[1..bytes.len().min(SHORT)];
+    Some(1 + plain_length(short))
+}
+
+/// Offset of the quote that ends a string; before `from` there are only whole escapes.
 ///
 /// The text was checked before, so only the quote is looked for: the first with an even number of backslashes before it.
-fn string_end(text: &str) -> Option<(usize, bool)> {
-    let inner = text.strip_prefix('"')?.as_bytes();
-    let mut from = 0;
+fn closing_quote(bytes: &[u8], from: usize) -> Option<usize> {
+    let mut at = from;
     loop {
-        let quote = from + memchr(b'"', &inner[from..])?;
-        let before = inner[from..quote].iter().rev();
+        let quote = at + memchr(b'"', &bytes[at..])?;
+        let before = bytes[from..quote].iter().rev();
         let backslashes = before.take_while(|byte| **byte == b'\\').count();
         if backslashes % 2 == 0 {
-            return Some((
-                quote + 2,
-                from > 0 || memchr(b'\\', &inner[..quote]).is_some(),
-            ));
+            return Some(quote);
         }
-        from = quote + 1;
+        at = quote + 1;
     }
 }
 

@@ -50,7 +50,7 @@ impl<'c> ItemRef<'c> {
     /// What it is, of a message with whose it is.
     pub(super) fn kind(&self, texts: &mut Texts) -> String {
         let read = read_item(self.raw(), &self.position(), texts);
-        kind_of(self.raw(), &read)
+        kind_of(self.raw(), &read).into_owned()
     }
 
     pub(super) fn position(&self) -> Position {

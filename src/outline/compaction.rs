@@ -1,14 +1,14 @@
 //! What a compaction kept and dropped, told by a rollout.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
-use std::hash::{Hash, Hasher};
 
-use xxhash_rust::xxh3::Xxh3;
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use crate::json::{Kind, Raw};
 
-use super::item::{Item, SUMMARY, kept, owned, type_of};
-use super::model::{Compaction, TypeCount, What};
+use super::item::{Item, SUMMARY, in_short_of, type_of};
+use super::model::{Compaction, Kept, TypeCount, What};
 use super::text::{Text, Texts};
 
 /// What a message of the model is called.
@@ -26,10 +26,9 @@ pub(super) struct CompactionReader {
 impl CompactionReader {
     /// Adds an item of the history.
     pub(super) fn add(&mut self, item: Raw<'_>, read: &Item) {
-        let kind = kind_of(item, read);
-        self.count(&kind, 1);
-        if matches!(read, Item::Alone(What::User { .. } | What::Context { .. })) {
-            *self.messages.entry(content_key(item)).or_default() += 1;
+        self.count(&kind_of(item, read), 1);
+        if let Some(key) = content_key(item, read) {
+            *self.messages.entry(key).or_default() += 1;
         }
     }
 
@@ -71,19 +70,23 @@ impl CompactionReader {
                 &super::model::Position::Pointer(String::new()),
                 texts,
             );
-            self.add(item, &read);
-            let count = known
-                .get_mut(&content_key(item))
-                .filter(|count| **count > 0);
+            let kind = kind_of(item, &read);
+            self.count(&kind, 1);
+            let key = content_key(item, &read);
+            if let Some(key) = key {
+                *self.messages.entry(key).or_default() += 1;
+            }
+            let count = key.and_then(|key| known.get_mut(&key));
+            let count = count.filter(|count| **count > 0);
             let is_old = count.is_some();
             if let Some(count) = count {
                 *count -= 1;
-                let kind = kind_of(item, &read);
                 if let Some(left) = gone.iter_mut().find(|left| left.name == kind) {
                     left.count = left.count.saturating_sub(1);
                 }
             }
-            compaction.kept.push(kept(item, is_old, texts));
+            let (what, text) = in_short_of(item, read, texts);
+            compaction.kept.push(Kept { what, is_old, text });
         }
         gone.retain(|kind| kind.count > 0);
         compaction.items_after = Some(compaction.kept.len());
@@ -105,27 +108,28 @@ impl CompactionReader {
 }
 
 /// What an item is, of a message with whose it is.
-pub(super) fn kind_of(item: Raw<'_>, read: &Item) -> String {
+pub(super) fn kind_of<'i>(item: Raw<'i>, read: &Item) -> Cow<'i, str> {
     match read {
-        Item::Alone(What::User { .. }) => "user message".to_owned(),
-        Item::Alone(What::Assistant { .. }) => ASSISTANT.to_owned(),
-        Item::Alone(What::Context { .. }) => "context message".to_owned(),
-        _ => type_of(item).into_owned(),
+        Item::Alone(What::User { .. }) => Cow::Borrowed("user message"),
+        Item::Alone(What::Assistant { .. }) => Cow::Borrowed(ASSISTANT),
+        Item::Alone(What::Context { .. }) => Cow::Borrowed("context message"),
+        _ => type_of(item),
     }
 }
 
-/// What a message is recognised by: role and content.
-fn content_key(item: Raw<'_>) -> u64 {
-    let mut hash = Xxh3::new();
-    owned(item, "role").hash(&mut hash);
+/// What a message that is not the model's is recognised by: role and content.
+fn content_key(item: Raw<'_>, read: &Item) -> Option<u64> {
+    let Item::Alone(What::User { .. } | What::Context { .. }) = read else {
+        return None;
+    };
+    let role = item.get_string("role").unwrap_or_default();
+    let mut key = xxh3_64(role.as_bytes());
     let content = item.get("content");
     for part in content.into_iter().flat_map(Raw::items) {
-        match part.get("text") {
-            Some(text) => text.text().hash(&mut hash),
-            None => part.text().hash(&mut hash),
-        }
+        let text = part.get("text").unwrap_or(part).text();
+        key = xxh3_64_with_seed(text.as_bytes(), key);
     }
-    hash.finish()
+    Some(key)
 }
 
 impl Compaction {

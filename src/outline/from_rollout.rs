@@ -85,7 +85,6 @@ struct Read {
 struct Intake {
     thread: RolloutThread,
     problems: Vec<Problem>,
-    survey: Survey,
     next: u64,
 }
 
@@ -93,17 +92,15 @@ impl Consumer for Intake {
     fn record(&mut self, record: &RolloutRecord<'_>) {
         self.next = record.index as u64 + 1;
         self.thread.take(record);
-        self.survey.add(record);
     }
 
-    fn problem(&mut self, problem: json::Problem) {
+    fn problem(&mut self, problem: &json::Problem) {
         let at = Position::Record {
             index: self.next,
             span: problem.span.clone(),
         };
-        self.thread.damage(at, &problem);
-        self.problems.push(damage(&problem));
-        self.survey.add_problem(problem);
+        self.thread.damage(at, problem);
+        self.problems.push(damage(problem));
     }
 }
 
@@ -118,16 +115,15 @@ fn read_thread(source: &RolloutSource, root: Option<&Path>, options: Options) ->
     let mut intake = Intake {
         thread: RolloutThread::new(options),
         problems: Vec::new(),
-        survey: Survey::default(),
         next: 0,
     };
-    read_all(&mut reader, &mut intake)?;
+    let mut survey = Survey::default();
+    read_all(&mut reader, &mut [&mut intake, &mut survey])?;
     let summary = reader.summary();
     drop(reader);
     let Intake {
         thread,
         mut problems,
-        mut survey,
         ..
     } = intake;
     let has_base = thread

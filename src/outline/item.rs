@@ -337,7 +337,13 @@ pub(super) fn kept(item: Raw<'_>, is_old: bool, texts: &mut Texts) -> Kept {
 
 /// What an item is, in a word or two, and what it says.
 pub(super) fn in_short(item: Raw<'_>, texts: &mut Texts) -> (String, Text) {
-    match read_item(item, &Position::Pointer(String::new()), texts) {
+    let read = read_item(item, &Position::Pointer(String::new()), texts);
+    in_short_of(item, read, texts)
+}
+
+/// As [`in_short`], of an item that was read.
+pub(super) fn in_short_of(item: Raw<'_>, read: Item, texts: &mut Texts) -> (String, Text) {
+    match read {
         Item::Call(call) => (call.name, call.arguments),
         Item::Output(output) => ("output".to_owned(), output.text),
         Item::Alone(what) => match what {

@@ -1,9 +1,10 @@
-//! Reads a rollout in one thread and takes in its records in another.
+//! Reads a rollout in one thread and takes in its records in others.
 
+use std::borrow::Cow;
 use std::io::{self, Read};
 use std::ops::Range;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::json::{Problem, Raw};
 use crate::rollout::{Layout, RecordKind, RolloutPart, RolloutReader, RolloutRecord};
@@ -22,25 +23,32 @@ pub(super) trait Consumer: Send {
     /// Takes the next record.
     fn record(&mut self, record: &RolloutRecord<'_>);
     /// Takes the next damaged span.
-    fn problem(&mut self, problem: Problem);
+    fn problem(&mut self, problem: &Problem);
 }
 
-/// Reads to the end; while records are searched for, those found before are taken in.
+/// Reads to the end; while records are searched for, those found before are taken in, by each consumer in a thread of
+/// its own.
 ///
 /// # Errors
 ///
 /// When reading fails; what was read before was taken in.
 pub(super) fn read_all<R: Read>(
     reader: &mut RolloutReader<R>,
-    consumer: &mut impl Consumer,
+    consumers: &mut [&mut dyn Consumer],
 ) -> io::Result<()> {
-    let consumer = Mutex::new(consumer);
+    let consumers: Vec<_> = consumers.iter_mut().map(Mutex::new).collect();
     std::thread::scope(|scope| {
-        let (full, work) = sync_channel(BATCHES);
         let (done, empty) = sync_channel(BATCHES);
-        std::thread::Builder::new().spawn_scoped(scope, || take_batches(work, done, &consumer))?;
+        let mut full = Vec::new();
+        for consumer in &consumers {
+            let (sender, work) = sync_channel(BATCHES);
+            let take = || take_batches(work, consumer);
+            std::thread::Builder::new().spawn_scoped(scope, take)?;
+            full.push(sender);
+        }
         let mut sender = Sender {
             full,
+            done,
             empty,
             under_way: 0,
             batch: Batch::default(),
@@ -49,7 +57,9 @@ pub(super) fn read_all<R: Read>(
             match part {
                 RolloutPart::Record(record) if record.text.len() >= LARGE => {
                     sender.wait();
-                    lock(&consumer).record(&record);
+                    for consumer in &consumers {
+                        lock(consumer).record(&record);
+                    }
                 }
                 RolloutPart::Record(record) => {
                     sender.batch.add(&record);
@@ -57,7 +67,10 @@ pub(super) fn read_all<R: Read>(
                         sender.send();
                     }
                 }
-                RolloutPart::Problem(problem) => sender.batch.entries.push(Entry::Problem(problem)),
+                RolloutPart::Problem(problem) => {
+                    let problem = Entry::Problem(Box::new(problem));
+                    sender.batch.entries.push(problem);
+                }
             }
         }
         sender.send();
@@ -70,26 +83,31 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn take_batches<C: Consumer>(
-    work: Receiver<Batch>,
+fn take_batches(work: Receiver<Arc<Lent>>, consumer: &Mutex<&mut &mut dyn Consumer>) {
+    for lent in work {
+        lent.batch.give(**lock(consumer));
+    }
+}
+
+/// A batch that goes back to the reading thread when nobody needs it any more.
+struct Lent {
+    batch: Batch,
     done: SyncSender<Batch>,
-    consumer: &Mutex<&mut C>,
-) {
-    for mut batch in work {
-        {
-            let mut consumer = lock(consumer);
-            batch.give(&mut **consumer);
-        }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        let mut batch = std::mem::take(&mut self.batch);
         batch.text.clear();
-        // The other side is gone when it failed to read.
-        if done.send(batch).is_err() {
-            return;
-        }
+        batch.entries.clear();
+        // The other side is gone when it failed to read; there is room for all that are under way.
+        let _ = self.done.try_send(batch);
     }
 }
 
 struct Sender {
-    full: SyncSender<Batch>,
+    full: Vec<SyncSender<Arc<Lent>>>,
+    done: SyncSender<Batch>,
     empty: Receiver<Batch>,
     under_way: usize,
     batch: Batch,
@@ -102,10 +120,14 @@ impl Sender {
             BATCHES => self.take_back(),
             _ => Batch::default(),
         };
-        let batch = std::mem::replace(&mut self.batch, next);
-        // The other side only goes away by a panic, which the scope passes on.
-        if self.full.send(batch).is_ok() {
-            self.under_way += 1;
+        let lent = Arc::new(Lent {
+            batch: std::mem::replace(&mut self.batch, next),
+            done: self.done.clone(),
+        });
+        self.under_way += 1;
+        for full in &self.full {
+            // The other side only goes away by a panic, which the scope passes on.
+            let _ = full.send(Arc::clone(&lent));
         }
     }
 
@@ -131,8 +153,8 @@ struct Batch {
 }
 
 enum Entry {
-    Record(Box<Envelope>),
-    Problem(Problem),
+    Record(Envelope),
+    Problem(Box<Problem>),
 }
 
 /// A record without its text.
@@ -142,12 +164,43 @@ struct Envelope {
     text: Range<usize>,
     layout: Layout,
     kind: RecordKind,
-    type_name: String,
+    type_name: Word,
     /// Where the payload and the metadata begin in the text.
     payload: usize,
     metadata: Option<usize>,
-    timestamp: Option<String>,
+    timestamp: Option<Word>,
     ordinal: Option<u64>,
+}
+
+/// A word of a record.
+enum Word {
+    /// Where it stands in the record's text.
+    Place(Range<usize>),
+    /// Written with escapes, or not there.
+    Own(Box<str>),
+}
+
+impl Word {
+    fn of(word: &Cow<'_, str>, record: &str) -> Self {
+        match word {
+            Cow::Borrowed(word) => {
+                let start = (word.as_ptr() as usize).wrapping_sub(record.as_ptr() as usize);
+                let place = start..start.wrapping_add(word.len());
+                match record.get(place.clone()) == Some(*word) {
+                    true => Self::Place(place),
+                    false => Self::Own((*word).into()),
+                }
+            }
+            Cow::Owned(word) => Self::Own(word.as_str().into()),
+        }
+    }
+
+    fn in_text<'t>(&'t self, record: &'t str) -> Cow<'t, str> {
+        Cow::Borrowed(match self {
+            Self::Place(place) => &record[place.clone()],
+            Self::Own(word) => word,
+        })
+    }
 }
 
 impl Batch {
@@ -155,39 +208,42 @@ impl Batch {
         let start = self.text.len();
         self.text.push_str(record.text);
         let offset = |value: Raw<'_>| record.text.len() - value.length_to_end();
-        self.entries.push(Entry::Record(Box::new(Envelope {
+        self.entries.push(Entry::Record(Envelope {
             index: record.index,
             span: record.span.clone(),
             text: start..self.text.len(),
             layout: record.layout,
             kind: record.kind,
-            type_name: record.type_name.clone().into_owned(),
+            type_name: Word::of(&record.type_name, record.text),
             payload: offset(record.payload),
             metadata: record.metadata.map(offset),
-            timestamp: record.timestamp.as_deref().map(str::to_owned),
+            timestamp: record
+                .timestamp
+                .as_ref()
+                .map(|time| Word::of(time, record.text)),
             ordinal: record.ordinal,
-        })));
+        }));
     }
 
-    fn give(&mut self, consumer: &mut impl Consumer) {
-        for entry in self.entries.drain(..) {
+    fn give(&self, consumer: &mut dyn Consumer) {
+        for entry in &self.entries {
             let envelope = match entry {
                 Entry::Problem(problem) => {
                     consumer.problem(problem);
                     continue;
                 }
-                Entry::Record(envelope) => *envelope,
+                Entry::Record(envelope) => envelope,
             };
-            let text = &self.text[envelope.text];
+            let text = &self.text[envelope.text.clone()];
             consumer.record(&RolloutRecord {
                 index: envelope.index,
-                span: envelope.span,
+                span: envelope.span.clone(),
                 text,
                 layout: envelope.layout,
                 kind: envelope.kind,
-                type_name: envelope.type_name.into(),
+                type_name: envelope.type_name.in_text(text),
                 payload: Raw::new(&text[envelope.payload..]),
-                timestamp: envelope.timestamp.map(Into::into),
+                timestamp: envelope.timestamp.as_ref().map(|time| time.in_text(text)),
                 ordinal: envelope.ordinal,
                 metadata: envelope.metadata.map(|at| Raw::new(&text[at..])),
             });
@@ -216,7 +272,7 @@ mod tests {
             ));
         }
 
-        fn problem(&mut self, problem: Problem) {
+        fn problem(&mut self, problem: &Problem) {
             self.0.push(problem.to_string());
         }
     }
@@ -239,12 +295,13 @@ mod tests {
         while let Some(part) = reader.next_part().unwrap() {
             match part {
                 RolloutPart::Record(record) => expect.record(&record),
-                RolloutPart::Problem(problem) => expect.problem(problem),
+                RolloutPart::Problem(problem) => expect.problem(&problem),
             }
         }
-        let mut notes = Notes::default();
-        read_all(&mut RolloutReader::new(text.as_bytes()), &mut notes).unwrap();
-        assert!(notes.0 == expect.0);
+        let (mut notes, mut others) = (Notes::default(), Notes::default());
+        let mut reader = RolloutReader::new(text.as_bytes());
+        read_all(&mut reader, &mut [&mut notes, &mut others]).unwrap();
+        assert!(notes.0 == expect.0 && others.0 == expect.0);
         assert_eq!(notes.0.len(), 4008);
     }
 }

@@ -5,11 +5,12 @@ use std::path::Path;
 
 use crate::json::{self, Summary};
 use crate::rollout::{
-    DamageProblem, DamageReport, OrderCheck, OrderProblem, RecordKind, RolloutIndex, RolloutRecord,
+    DamageProblem, DamageReport, OrderCheck, OrderProblem, RolloutIndex, RolloutRecord,
     RolloutSource, find_segment,
 };
 
 use super::model::{Prediction, Problem, RawItem, Resume};
+use super::pipeline::Consumer;
 use super::text::Texts;
 
 /// Files up to this size are always looked through for what only the agents' own readers trip over; larger ones when
@@ -21,27 +22,27 @@ const SMALL: u64 = 16 << 20;
 pub(super) struct Survey {
     index: RolloutIndex,
     order: OrderCheck,
-    /// Whether records share lines or take several, or the first one is no `session_meta`.
+    /// Whether records share lines or take several.
     is_odd: bool,
     /// Where the last record ended.
     end: u64,
 }
 
-impl Survey {
-    pub(super) fn add(&mut self, record: &RolloutRecord<'_>) {
-        let is_first = record.index == 0;
-        self.is_odd |= is_first && record.kind != RecordKind::SessionMeta;
-        self.is_odd |= !is_first && record.span.start == self.end;
+impl Consumer for Survey {
+    fn record(&mut self, record: &RolloutRecord<'_>) {
+        self.is_odd |= record.index > 0 && record.span.start == self.end;
         self.is_odd |= record.text.contains('\n');
         self.end = record.span.end;
         self.order.add(record);
         self.index.add_record(record);
     }
 
-    pub(super) fn add_problem(&mut self, problem: json::Problem) {
-        self.index.add_problem(problem);
+    fn problem(&mut self, problem: &json::Problem) {
+        self.index.add_problem(problem.clone());
     }
+}
 
+impl Survey {
     pub(super) fn finish(&mut self, summary: Summary) {
         self.index.summary = Some(summary);
     }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::capture::Redactor;
+use crate::capture::{Redactor, find_secrets};
 use crate::json::Raw;
 
 /// A text or its beginning.
@@ -48,6 +48,9 @@ pub(super) const PREVIEW: usize = 240;
 
 /// Bytes behind a preview that are still looked through for a secret which begins in it.
 const BEHIND: usize = 4096;
+
+/// Characters behind a preview that are always looked through: those by which patterns know a secret at its end.
+const SURELY: usize = 64;
 
 /// Makes [`Text`]s.
 #[derive(Debug, Default)]
@@ -123,6 +126,27 @@ impl Texts {
         self.make_of(part, joined.bytes.saturating_sub(left_out), PREVIEW)
     }
 
+    /// The beginning of a text, at least as many characters, without its secrets.
+    ///
+    /// A secret is known by its whole, so it goes before the text is cut. Few texts hold any, and where none stands at the
+    /// end of a short beginning, none that begins in it was cut off.
+    fn mask_beginning(&mut self, text: &str, characters: usize) -> String {
+        let head = beginning(text, characters + BEHIND);
+        let enough = head.char_indices().nth(characters + SURELY);
+        let word = enough.and_then(|(at, _)| Some(at + head[at..].find(char::is_whitespace)?));
+        if let Some(end) = word.filter(|_| !self.redactor.knows_spaced_secret())
+            && let secrets = find_secrets(&head[..end])
+            && secrets.iter().all(|secret| secret.end < end)
+        {
+            let short = head[..end].to_owned();
+            return match secrets.is_empty() && self.redactor.count() == 0 {
+                true => short,
+                false => self.redactor.text(short),
+            };
+        }
+        self.redactor.text(head.to_owned())
+    }
+
     /// A text of which only a beginning is at hand; `bytes` is the length of the whole.
     fn make_of(&mut self, text: &str, bytes: u64, most: usize) -> Text {
         if self.options.is_full {
@@ -132,9 +156,7 @@ impl Texts {
                 is_cut: false,
             };
         }
-        // A secret is known by its whole, so it goes before the text is cut.
-        let head = beginning(text, most + BEHIND);
-        let mut kept = self.redactor.text(head.to_owned());
+        let mut kept = self.mask_beginning(text, most);
         let end = kept.char_indices().nth(most).map(|(at, _)| at);
         if let Some(end) = end {
             kept.truncate(end);
