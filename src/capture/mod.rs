@@ -29,5 +29,5 @@ pub use open::{
 pub use problem::CaptureProblem;
 pub use reader::read_capture_records;
 pub use redact::Redactor;
-pub use secrets::{SecretHeader, find_secrets, is_secret_key, secret_header};
+pub use secrets::{SecretHeader, find_secrets, is_secret_key, may_be_key, secret_header};
 pub use writer::{CaptureWriter, ContentKind, ExchangeId, Head};

@@ -89,9 +89,11 @@ pub fn is_secret_key(key: &str) -> bool {
 pub fn find_secrets(text: &str) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     find_shapes(text, &mut found);
+    let has_parameter = memchr::memchr2(b'?', b'&', text.as_bytes()).is_some();
+    let has_space = memchr::memchr(b' ', text.as_bytes()).is_some();
     let patterns = [
-        (&SCHEME, true, true),
-        (&PARAMETER, false, true),
+        (&SCHEME, true, has_space),
+        (&PARAMETER, false, has_parameter),
         (&KEYED, false, may_have_keyed(text)),
     ];
     for (pattern, may_be_word, is_needed) in patterns {
@@ -107,6 +109,12 @@ pub fn find_secrets(text: &str) -> Vec<Range<usize>> {
     }
     found.sort_by_key(|range| range.start);
     found
+}
+
+/// Whether a text without white space and punctuation can be a secret: [`find_secrets`] finds none in words that are not.
+pub fn may_be_key(word: &str) -> bool {
+    let begins = |shape: &Shape| word.starts_with(shape.prefix);
+    !word.bytes().all(is_key_byte) || SHAPES.iter().any(begins)
 }
 
 /// Whether a recorder or this program has put it in a secret's place.
@@ -278,6 +286,16 @@ mod tests {
         check(r#""{\"openai-api-key\": \"opaque\"}""#, &["opaque"]);
         check(r#"{"chatgpt_account_id":"acct-9"}"#, &["acct-9"]);
         check(r#"{"token_count":"12345","max_tokens":"99999"}"#, &[]);
+    }
+
+    #[test]
+    fn words_that_can_be_no_key_hold_none() {
+        for word in ["call_1a2b3c4d5e6f", "x-sk-a1b2c3d4e5f6g7h8i9j0k1l2"] {
+            assert!(!may_be_key(word) && find_secrets(word).is_empty(), "{word}");
+        }
+        let key = "sk-a1b2c3d4e5f6g7h8i9j0k1l2";
+        assert!(may_be_key(key) && !find_secrets(key).is_empty());
+        assert!(may_be_key("a=b"));
     }
 
     #[test]

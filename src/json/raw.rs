@@ -166,7 +166,11 @@ impl<'a> Raw<'a> {
 
     /// Text of a number, a literal or anything else that ends where its word ends.
     fn scalar(self) -> &'a str {
-        let end = self.rest.find([',', '}', ']', ' ', '\n', '\r', '\t']);
+        if let Some(length) = self.length {
+            return &self.rest[..length.get()];
+        }
+        let is_end = |byte: u8| matches!(byte, b',' | b'}' | b']' | b' ' | b'\n' | b'\r' | b'\t');
+        let end = self.rest.bytes().position(is_end);
         &self.rest[..end.unwrap_or(self.rest.len())]
     }
 }

@@ -1,5 +1,6 @@
 //! What a reader of concatenated JSON delivers.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use super::problem::{Problem, Summary};
@@ -44,6 +45,28 @@ impl<'a> Record<'a> {
                 self.find(scanner.keys(), key)
             }
         }
+    }
+
+    /// The members of the outermost object: names without escapes, and values; none for another kind of value.
+    ///
+    /// As [`get`](Self::get) costs next to nothing, but for an object of more keys than a reader remembers.
+    pub fn members(&self) -> impl Iterator<Item = (Cow<'a, str>, Raw<'a>)> {
+        let text = self.text;
+        let known = self
+            .keys
+            .unwrap_or_default()
+            .iter()
+            .filter_map(move |span| {
+                let name = &text[span.start + 1..span.end - 1];
+                let value = text[span.end..].trim_ascii_start().strip_prefix(':')?;
+                let name = match name.contains('\\') {
+                    true => Cow::Owned(syntax::unescape(name)),
+                    false => Cow::Borrowed(name),
+                };
+                Some((name, Raw::new(value)))
+            });
+        let unknown = self.keys.is_none().then(|| Raw::new(text).members());
+        known.chain(unknown.into_iter().flatten())
     }
 
     fn find(&self, keys: &[Range<usize>], key: &str) -> Option<Raw<'a>> {

@@ -117,7 +117,7 @@ fn read_thread(source: &RolloutSource, root: Option<&Path>, options: Options) ->
         problems: Vec::new(),
         next: 0,
     };
-    let mut survey = Survey::default();
+    let mut survey = Survey::new(&source.path);
     read_all(&mut reader, &mut [&mut intake, &mut survey])?;
     let summary = reader.summary();
     drop(reader);

@@ -1,5 +1,7 @@
 //! Secrets in words that are no texts: ids, names, codes.
 
+use crate::capture::may_be_key;
+
 use super::model::{Call, Moment, Outline, Output, Step, Thread, Turn, What};
 use super::text::Texts;
 
@@ -27,7 +29,8 @@ struct Mask<'t> {
 
 impl Mask<'_> {
     fn word(&mut self, word: &mut String) {
-        if may_hold_secret(word) {
+        let is_known_as_none = self.texts.knows_no_secret() && !may_be_key(word);
+        if may_hold_secret(word) && !is_known_as_none {
             *word = self.texts.whole(word);
         }
     }

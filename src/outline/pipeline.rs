@@ -24,6 +24,8 @@ pub(super) trait Consumer: Send {
     fn record(&mut self, record: &RolloutRecord<'_>);
     /// Takes the next damaged span.
     fn problem(&mut self, problem: &Problem);
+    /// Nothing follows.
+    fn end(&mut self) {}
 }
 
 /// Reads to the end; while records are searched for, those found before are taken in, by each consumer in a thread of
@@ -87,6 +89,7 @@ fn take_batches(work: Receiver<Arc<Lent>>, consumer: &Mutex<&mut &mut dyn Consum
     for lent in work {
         lent.batch.give(**lock(consumer));
     }
+    lock(consumer).end();
 }
 
 /// A batch that goes back to the reading thread when nobody needs it any more.

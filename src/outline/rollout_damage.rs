@@ -1,7 +1,9 @@
 //! What is wrong with a rollout, and what a resume would send.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use memchr::memchr;
 
 use crate::json::{self, Summary};
 use crate::rollout::{
@@ -20,8 +22,11 @@ const SMALL: u64 = 16 << 20;
 /// What is known of a rollout without its texts: its order and its layout.
 #[derive(Default)]
 pub(super) struct Survey {
+    path: PathBuf,
     index: RolloutIndex,
     order: OrderCheck,
+    /// What is wrong with the order, once it has seen all.
+    disorder: Vec<OrderProblem>,
     /// Whether records share lines or take several.
     is_odd: bool,
     /// Where the last record ended.
@@ -31,18 +36,30 @@ pub(super) struct Survey {
 impl Consumer for Survey {
     fn record(&mut self, record: &RolloutRecord<'_>) {
         self.is_odd |= record.index > 0 && record.span.start == self.end;
-        self.is_odd |= record.text.contains('\n');
+        self.is_odd |= memchr(b'\n', record.text.as_bytes()).is_some();
         self.end = record.span.end;
-        self.order.add(record);
-        self.index.add_record(record);
+        let what = self.index.add_record(record);
+        self.order.add(record, what);
     }
 
     fn problem(&mut self, problem: &json::Problem) {
         self.index.add_problem(problem.clone());
     }
+
+    fn end(&mut self) {
+        self.disorder = std::mem::take(&mut self.order).finish(&self.index, &self.path);
+    }
 }
 
 impl Survey {
+    /// A survey of the file at `path`.
+    pub(super) fn new(path: &Path) -> Self {
+        Self {
+            path: path.to_owned(),
+            ..Self::default()
+        }
+    }
+
     pub(super) fn finish(&mut self, summary: Summary) {
         self.index.summary = Some(summary);
     }
@@ -65,20 +82,19 @@ pub(super) fn assess(
 ) -> io::Result<Assessment> {
     let Survey {
         index,
-        order,
+        disorder,
         is_odd,
         ..
     } = survey;
     let is_small = index.summary.is_some_and(|summary| summary.bytes <= SMALL);
     if !is_small && !is_odd && index.problems.is_empty() {
-        let problems = order.finish(&index, &source.path);
         return Ok(Assessment {
-            problems: problems.into_iter().map(of_order).collect(),
+            problems: disorder.into_iter().map(of_order).collect(),
             resume: None,
         });
     }
     let find = |id: &str| find_segment(root?, id);
-    let report = DamageReport::read(source, &index, order, find)?;
+    let report = DamageReport::read(source, &index, &disorder, find)?;
     let is_worth_telling = wants_resume || report.is_damaged();
     let resume = is_worth_telling.then(|| resume(&report, texts));
     Ok(Assessment {

@@ -1,5 +1,6 @@
 //! One thread of a rollout, record by record.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 use crate::json::{Problem, Raw};
@@ -305,9 +306,15 @@ impl RolloutThread {
         let Some(info) = payload.get("info").filter(|info| !info.is_null()) else {
             return;
         };
-        let window = info.get("model_context_window").and_then(Raw::unsigned);
-        let total = info.get("total_token_usage").and_then(read_usage);
-        let last = info.get("last_token_usage").and_then(read_usage);
+        let (mut window, mut total, mut last) = (None, None, None);
+        for (key, value) in info.members() {
+            match key.as_ref() {
+                "model_context_window" => window = value.unsigned(),
+                "total_token_usage" => total = read_usage(value),
+                "last_token_usage" => last = read_usage(value),
+                _ => {}
+            }
+        }
         let is_new = total != self.tokens.total;
         self.tokens.total = total.or(self.tokens.total);
         self.builder.thread.usage = self.tokens.total;
@@ -338,14 +345,21 @@ impl RolloutThread {
     /// `token_usage_record`: one for each response.
     fn usage_record(&mut self, payload: Raw<'_>) {
         self.tokens.has_records = true;
-        let id = owned(payload, "response_id").unwrap_or_default();
-        if !id.is_empty() && !self.tokens.seen.insert(id) {
+        let (mut turn_usage, mut usage, mut total, mut id) = (None, None, None, None);
+        for (key, value) in payload.members() {
+            match key.as_ref() {
+                "response_id" => id = value.string(),
+                "turn_token_usage" => turn_usage = read_usage(value),
+                "usage" => usage = read_usage(value),
+                "thread_token_usage" => total = read_usage(value),
+                _ => {}
+            }
+        }
+        let id = id.filter(|id| !id.is_empty()).map(Cow::into_owned);
+        if id.is_some_and(|id| !self.tokens.seen.insert(id)) {
             return;
         }
         self.tokens.is_ahead = true;
-        let turn_usage = payload.get("turn_token_usage").and_then(read_usage);
-        let usage = payload.get("usage").and_then(read_usage);
-        let total = payload.get("thread_token_usage").and_then(read_usage);
         self.builder.thread.usage = total.or(self.builder.thread.usage);
         self.tokens.total = total.or(self.tokens.total);
         if let Some(usage) = usage {

@@ -76,6 +76,11 @@ impl Texts {
         self.redactor.header(name, value);
     }
 
+    /// Whether no secret was seen yet.
+    pub(super) fn knows_no_secret(&self) -> bool {
+        self.redactor.count() == 0
+    }
+
     /// A text without its secrets, whole.
     pub(super) fn whole(&mut self, text: &str) -> String {
         self.redactor.text(text.to_owned())

@@ -92,7 +92,9 @@ impl RolloutIndex {
         let mut index = Self::default();
         while let Some(part) = reader.next_part()? {
             match part {
-                RolloutPart::Record(record) => index.add_record(&record),
+                RolloutPart::Record(record) => {
+                    index.add_record(&record);
+                }
                 RolloutPart::Problem(problem) => index.add_problem(problem),
             }
         }
@@ -100,8 +102,8 @@ impl RolloutIndex {
         Ok(index)
     }
 
-    /// Adds the next record; for callers that look at the records themselves in the same pass.
-    pub fn add_record(&mut self, record: &RolloutRecord<'_>) {
+    /// Adds the next record and gives what it is; for callers that look at the records themselves in the same pass.
+    pub fn add_record(&mut self, record: &RolloutRecord<'_>) -> What {
         if record.kind == RecordKind::SessionMeta
             && let Some(mut meta) = SessionMeta::parse(record.payload)
         {
@@ -116,6 +118,7 @@ impl RolloutIndex {
             ordinal: record.ordinal,
             what,
         });
+        what
     }
 
     /// Adds the next damaged span.

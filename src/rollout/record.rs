@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use crate::json::{Kind, Raw, Record};
+use crate::json::{Raw, Record};
 
 /// One complete record of a rollout, of which only the envelope was read.
 #[derive(Debug, Clone)]
@@ -100,39 +100,48 @@ impl RecordKind {
 }
 
 impl<'a> RolloutRecord<'a> {
-    /// Reads the envelope of a record.
+    /// Reads the envelope of a record; the last of repeated keys counts.
     pub fn new(record: &Record<'a>) -> Self {
         let whole = Raw::new(record.text);
-        let string = |key| record.get(key).and_then(Raw::string);
         let mut new = Self {
             index: usize::try_from(record.index).unwrap_or(usize::MAX),
             span: record.span.clone(),
             text: record.text,
             layout: Layout::Other,
             kind: RecordKind::Unknown,
-            type_name: string("type").unwrap_or_default(),
+            type_name: Cow::Borrowed(""),
             payload: whole,
             timestamp: None,
             ordinal: None,
             metadata: None,
         };
-        if whole.kind() != Kind::Object {
-            return new;
+        let (mut payload, mut ordinal, mut metadata, mut id, mut record_type) =
+            (None, None, None, None, None);
+        for (name, value) in record.members() {
+            match name.as_ref() {
+                "type" => new.type_name = value.string().unwrap_or_default(),
+                "timestamp" => new.timestamp = value.string(),
+                "payload" => payload = Some(value),
+                "ordinal" => ordinal = value.unsigned(),
+                "metadata" => metadata = Some(value).filter(|value| !value.is_null()),
+                "id" => id = Some(value),
+                "record_type" => record_type = value.string(),
+                _ => {}
+            }
         }
-        new.timestamp = string("timestamp");
-        if let Some(payload) = record.get("payload").filter(|_| !new.type_name.is_empty()) {
+        if let Some(payload) = payload.filter(|_| !new.type_name.is_empty()) {
             new.layout = Layout::Envelope;
             new.kind = RecordKind::of(&new.type_name);
             new.payload = payload;
-            new.ordinal = record.get("ordinal").and_then(Raw::unsigned);
-            new.metadata = record.get("metadata").filter(|value| !value.is_null());
+            new.ordinal = ordinal;
+            new.metadata = metadata;
         } else if !new.type_name.is_empty() {
             new.layout = Layout::BareItem;
             new.kind = RecordKind::ResponseItem;
-        } else if string("record_type").as_deref() == Some("state") {
+        } else if record_type.as_deref() == Some("state") {
             new.layout = Layout::State;
             new.kind = RecordKind::State;
-        } else if record.get("id").is_some() && new.timestamp.is_some() {
+        } else if id.is_some() && new.timestamp.is_some() {
             new.layout = Layout::BareMeta;
             new.kind = RecordKind::SessionMeta;
         }

@@ -22,13 +22,16 @@ fn report(path: &Path) -> (RolloutIndex, DamageReport) {
     while let Some(part) = reader.next_part().unwrap() {
         match part {
             RolloutPart::Record(record) => {
-                order.add(&record);
-                index.add_record(&record);
+                let what = index.add_record(&record);
+                order.add(&record, what);
             }
             RolloutPart::Problem(problem) => index.add_problem(problem),
         }
     }
-    let report = DamageReport::read(&source, &index, order, |_| None).unwrap();
+    let report = DamageReport::read(&source, &index, &order.finish(&index, &source.path), |_| {
+        None
+    })
+    .unwrap();
     (index, report)
 }
 

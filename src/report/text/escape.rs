@@ -5,7 +5,8 @@ use std::borrow::Cow;
 /// Replaces what a terminal would act on or hide: control characters (C0, DEL, C1), bidirectional overrides and
 /// invisible format characters, by their escapes. Newlines become `⏎`.
 pub fn visible(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(is_unsafe) {
+    let is_plain = |byte: &u8| matches!(byte, b' '..=b'~');
+    if text.as_bytes().iter().all(is_plain) || !text.chars().any(is_unsafe) {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len() + 16);

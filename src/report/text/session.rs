@@ -1,6 +1,7 @@
 //! What happened in a session, as text: a head, then turn by turn.
 
 use std::io::{self, Write};
+use std::thread::ScopedJoinHandle;
 
 use crate::outline::{
     End, EndKind, History, HistoryItem, Input, Outline, Position, Problem, Resume, Step, Thread,
@@ -19,6 +20,10 @@ const HEAD: usize = 9;
 
 /// Problems that are shown, unless all are asked for.
 const PROBLEMS: usize = 40;
+
+/// Turns of a long thread that are made into text together, and how many such parts at a time.
+const PART: usize = 512;
+const PARTS: usize = 4;
 
 /// Columns before the text of a step.
 const STEP: usize = 19;
@@ -51,6 +56,17 @@ pub fn render_session_text(
         page.resume(resume)?;
     }
     Ok(())
+}
+
+/// Some turns of a thread, apart from the others.
+fn turns_text(turns: &[Turn], options: TextOptions) -> io::Result<Vec<u8>> {
+    let mut out = Vec::new();
+    let mut page = Page {
+        out: &mut out,
+        options,
+    };
+    turns.iter().try_for_each(|turn| page.turn(turn))?;
+    Ok(out)
 }
 
 struct Page<'o, W: Write> {
@@ -111,8 +127,35 @@ impl<W: Write> Page<'_, W> {
             self.fact("", &line)?;
         }
         self.steps(&thread.before, false)?;
-        for turn in &thread.turns {
-            self.turn(turn)?;
+        self.turns(&thread.turns)
+    }
+
+    /// Turn after turn; of a long thread several parts are made at a time.
+    fn turns(&mut self, turns: &[Turn]) -> io::Result<()> {
+        if turns.len() <= PART {
+            return turns.iter().try_for_each(|turn| self.turn(turn));
+        }
+        for parts in turns.chunks(PART * PARTS) {
+            let options = self.options;
+            let made = std::thread::scope(|scope| {
+                let make = |part| move || turns_text(part, options);
+                let parts: Vec<_> = parts.chunks(PART).collect();
+                let threads: Vec<_> = parts
+                    .into_iter()
+                    .map(|part| scope.spawn(make(part)))
+                    .collect();
+                let join = |thread: ScopedJoinHandle<'_, _>| match thread.join() {
+                    Ok(text) => text,
+                    Err(panic) => std::panic::resume_unwind(panic),
+                };
+                threads
+                    .into_iter()
+                    .map(join)
+                    .collect::<io::Result<Vec<_>>>()
+            })?;
+            for text in made {
+                self.out.write_all(&text)?;
+            }
         }
         Ok(())
     }
@@ -165,21 +208,19 @@ impl<W: Write> Page<'_, W> {
 
     /// A row of a step: where, what, and its text in as many lines as it may have.
     fn row(&mut self, place: &str, row: &Row) -> io::Result<()> {
-        let label = self.styled(row.style, &format!("{:<10}", row.label));
-        let first = format!(
-            "{} {label} ",
-            self.styled(Style::Dim, &format!("{place:>6}"))
-        );
-        let first = format!(
-            "{first}{}",
-            " ".repeat(STEP.saturating_sub(visible_width(&first)))
-        );
-        let rest = " ".repeat(STEP);
+        const LABEL: usize = 10;
+        let place = self.styled(Style::Dim, &format!("{place:>6}"));
+        let label = self.styled(row.style, &format!("{:<LABEL$}", row.label));
         let room = self.options.width.saturating_sub(STEP).max(20);
-        for (number, line) in row.lines(room).iter().enumerate() {
-            let before = if number == 0 { &first } else { &rest };
-            let line = self.styled(row.text_style, line);
-            writeln!(self.out, "{}", format!("{before}{line}").trim_end())?;
+        let mut line = format!("{place} {label} ");
+        for (number, text) in row.lines(room).iter().enumerate() {
+            if number > 0 {
+                line.clear();
+            }
+            let missing = STEP.saturating_sub(visible_width(&line));
+            line.extend(std::iter::repeat_n(' ', missing));
+            line.push_str(&self.styled(row.text_style, text));
+            writeln!(self.out, "{}", line.trim_end())?;
         }
         Ok(())
     }

@@ -48,6 +48,10 @@ pub(in crate::report) fn shortened(text: &str, most: usize) -> String {
 
 /// Characters that take room: colour codes do not.
 pub(super) fn visible_width(text: &str) -> usize {
+    let has_code = text.as_bytes().contains(&0x1b);
+    if !has_code {
+        return text.chars().count();
+    }
     let mut width = 0;
     let mut is_code = false;
     for c in text.chars() {

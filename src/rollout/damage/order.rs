@@ -80,10 +80,11 @@ impl OrderCheck {
         Self::default()
     }
 
-    /// Takes in the next record of the file.
-    pub fn add(&mut self, record: &RolloutRecord<'_>) {
+    /// Takes in the next record of the file, which `what` tells the meaning of.
+    pub fn add(&mut self, record: &RolloutRecord<'_>, what: What) {
         let hash = xxh3_64(record.text.as_bytes());
-        self.hashes.push(hash & !1 | u64::from(is_unique(record)));
+        self.hashes
+            .push(hash & !1 | u64::from(is_unique(record, what)));
     }
 
     /// What is wrong with the file that `index` was made of, in order of position; all its records were added.
@@ -135,12 +136,15 @@ impl OrderCheck {
 
     /// For each record the last one before it with the same text.
     fn previous(&self) -> Vec<Option<u32>> {
-        let mut order: Vec<u32> = (0..self.hashes.len() as u32).collect();
-        order.sort_unstable_by_key(|&record| (self.hashes[record as usize], record));
+        let mut order: Vec<(u64, u32)> = self.hashes.iter().copied().zip(0..).collect();
+        order.sort_unstable();
         let mut previous = vec![None; order.len()];
         for pair in order.windows(2) {
-            if self.hashes[pair[0] as usize] == self.hashes[pair[1] as usize] {
-                previous[pair[1] as usize] = Some(pair[0]);
+            let [(before, original), (hash, record)] = *pair else {
+                continue;
+            };
+            if before == hash {
+                previous[record as usize] = Some(original);
             }
         }
         previous
@@ -164,30 +168,17 @@ impl OrderCheck {
 }
 
 /// Whether no writer writes the text of this record twice.
-fn is_unique(record: &RolloutRecord<'_>) -> bool {
-    if record.ordinal.is_some() {
-        return true;
-    }
+fn is_unique(record: &RolloutRecord<'_>, what: What) -> bool {
     let has = |key| record.payload.get_string(key).is_some();
-    match record.kind {
-        RecordKind::ResponseItem => has("id") || has("call_id"),
-        RecordKind::EventMsg => {
-            let name = record.payload_type();
-            let is_bound = matches!(
-                name.as_deref(),
-                Some(
-                    "task_started"
-                        | "turn_started"
-                        | "task_complete"
-                        | "turn_complete"
-                        | "turn_aborted"
-                )
-            );
-            is_bound && has("turn_id")
+    record.ordinal.is_some()
+        || match what {
+            What::Item(_) => has("id") || has("call_id"),
+            What::TurnStarted(turn) | What::TurnComplete(turn) | What::TurnAborted(turn) => {
+                turn.is_some()
+            }
+            What::Record(kind) => kind == RecordKind::SessionMeta,
+            _ => false,
         }
-        RecordKind::SessionMeta => true,
-        _ => false,
-    }
 }
 
 /// Records that repeat as many others before them.

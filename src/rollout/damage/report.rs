@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 
 use super::loss::{Loss, read_losses};
-use super::order::{OrderCheck, OrderProblem};
+use super::order::OrderProblem;
 use crate::json::{Problem, Raw};
 use crate::rollout::index::{RolloutIndex, What};
 use crate::rollout::readers::Resume;
@@ -51,7 +51,7 @@ pub struct DamageProblem {
 impl DamageReport {
     /// Reads what is left of a rollout.
     ///
-    /// `order` has seen all records of `index`; `find` finds the file whose name ends with an id, see
+    /// `order` is what is wrong with the order of its records; `find` finds the file whose name ends with an id, see
     /// [`Lineage`](crate::rollout::Lineage).
     ///
     /// # Errors
@@ -60,11 +60,10 @@ impl DamageReport {
     pub fn read(
         source: &RolloutSource,
         index: &RolloutIndex,
-        order: OrderCheck,
+        order: &[OrderProblem],
         find: impl FnMut(&str) -> Option<PathBuf>,
     ) -> io::Result<Self> {
         let resume = Resume::read(source, index, find)?;
-        let order = order.finish(index, &source.path);
         let losses = read_losses(source, index, MAX_TOLD)?;
         let meaning = Meaning::new(index, &resume);
         let damaged = losses.iter().zip(&index.problems);

@@ -205,8 +205,8 @@ impl Pass {
     }
 
     fn add(&mut self, record: &RolloutRecord<'_>) {
-        self.index.add_record(record);
-        self.order.add(record);
+        let what = self.index.add_record(record);
+        self.order.add(record, what);
         if let Some(time) = &record.timestamp {
             if self.first_time.is_none() {
                 self.first_time = Some(time.clone().into_owned());

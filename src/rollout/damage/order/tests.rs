@@ -9,8 +9,8 @@ fn check_named(name: &str, lines: &[String], expect: &[&str]) {
     while let Some(part) = reader.next_part().unwrap() {
         match part {
             RolloutPart::Record(record) => {
-                index.add_record(&record);
-                order.add(&record);
+                let what = index.add_record(&record);
+                order.add(&record, what);
             }
             RolloutPart::Problem(problem) => index.add_problem(problem),
         }

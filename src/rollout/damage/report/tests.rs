@@ -1,4 +1,5 @@
 use super::*;
+use crate::rollout::OrderCheck;
 use crate::rollout::{RolloutPart, RolloutReader};
 
 const META: &str = r#"{"timestamp":"t","type":"session_meta","payload":{"id":"01a1fbd9-5e66-7a92-9d96-2f6102d7e1ff","timestamp":"t","cwd":"/","originator":"o","cli_version":"v"}}"#;
@@ -38,13 +39,16 @@ fn report(bytes: &[u8]) -> DamageReport {
     while let Some(part) = reader.next_part().unwrap() {
         match part {
             RolloutPart::Record(record) => {
-                index.add_record(&record);
-                order.add(&record);
+                let what = index.add_record(&record);
+                order.add(&record, what);
             }
             RolloutPart::Problem(problem) => index.add_problem(problem),
         }
     }
-    DamageReport::read(&source, &index, order, |_| None).unwrap()
+    DamageReport::read(&source, &index, &order.finish(&index, &source.path), |_| {
+        None
+    })
+    .unwrap()
 }
 
 /// Checks what is said of a file: what is lost first, then what is sent.
