@@ -10,6 +10,36 @@ use super::zstd::{BehindFrames, ZstdReader};
 /// How many compressed bytes are read at once.
 const CHUNK: usize = 1 << 16;
 
+/// How a file is compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Compression {
+    /// zstd (RFC 8878).
+    Zstd,
+    /// gzip (RFC 1952).
+    Gzip,
+}
+
+impl Compression {
+    /// Tells by the first bytes of a file, of which four are enough.
+    pub fn of(head: &[u8]) -> Option<Self> {
+        if head.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
+            Some(Self::Zstd)
+        } else if head.starts_with(&[0x1f, 0x8b]) {
+            Some(Self::Gzip)
+        } else {
+            None
+        }
+    }
+
+    /// `zstd` or `gzip`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Zstd => "zstd",
+            Self::Gzip => "gzip",
+        }
+    }
+}
+
 /// Opens a file's content, decompressed if it starts as a zstd or gzip file does.
 ///
 /// # Errors
@@ -17,30 +47,25 @@ const CHUNK: usize = 1 << 16;
 /// What reading the first bytes reports. Damage in the compressed data is reported by the returned reader, as a
 /// [`DamagedCompression`], after what could be decoded before it.
 pub fn open_compressed<R: Read + Send + 'static>(reader: R) -> io::Result<Box<dyn Read + Send>> {
-    const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
-    const GZIP: &[u8] = &[0x1f, 0x8b];
     let mut reader = reader;
     let mut head = Vec::with_capacity(4);
     reader.by_ref().take(4).read_to_end(&mut head)?;
-    let is_zstd = head == ZSTD;
-    let is_gzip = head.starts_with(GZIP);
+    let compression = Compression::of(&head);
     let whole = io::Cursor::new(head).chain(reader);
     let counted = |whole| Counted {
         source: BufReader::with_capacity(CHUNK, whole),
         position: 0,
     };
-    Ok(if is_zstd {
-        Box::new(Decompressed {
+    Ok(match compression {
+        Some(Compression::Zstd) => Box::new(Decompressed {
             decoder: ZstdReader::new(counted(whole)),
             given: 0,
-        })
-    } else if is_gzip {
-        Box::new(InChunks::new(Decompressed {
+        }),
+        Some(Compression::Gzip) => Box::new(InChunks::new(Decompressed {
             decoder: GzipReader::new(counted(whole)),
             given: 0,
-        }))
-    } else {
-        Box::new(whole)
+        })),
+        None => Box::new(whole),
     })
 }
 
@@ -50,11 +75,11 @@ pub fn open_compressed<R: Read + Send + 'static>(reader: R) -> io::Result<Box<dy
 pub enum DamagedCompression {
     /// The file ends before the compressed data does.
     #[error(
-        "the {coding} data breaks off at byte {at}, where the file ends; what followed byte {text} of the text in it is lost"
+        "the {} data breaks off at byte {at}, where the file ends; {}", .coding.name(), is_lost(*.text)
     )]
     BreaksOff {
-        /// `zstd` or `gzip`.
-        coding: &'static str,
+        /// How it is compressed.
+        coding: Compression,
         /// Where in the file.
         at: u64,
         /// Bytes decoded before.
@@ -62,11 +87,11 @@ pub enum DamagedCompression {
     },
     /// The data is not what the coding demands, or has another checksum.
     #[error(
-        "the {coding} data is damaged at or before byte {at} of the file ({source}); nothing is read behind byte {text} of the text in it"
+        "the {} data is damaged at or before byte {at} of the file ({source}); {}", .coding.name(), is_lost(*.text)
     )]
     Damaged {
-        /// `zstd` or `gzip`.
-        coding: &'static str,
+        /// How it is compressed.
+        coding: Compression,
         /// Where in the file it was noticed.
         at: u64,
         /// Bytes decoded before.
@@ -76,16 +101,23 @@ pub enum DamagedCompression {
     },
     /// Complete compressed data is followed by something else.
     #[error(
-        "the {coding} data ends at byte {at} of the file and something else follows; nothing is read behind byte {text} of the text in it"
+        "the {} data ends at byte {at} of the file and something else follows; the text in it has {text} bytes", .coding.name()
     )]
     Trailing {
-        /// `zstd` or `gzip`.
-        coding: &'static str,
+        /// How it is compressed.
+        coding: Compression,
         /// Where in the file.
         at: u64,
         /// Bytes decoded before.
         text: u64,
     },
+}
+
+fn is_lost(text: u64) -> String {
+    match text {
+        0 => "none of the text in it can be read".to_owned(),
+        _ => format!("nothing can be read behind byte {text} of the text in it"),
+    }
 }
 
 /// A buffered source that knows how much of it was used.
@@ -115,14 +147,14 @@ impl<R: Read> BufRead for Counted<R> {
 
 /// A decoder whose errors can be told from those of the file.
 trait Decoder: Read {
-    const CODING: &'static str;
+    const CODING: Compression;
 
     /// How many bytes of the file it has used.
     fn position(&self) -> u64;
 }
 
 impl<R: Read> Decoder for ZstdReader<Counted<R>> {
-    const CODING: &'static str = "zstd";
+    const CODING: Compression = Compression::Zstd;
 
     fn position(&self) -> u64 {
         self.source().position
@@ -168,7 +200,7 @@ impl<R: Read> Read for GzipReader<R> {
 }
 
 impl<R: Read> Decoder for GzipReader<R> {
-    const CODING: &'static str = "gzip";
+    const CODING: Compression = Compression::Gzip;
 
     fn position(&self) -> u64 {
         let member = self.member.as_ref();
@@ -220,7 +252,9 @@ fn is_of_system(error: &io::Error) -> bool {
 }
 
 fn is_behind_frames(error: &io::Error) -> bool {
-    error.get_ref().is_some_and(|inner| inner.is::<BehindFrames>())
+    error
+        .get_ref()
+        .is_some_and(|inner| inner.is::<BehindFrames>())
 }
 
 /// Whether bytes were wanted where there were no more.

@@ -7,6 +7,6 @@ mod sse;
 mod zstd;
 
 pub use coding::{DecodeError, decode};
-pub use compressed::{DamagedCompression, open_compressed};
+pub use compressed::{Compression, DamagedCompression, open_compressed};
 pub use headers::{Header, HeaderList};
 pub use sse::{PlacedEvent, SseEvent, SseParser, SseText, parse_sse, render_sse};

@@ -69,7 +69,7 @@ pub(super) fn assess(
         ..
     } = survey;
     let is_small = index.summary.is_some_and(|summary| summary.bytes <= SMALL);
-    if !is_small && !is_odd && index.problems.is_empty() {
+    if !is_small && !is_odd && index.problems.is_empty() && source.misnomer().is_none() {
         let problems = order.finish(&index, &source.path);
         return Ok(Assessment {
             problems: problems.into_iter().map(of_order).collect(),

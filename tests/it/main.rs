@@ -17,6 +17,7 @@ mod cli_rules;
 mod cli_secrets;
 mod compare;
 mod compare_properties;
+mod compressed;
 mod corpus;
 mod discover;
 mod documents;
