@@ -50,10 +50,11 @@ pub fn outline_rollout(
         tail: Some(summary.tail.name()),
     });
     let mut texts = Texts::new(options);
-    let found = assess(source, read.survey, root, options.wants_resume, &mut texts)?;
+    let found = assess(source, read.survey, root, options.resume, &mut texts)?;
     read.problems.retain(|problem| problem.kind == LINEAGE);
     read.problems.extend(found.problems);
     outline.resume = found.resume;
+    outline.resume_left_out = found.resume_left_out;
     outline.problems = read.problems;
     let mut threads = vec![read.thread];
     if let Some(root) = root {

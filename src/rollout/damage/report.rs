@@ -252,7 +252,8 @@ impl<'a> Meaning<'a> {
         if !lost.is_empty() && !loss.is_said_again {
             lost.extend(self.codex_without(loss, before));
         }
-        let stop = self.resume.pycodex.stopped_at;
+        let pycodex = &self.resume.pycodex;
+        let stop = pycodex.stopped_at.filter(|_| pycodex.refusal.is_none());
         if stop.is_some_and(|stop| problem.span.contains(&stop)) {
             let behind = self.index.entries.len() - before;
             lost.push(match behind {

@@ -10,8 +10,8 @@ use trace_diff::capture::{
 };
 use trace_diff::diff;
 use trace_diff::outline::{
-    Options, Outline, Problem, Reader, capture_history, outline_capture, outline_exec_events,
-    outline_pycodex_result, outline_rollout, rollout_history,
+    Options, Outline, Problem, Reader, TellResume, capture_history, outline_capture,
+    outline_exec_events, outline_pycodex_result, outline_rollout, rollout_history,
 };
 use trace_diff::report::{
     Report, TextOptions, Verdict, has_problems, outline_report, render_checked_session_json,
@@ -120,7 +120,11 @@ impl Args {
     fn options(&self) -> Options {
         Options {
             is_full: self.full,
-            wants_resume: self.format == Format::Json,
+            resume: match (self.format, self.reader) {
+                (Format::Json, Some(_)) => TellResume::Always,
+                (Format::Json, None) => TellResume::IfSmall,
+                (Format::Text, _) => TellResume::IfDamaged,
+            },
         }
     }
 
