@@ -43,5 +43,6 @@ mod schema;
 mod script;
 mod serve_corpus;
 mod show;
+mod show_long;
 mod tidy;
 mod tools;

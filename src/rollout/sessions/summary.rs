@@ -29,6 +29,9 @@ pub struct SessionSummary {
     pub file: RolloutFile,
     /// Its first valid `session_meta`, without the base instructions; `None` if there is none.
     pub meta: Option<SessionMeta>,
+    /// The name that the user gave to the thread, which stands beside the rollouts, see
+    /// [`read_thread_names`](crate::rollout::read_thread_names); never set by reading the file.
+    pub name: Option<String>,
     /// Bytes of the file on disk.
     pub disk_bytes: u64,
     /// Totals of its content.
@@ -163,6 +166,7 @@ pub fn summarize(file: &RolloutFile) -> Option<SessionSummary> {
     Some(SessionSummary {
         file: file.clone(),
         meta,
+        name: None,
         disk_bytes,
         content: pass.index.summary.unwrap_or_default(),
         damage,
