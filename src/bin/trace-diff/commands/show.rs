@@ -235,7 +235,10 @@ impl Args {
             let error = anyhow::anyhow!("{path}: byte {offset}: no session or capture: {found}");
             return Failure::new(error).with_hint(INPUTS);
         }
-        let hint = error.hint();
+        let hint = match &error {
+            OpenError::NoCapture { below, .. } if below.is_empty() => Some(INPUTS.to_owned()),
+            error => error.hint(),
+        };
         let failure = Failure::new(error);
         match hint {
             Some(hint) => failure.with_hint(hint),
