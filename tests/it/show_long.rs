@@ -52,7 +52,7 @@ fn long_runs_of_calls_are_folded_around_what_went_wrong() {
     let folded = "more calls with exit 0, with reasoning between them";
     assert_eq!(text.matches(folded).count(), 2, "{text}");
     let full = stdout(&program.run(&["show", "long.jsonl", "--full"]));
-    let is_told = |n: usize| full.contains(&format!("make step{n}\n"));
+    let is_told = |n: usize| full.contains(&format!("make step{n}\""));
     assert!(
         (0..300).all(is_told) && !full.contains("more calls"),
         "{full}"
