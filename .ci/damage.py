@@ -2,10 +2,11 @@
 
 `TURNS` is for two turns with tool calls, both as codex 0.169.0 writes them and as older versions did (`as_legacy`);
 `NEW` only for the first, `OLD` only for the second; `COMPACTED` for a session with a compaction; `FORKED` for a fork
-and the rollout it continues. `NAMED` damages the name of the file instead.
+and the rollout it continues. `NAMED` damages the name of the file instead, `COMPRESSED` how it is compressed.
 """
 
 import copy
+import gzip
 import json
 
 OTHER_ID = "01a1fd96-0000-7000-8000-00000000aaaa"
@@ -363,4 +364,28 @@ FORKED = {
 NAMED = {
     "other_id": lambda name, session: name.replace(session, OTHER_ID),
     "no_id": lambda name, session: name.replace(f"-{session}", ""),
+}
+
+
+def frame(data):
+    """A zstd frame of blocks that are not compressed (RFC 8878)."""
+    parts = [data[at : at + 4096] for at in range(0, len(data), 4096)] or [b""]
+    blocks = [(len(part) << 3 | (part is parts[-1])).to_bytes(3, "little") + part for part in parts]
+    return b"\x28\xb5\x2f\xfd\x00\x58" + b"".join(blocks)
+
+
+# From an undamaged rollout to the bytes of a file whose name ends in `.jsonl` and what is given.
+COMPRESSED = {
+    "whole": (".zst", lambda rollout: frame(rollout.data)),
+    "two_frames": (".zst", lambda rollout: frame(rollout.data[:9000]) + frame(rollout.data[9000:])),
+    "cut_in_block": (".zst", lambda rollout: frame(rollout.data)[: len(rollout.data) // 2]),
+    "cut_behind_last_record": (".zst", lambda rollout: frame(rollout.data + b" " * 5000)[:-2000]),
+    "second_frame_cut": (".zst", lambda rollout: frame(rollout.data) + frame(b"{}")[:-1]),
+    "text_behind_frame": (".zst", lambda rollout: frame(rollout.data) + b"{}\n"),
+    "nul_behind_frame": (".zst", lambda rollout: frame(rollout.data) + bytes(512)),
+    "cut_in_header": (".zst", lambda rollout: frame(rollout.data)[:5]),
+    "not_compressed": (".zst", lambda rollout: rollout.data),
+    "named_plain": ("", lambda rollout: frame(rollout.data)),
+    "gzip_named_zst": (".zst", lambda rollout: gzip.compress(rollout.data)),
+    "gzip_named_plain": ("", lambda rollout: gzip.compress(rollout.data)),
 }

@@ -12,9 +12,10 @@ import sys
 import tempfile
 from pathlib import Path
 
+from tally import check, finish
+
 PROGRAM, CORPUS = Path(sys.argv[1]).absolute(), Path(sys.argv[2])
 README = Path("README.md")
-failures, checked = [], 0
 
 
 def run(*arguments):
@@ -22,14 +23,6 @@ def run(*arguments):
     argv = [PROGRAM, *arguments]
     environment = {"PATH": os.environ["PATH"], "HOME": "/nonexistent"}
     return subprocess.run(argv, capture_output=True, text=True, errors="replace", timeout=60, env=environment)
-
-
-def check(what, holds, details=""):
-    global checked
-    checked += 1
-    if not holds:
-        failures.append(what)
-        print(f"FAILED: {what}\n{str(details).strip()[:1500]}\n")
 
 
 def comparison(baseline, candidate):
@@ -267,8 +260,7 @@ def main():
             part()
     else:
         print("skipped: end to end over real runs: corpus not present")
-    print(f"end to end: {checked - len(failures)} of {checked} checks passed")
-    sys.exit(bool(failures))
+    finish("end to end")
 
 
 main()

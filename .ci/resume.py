@@ -266,6 +266,9 @@ def damaged_cases(folder, turns, compacted, fork):
         for name, change in damage.NAMED.items():
             file = SESSIONS / change(turns.name, new.id)
             yield Case(f"{prefix}/named_with_{name}", folder / prefix / name, new.id, file, {file: rollout.data})
+        for name, (suffix, change) in damage.COMPRESSED.items():
+            file = SESSIONS / (turns.name + suffix)
+            yield Case(f"{prefix}/{name}", folder / prefix / name, rollout.id, file, {file: change(rollout)})
     for name, change in damage.FORKED.items():
         files = dict(zip((SESSIONS / turns.name, SESSIONS / fork.name), change(new, forked)))
         files = {file: data for file, data in files.items() if data is not None}

@@ -13,17 +13,10 @@ import sys
 import tempfile
 from pathlib import Path
 
+from tally import check, finish
+
 PROGRAM, CORPUS = Path(sys.argv[1]).absolute(), Path(sys.argv[2])
 RUNS_PER_MUTATION = 12
-failures, checked = [], 0
-
-
-def check(what, holds, details=""):
-    global checked
-    checked += 1
-    if not holds:
-        failures.append(what)
-        print(f"FAILED: {what}\n{str(details).strip()[:1500]}\n")
 
 
 def findings(capture, rollouts):
@@ -208,5 +201,4 @@ def with_one_thing_changed():
 
 as_they_are()
 with_one_thing_changed()
-print(f"end to end, wire against disk: {checked - len(failures)} of {checked} checks passed")
-sys.exit(bool(failures))
+finish("end to end, wire against disk")

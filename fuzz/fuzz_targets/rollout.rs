@@ -5,13 +5,13 @@
 
 use libfuzzer_sys::fuzz_target;
 use trace_diff::json::read_records;
-use trace_diff::outline::{Options, Reader, outline_rollout, rollout_history};
+use trace_diff::outline::{Options, Reader, TellResume, outline_rollout, rollout_history};
 use trace_diff::report::{TextOptions, render_session_json, render_session_text};
 use trace_diff::rollout::{RecoverOptions, RolloutSource, recover};
 
 fuzz_target!(|input: &[u8]| {
     let source = RolloutSource::memory("rollout", input.to_vec());
-    let options = Options { is_full: false, wants_resume: true };
+    let options = Options { is_full: false, resume: TellResume::Always };
     let outline = outline_rollout(&source, None, options).expect("memory can be read");
     let mut out = Vec::new();
     render_session_text(&outline, &TextOptions::default(), &mut out)

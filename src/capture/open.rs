@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Cursor, Read};
 use std::path::Path;
 
-use crate::http::open_compressed;
+use crate::http::{Compression, open_compressed};
 
 use super::import::{
     Member, read_har, read_mitmproxy, read_pycodex, read_raw_exchange, read_request_body,
@@ -253,9 +253,7 @@ pub(super) fn decompress(
     name: &str,
     bytes: Vec<u8>,
 ) -> Result<(Vec<u8>, Option<CaptureProblem>), OpenError> {
-    const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
-    const GZIP: &[u8] = &[0x1f, 0x8b];
-    if !bytes.starts_with(ZSTD) && !bytes.starts_with(GZIP) {
+    if Compression::of(&bytes).is_none() {
         return Ok((bytes, None));
     }
     let mut content = Vec::new();
@@ -276,9 +274,7 @@ pub(super) fn decompress(
                 path: name.to_owned(),
                 span: at..at,
                 kind: "damaged-compression".to_owned(),
-                message: format!(
-                    "the compressed data breaks off at byte {at} of the decompressed text ({error}); what follows is lost"
-                ),
+                message: error.to_string(),
             };
             Ok((content, Some(problem)))
         }

@@ -152,12 +152,15 @@ fn classify_format(format: &str, record: Node<'_>) -> Option<Shape> {
 /// Rollouts begin with `session_meta` (Codex since 0.32, pycodex); the first record may be lost, and older files began
 /// with the bare session header.
 fn is_rollout(record_type: &str, has: &impl Fn(&str) -> bool) -> bool {
-    const TYPES: [&str; 5] = [
+    const TYPES: [&str; 8] = [
         "session_meta",
         "response_item",
         "event_msg",
         "turn_context",
         "compacted",
+        "world_state",
+        "token_usage_record",
+        "inter_agent_communication",
     ];
     (TYPES.contains(&record_type) && has("payload"))
         || (has("id") && has("timestamp") && has("instructions"))

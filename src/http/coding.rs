@@ -1,10 +1,10 @@
-//! Content codings undone: bodies with a limit on their decoded size, and files recognised by their first bytes.
+//! Content codings of bodies undone, with a limit on the decoded size.
 
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, Read};
 
 use flate2::bufread::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
-use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
-use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
+
+use super::zstd::ZstdReader;
 
 /// Why a content coding could not be undone.
 #[derive(Debug, thiserror::Error)]
@@ -85,134 +85,6 @@ fn read_limited(reader: impl Read, limit: u64) -> io::Result<Vec<u8>> {
 fn has_zlib_header(bytes: &[u8]) -> bool {
     matches!(bytes, [method, flags, ..]
         if method & 0x0f == 8 && (u16::from(*method) << 8 | u16::from(*flags)) % 31 == 0)
-}
-
-/// Opens a file's content, decompressed if it starts as a zstd or gzip file does.
-///
-/// # Errors
-///
-/// What reading the first bytes reports. Damage in the compressed data is reported by the returned reader, after what
-/// could be decoded before it.
-pub fn open_compressed<R: Read + Send + 'static>(reader: R) -> io::Result<Box<dyn Read + Send>> {
-    const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
-    const GZIP: &[u8] = &[0x1f, 0x8b];
-    let mut reader = reader;
-    let mut head = Vec::with_capacity(4);
-    reader.by_ref().take(4).read_to_end(&mut head)?;
-    let is_zstd = head == ZSTD;
-    let is_gzip = head.starts_with(GZIP);
-    let whole = io::Cursor::new(head).chain(reader);
-    Ok(if is_zstd {
-        Box::new(ZstdReader::new(BufReader::with_capacity(1 << 16, whole)))
-    } else if is_gzip {
-        Box::new(MultiGzDecoder::new(BufReader::with_capacity(
-            1 << 16,
-            whole,
-        )))
-    } else {
-        Box::new(whole)
-    })
-}
-
-/// An empty last block with a place for a checksum: ends a frame whose real end is missing.
-const LAST_BLOCK: &[u8] = &[1, 0, 0, 0, 0, 0, 0];
-
-/// Decodes zstd frames one after the other, skippable ones left out.
-struct ZstdReader<R> {
-    source: R,
-    decoder: FrameDecoder,
-    is_in_frame: bool,
-    /// Damage met in the current frame, told once the bytes before it are read.
-    damage: Option<io::Error>,
-}
-
-impl<R: BufRead> ZstdReader<R> {
-    fn new(source: R) -> Self {
-        Self {
-            source,
-            decoder: FrameDecoder::new(),
-            is_in_frame: false,
-            damage: None,
-        }
-    }
-
-    /// Reads frame headers until one with content; false at the end of the source.
-    fn start_frame(&mut self) -> io::Result<bool> {
-        loop {
-            if self.source.fill_buf()?.is_empty() {
-                return Ok(false);
-            }
-            match self.decoder.reset(&mut self.source) {
-                Ok(()) => return Ok(true),
-                Err(FrameDecoderError::ReadFrameHeaderError(ReadFrameHeaderError::SkipFrame {
-                    length,
-                    ..
-                })) => {
-                    let length = u64::from(length);
-                    if io::copy(&mut self.source.by_ref().take(length), &mut io::sink())? < length {
-                        return Err(io::ErrorKind::UnexpectedEof.into());
-                    }
-                }
-                Err(error) => return Err(io::Error::new(io::ErrorKind::InvalidData, error)),
-            }
-        }
-    }
-
-    fn decode_block(&mut self) -> io::Result<()> {
-        let one = BlockDecodingStrategy::UptoBlocks(1);
-        let Err(error) = self.decoder.decode_blocks(&mut self.source, one) else {
-            return Ok(());
-        };
-        let error = io::Error::new(io::ErrorKind::InvalidData, error);
-        // The decoder holds a window of decoded bytes back until the frame ends, so it is given an end.
-        let one = BlockDecodingStrategy::UptoBlocks(1);
-        if self.decoder.decode_blocks(LAST_BLOCK, one).is_ok() && self.decoder.is_finished() {
-            self.damage = Some(error);
-            Ok(())
-        } else {
-            Err(error)
-        }
-    }
-
-    fn end_frame(&mut self) -> io::Result<()> {
-        self.is_in_frame = false;
-        if let Some(error) = self.damage.take() {
-            return Err(error);
-        }
-        match self.decoder.get_checksum_from_data() {
-            Some(sum) if self.decoder.get_calculated_checksum() != Some(sum) => {
-                Err(io::Error::new(
-                    io::ErrorKind::InvalidData,
-                    "checksum of the zstd frame does not match",
-                ))
-            }
-            _ => Ok(()),
-        }
-    }
-}
-
-impl<R: BufRead> Read for ZstdReader<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if buffer.is_empty() {
-            return Ok(0);
-        }
-        loop {
-            if !self.is_in_frame {
-                self.is_in_frame = self.start_frame()?;
-                if !self.is_in_frame {
-                    return Ok(0);
-                }
-            }
-            if self.decoder.can_collect() > 0 {
-                return self.decoder.read(buffer);
-            }
-            if self.decoder.is_finished() {
-                self.end_frame()?;
-            } else {
-                self.decode_block()?;
-            }
-        }
-    }
 }
 
 #[cfg(test)]
@@ -308,54 +180,5 @@ mod tests {
             decode("zstd", &zstd(&vec![0; 50 << 20]), LIMIT),
             Err(DecodeError::TooLarge(LIMIT))
         ));
-    }
-
-    #[test]
-    fn opens_files_by_their_first_bytes() {
-        let text = b"{\"a\":1}\n{\"b\":2}\n";
-        let mut joined = zstd(&text[..8]);
-        joined.extend_from_slice(b"\x50\x2a\x4d\x18\x03\x00\x00\x00abc");
-        joined.extend(zstd(&text[8..]));
-        for file in [
-            text.to_vec(),
-            gzip(text),
-            [gzip(&text[..3]), gzip(&text[3..])].concat(),
-            zstd(text),
-            joined,
-        ] {
-            let mut content = Vec::new();
-            open_compressed(io::Cursor::new(file))
-                .unwrap()
-                .read_to_end(&mut content)
-                .unwrap();
-            assert_eq!(content, text);
-        }
-        for short in [&b""[..], b"\x28", b"ab"] {
-            let mut content = Vec::new();
-            open_compressed(short)
-                .unwrap()
-                .read_to_end(&mut content)
-                .unwrap();
-            assert_eq!(content, short);
-        }
-    }
-
-    #[test]
-    fn a_cut_file_gives_what_comes_before_the_cut() {
-        let text: String = (0..40_000)
-            .map(|n| format!("record {}\n", n * 7919 % 65_537))
-            .collect();
-        for file in [gzip(text.as_bytes()), zstd(text.as_bytes())] {
-            let cut = file[..file.len() / 2].to_vec();
-            let mut content = Vec::new();
-            let error = open_compressed(io::Cursor::new(cut))
-                .unwrap()
-                .read_to_end(&mut content)
-                .unwrap_err();
-            assert!(
-                !content.is_empty() && text.as_bytes().starts_with(&content),
-                "{error}"
-            );
-        }
     }
 }

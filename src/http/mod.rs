@@ -1,9 +1,12 @@
 //! What travels over HTTP, as data: header lists, content codings, server-sent events. No sockets.
 
 mod coding;
+mod compressed;
 mod headers;
 mod sse;
+mod zstd;
 
-pub use coding::{DecodeError, decode, open_compressed};
+pub use coding::{DecodeError, decode};
+pub use compressed::{Compression, DamagedCompression, open_compressed};
 pub use headers::{Header, HeaderList};
 pub use sse::{PlacedEvent, SseEvent, SseParser, SseText, parse_sse, render_sse};

@@ -19,6 +19,6 @@ pub use problem::{Problem, ProblemKind, Summary, Tail};
 pub use raw::{Raw, RawItems, RawMembers};
 pub use reader::RecordReader;
 pub use record::{Part, Record, Records, read_records};
-pub use source_problem::SourceProblem;
+pub use source_problem::{SourceProblem, bad_regex};
 pub use syntax::{ErrorKind, SyntaxError};
 pub use tree::{Document, Items, Kind, MAX_DEPTH, Members, Node, Value};

@@ -23,6 +23,8 @@ pub enum ProblemKind {
     Bom,
     /// Closing brackets or braces that close nothing.
     StrayCloser,
+    /// No bytes: the place from which on the input can't be read, as where compressed data is damaged.
+    Unreadable,
 }
 
 impl ProblemKind {
@@ -37,6 +39,7 @@ impl ProblemKind {
             ProblemKind::InvalidUtf8 => "invalid-utf8",
             ProblemKind::Bom => "bom",
             ProblemKind::StrayCloser => "stray-closer",
+            ProblemKind::Unreadable => "unreadable",
         }
     }
 }
@@ -48,6 +51,19 @@ pub struct Problem {
     pub kind: ProblemKind,
     /// Which bytes, counted from the start of the input.
     pub span: Range<u64>,
+    /// Why the input can't be read further, where that is so; a sentence of its own.
+    pub reason: Option<String>,
+}
+
+impl Problem {
+    /// A problem that its bytes tell.
+    pub fn new(kind: ProblemKind, span: Range<u64>) -> Self {
+        Self {
+            kind,
+            span,
+            reason: None,
+        }
+    }
 }
 
 impl fmt::Display for Problem {
@@ -80,6 +96,10 @@ impl fmt::Display for Problem {
                 f,
                 "{count} {bytes} at byte {start} close brackets that were never opened"
             ),
+            ProblemKind::Unreadable => match &self.reason {
+                Some(reason) => f.write_str(reason),
+                None => write!(f, "the input can't be read beyond byte {start}"),
+            },
         }
     }
 }

@@ -24,6 +24,9 @@ const LOOKAHEAD: u64 = 64 * 1024;
 /// records of the same input: by its first key where it can't be inner, by all its keys where it could. Where even
 /// that is ambiguous, the bytes are reported as damage.
 ///
+/// A source that can't be read to its end, as compressed data that breaks off, is used as far as it goes; that it is not the
+/// end is the last problem.
+///
 /// Limits: what follows a value is looked for through 64 KiB of white space, and whether a line that begins with a
 /// number, a word or a string holds nothing but values through as much of it; a first object that may be the rest of
 /// another is compared with the next record within 1 MiB; 256 different sequences of keys are remembered.
@@ -106,7 +109,7 @@ impl<R: Read> RecordReader<R> {
     ///
     /// # Errors
     ///
-    /// Only those of the source.
+    /// Those of the system, if it gives nothing at all of the source.
     pub fn next_part(&mut self) -> io::Result<Option<Part<'_>>> {
         let span = loop {
             if let Some(problem) = self.problems.pop_front() {
@@ -116,7 +119,13 @@ impl<R: Read> RecordReader<R> {
             match self.step()? {
                 Step::End => {
                     self.summary.bytes = self.cursor;
-                    return Ok(None);
+                    match self.window.take_failure() {
+                        None => return Ok(None),
+                        Some(error) => self.problems.push_back(Problem {
+                            reason: Some(reason(&error, self.cursor)),
+                            ..Problem::new(ProblemKind::Unreadable, self.cursor..self.cursor)
+                        }),
+                    }
                 }
                 Step::Moved => {}
                 Step::Record(span) => break span,
@@ -129,10 +138,8 @@ impl<R: Read> RecordReader<R> {
         let Ok(text) = std::str::from_utf8(bytes) else {
             self.summary.problems += 1;
             self.summary.tail = Tail::Complete;
-            return Ok(Some(Part::Problem(Problem {
-                kind: ProblemKind::InvalidUtf8,
-                span,
-            })));
+            let problem = Problem::new(ProblemKind::InvalidUtf8, span);
+            return Ok(Some(Part::Problem(problem)));
         };
         self.habits.learn(bytes, &self.scanner);
         let index = self.summary.records;
@@ -157,7 +164,7 @@ impl<R: Read> RecordReader<R> {
         self.summary.bytes = problem.span.end;
         self.summary.tail = match problem.kind {
             ProblemKind::Truncated | ProblemKind::Torn => Tail::Truncated,
-            ProblemKind::Nul => self.summary.tail,
+            ProblemKind::Nul | ProblemKind::Unreadable => self.summary.tail,
             _ => Tail::Complete,
         };
     }
@@ -212,10 +219,7 @@ impl<R: Read> RecordReader<R> {
 
     /// Queues a problem and moves behind it.
     pub(super) fn push(&mut self, kind: ProblemKind, start: u64, end: u64) {
-        self.problems.push_back(Problem {
-            kind,
-            span: start..end,
-        });
+        self.problems.push_back(Problem::new(kind, start..end));
         self.cursor = end;
     }
 
@@ -408,6 +412,14 @@ impl<R: Read> RecordReader<R> {
 /// White space of the JSON grammar.
 pub(super) fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
+}
+
+/// Why an input ended early: errors of data say all of it themselves, those of the system do not say where.
+fn reason(error: &io::Error, at: u64) -> String {
+    match error.get_ref() {
+        Some(told) => told.to_string(),
+        None => format!("the input can't be read beyond byte {at} ({error})"),
+    }
 }
 
 /// Whether a JSON value can begin with this byte.

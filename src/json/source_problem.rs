@@ -46,6 +46,15 @@ impl SourceProblem {
     }
 }
 
+/// What to say of a regular expression that does not compile: the reason alone, as the crate `regex` draws the pattern
+/// again, which is shown where it stands.
+pub fn bad_regex(error: &impl fmt::Display) -> String {
+    let shown = error.to_string();
+    let mut lines = shown.lines().rev();
+    let why = lines.find_map(|line| line.strip_prefix("error: "));
+    format!("bad regular expression: {}", why.unwrap_or(&shown))
+}
+
 fn floor_char_boundary(text: &str, offset: usize) -> usize {
     let mut offset = offset.min(text.len());
     while !text.is_char_boundary(offset) {

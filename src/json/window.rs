@@ -13,6 +13,8 @@ pub(super) struct Window<R> {
     /// Offset of `buffer[0]` in the input.
     base: u64,
     at_end: bool,
+    /// Why reading ended early.
+    failure: Option<io::Error>,
     /// What is not given up whatever a read says.
     held: u64,
 }
@@ -25,6 +27,7 @@ impl<R: Read> Window<R> {
             filled: 0,
             base: 0,
             at_end: false,
+            failure: None,
             held: u64::MAX,
         }
     }
@@ -51,6 +54,11 @@ impl<R: Read> Window<R> {
     }
 
     /// Reads once more, giving up what is before `keep`; false when the input has ended.
+    ///
+    /// # Errors
+    ///
+    /// When the system lets nothing be read at all. Later errors, and those of data, end the input, see
+    /// [`take_failure`](Self::take_failure).
     pub(super) fn fill(&mut self, keep: u64) -> io::Result<bool> {
         if self.at_end {
             return Ok(false);
@@ -69,9 +77,19 @@ impl<R: Read> Window<R> {
                     return Ok(true);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
+                Err(error) if self.end() == 0 && error.get_ref().is_none() => return Err(error),
+                Err(error) => {
+                    self.failure = Some(error);
+                    self.at_end = true;
+                    return Ok(false);
+                }
             }
         }
+    }
+
+    /// Why the input ended early, if it did and that was not asked before.
+    pub(super) fn take_failure(&mut self) -> Option<io::Error> {
+        self.failure.take()
     }
 
     /// Keeps everything from `position` on in memory until [`release`](Self::release).

@@ -9,7 +9,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::{RulesError, RulesProblem};
-use crate::json::{PointerError, PointerPattern};
+use crate::json::{PointerError, PointerPattern, bad_regex};
 
 /// A rules file, read; see `docs/rules-file.md`.
 #[derive(Debug, Clone, Default)]
@@ -261,14 +261,7 @@ impl File<'_> {
         match Regex::new(text) {
             Ok(pattern) => Some(pattern),
             Err(error) => {
-                // The crate draws the pattern again; we show it where it stands and need only the reason.
-                let shown = error.to_string();
-                let why = shown
-                    .lines()
-                    .rev()
-                    .find_map(|line| line.strip_prefix("error: "));
-                let message = format!("bad regular expression: {}", why.unwrap_or(&shown));
-                self.report(span, message, None);
+                self.report(span, bad_regex(&error), None);
                 None
             }
         }

@@ -50,12 +50,11 @@ pub fn outline_rollout(
         tail: Some(summary.tail.name()),
     });
     let mut texts = Texts::new(options);
-    if let Some(survey) = read.survey.take() {
-        let found = assess(source, survey, root, options.wants_resume, &mut texts)?;
-        read.problems.retain(|problem| problem.kind == LINEAGE);
-        read.problems.extend(found.problems);
-        outline.resume = found.resume;
-    }
+    let found = assess(source, read.survey, root, options.resume, &mut texts)?;
+    read.problems.retain(|problem| problem.kind == LINEAGE);
+    read.problems.extend(found.problems);
+    outline.resume = found.resume;
+    outline.resume_left_out = found.resume_left_out;
     outline.problems = read.problems;
     let mut threads = vec![read.thread];
     if let Some(root) = root {
@@ -77,8 +76,8 @@ struct Read {
     thread: Thread,
     problems: Vec<Problem>,
     summary: json::Summary,
-    /// For what is wrong with it; `None` of a file that can't be read to its end, which is told as far as it goes.
-    survey: Option<Survey>,
+    /// For what is wrong with it.
+    survey: Survey,
 }
 
 /// Takes in one file.
@@ -106,12 +105,7 @@ impl Consumer for Intake {
 
 /// Reads one file, and what its thread inherits.
 fn read_thread(source: &RolloutSource, root: Option<&Path>, options: Options) -> io::Result<Read> {
-    let mut failure = None;
-    let mut reader = RolloutReader::new(UntilFailure {
-        source: source.open()?,
-        has_read: false,
-        failure: &mut failure,
-    });
+    let mut reader = RolloutReader::new(source.open()?);
     let mut intake = Intake {
         thread: RolloutThread::new(options),
         problems: Vec::new(),
@@ -140,47 +134,12 @@ fn read_thread(source: &RolloutSource, root: Option<&Path>, options: Options) ->
         problems.extend(found.map(|problem| about(LINEAGE, problem)));
     }
     survey.finish(summary);
-    if let Some(error) = &failure {
-        let at = summary.bytes;
-        problems.push(Problem {
-            start: at,
-            end: at,
-            ..about(
-                "unreadable",
-                &format!("behind byte {at} the file can't be read: {error}"),
-            )
-        });
-    }
     Ok(Read {
         thread,
         problems,
         summary,
-        survey: failure.is_none().then_some(survey),
+        survey,
     })
-}
-
-/// Bytes up to where reading fails, as compressed data does that breaks off; what comes before still tells something.
-struct UntilFailure<'f, R> {
-    source: R,
-    has_read: bool,
-    failure: &'f mut Option<io::Error>,
-}
-
-impl<R: io::Read> io::Read for UntilFailure<'_, R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self.source.read(buffer) {
-            Ok(count) => {
-                self.has_read |= count > 0;
-                Ok(count)
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => Err(error),
-            Err(error) if self.has_read => {
-                *self.failure = Some(error);
-                Ok(0)
-            }
-            Err(error) => Err(error),
-        }
-    }
 }
 
 fn damage(problem: &json::Problem) -> Problem {

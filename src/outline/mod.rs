@@ -33,4 +33,4 @@ pub use model::{
     Turn, TypeCount, Usage, What,
 };
 pub use rollout_history::{Reader, rollout_history};
-pub use text::{Options, Text};
+pub use text::{Options, TellResume, Text};

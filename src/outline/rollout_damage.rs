@@ -13,7 +13,7 @@ use crate::rollout::{
 
 use super::model::{Prediction, Problem, RawItem, Resume};
 use super::pipeline::Consumer;
-use super::text::Texts;
+use super::text::{TellResume, Texts};
 
 /// Files up to this size are always looked through for what only the agents' own readers trip over; larger ones when
 /// they are damaged or oddly laid out.
@@ -69,15 +69,19 @@ impl Survey {
 pub(super) struct Assessment {
     pub(super) problems: Vec<Problem>,
     pub(super) resume: Option<Resume>,
+    /// Why that is not told though it was asked for.
+    pub(super) resume_left_out: Option<&'static str>,
 }
 
-/// Judges a rollout by its survey; `wants_resume` tells what a resume would send of an undamaged one, too, if it is
-/// small.
+/// Why it is not told what a resume would send.
+const LEFT_OUT: &str = "the rollout is undamaged and larger than 16 MiB; --reader codex or --reader pycodex has it told all the same";
+
+/// Judges a rollout by its survey.
 pub(super) fn assess(
     source: &RolloutSource,
     survey: Survey,
     root: Option<&Path>,
-    wants_resume: bool,
+    tell: TellResume,
     texts: &mut Texts,
 ) -> io::Result<Assessment> {
     let Survey {
@@ -87,19 +91,22 @@ pub(super) fn assess(
         ..
     } = survey;
     let is_small = index.summary.is_some_and(|summary| summary.bytes <= SMALL);
-    if !is_small && !is_odd && index.problems.is_empty() {
+    let is_asked = is_small || tell == TellResume::Always;
+    if !is_asked && !is_odd && index.problems.is_empty() && source.misnomer().is_none() {
         return Ok(Assessment {
             problems: disorder.into_iter().map(of_order).collect(),
             resume: None,
+            resume_left_out: (tell == TellResume::IfSmall).then_some(LEFT_OUT),
         });
     }
     let find = |id: &str| find_segment(root?, id);
     let report = DamageReport::read(source, &index, &disorder, find)?;
-    let is_worth_telling = wants_resume || report.is_damaged();
+    let is_worth_telling = tell != TellResume::IfDamaged || report.is_damaged();
     let resume = is_worth_telling.then(|| resume(&report, texts));
     Ok(Assessment {
         problems: report.problems.into_iter().map(problem).collect(),
         resume,
+        resume_left_out: None,
     })
 }
 

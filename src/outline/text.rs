@@ -39,8 +39,20 @@ impl Text {
 pub struct Options {
     /// Whole texts instead of their beginnings.
     pub is_full: bool,
-    /// Tells what a resume would send of a rollout that is not damaged, too, up to 16 MiB.
-    pub wants_resume: bool,
+    /// Of which rollouts it is told what a resume would send.
+    pub resume: TellResume,
+}
+
+/// Of which rollouts it is told what a resume would send. Finding that out takes several more passes over the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum TellResume {
+    /// Of damaged ones.
+    #[default]
+    IfDamaged,
+    /// Of damaged ones and of all up to 16 MiB.
+    IfSmall,
+    /// Of all.
+    Always,
 }
 
 /// Characters that are kept of a text.

@@ -48,9 +48,10 @@ pub fn render_recovery(
         say("", "Nothing was left out.")?;
     }
     let left_out = &recovery.left_out;
-    if !left_out.is_empty() {
-        let bytes: u64 = left_out.iter().map(|l| length(&l.problem)).sum();
-        let places = counted(left_out.len() as u64, "place");
+    let lengths = left_out.iter().map(|left| length(&left.problem));
+    let bytes: u64 = lengths.clone().sum();
+    if bytes > 0 {
+        let places = counted(lengths.filter(|&length| length > 0).count() as u64, "place");
         say(
             "",
             &format!("Left out: {} in {places}.", counted(bytes, "byte")),
@@ -60,15 +61,6 @@ pub fn render_recovery(
         say("- ", &left_out_text(left))?;
     }
     say_more(left_out.len(), &mut say)?;
-    if let Some(error) = &recovery.broke_off {
-        let at = recovery.input.bytes;
-        say(
-            "- ",
-            &format!(
-                "unreadable: the input can't be read beyond byte {at} ({error}); what follows is lost"
-            ),
-        )?;
-    }
     for repeat in recovery.repeats.iter().take(SHOWN) {
         say("note: ", &repeat_text(repeat))?;
     }
@@ -159,19 +151,11 @@ pub fn render_recovery_json(
     out: &mut impl Write,
 ) -> io::Result<()> {
     let mut mask = Mask::new(&[]);
-    let mut left_out: Vec<Value> = recovery
+    let left_out: Vec<Value> = recovery
         .left_out
         .iter()
         .map(|left| span_json(left, &mut mask))
         .collect();
-    if let Some(error) = &recovery.broke_off {
-        let at = recovery.input.bytes;
-        let message =
-            format!("the input can't be read beyond byte {at} ({error}); what follows is lost");
-        left_out.push(
-            json!({"kind": "unreadable", "start": at, "end": at, "records_before": recovery.input.records, "message": message, "was": null}),
-        );
-    }
     let repeats: Vec<Value> = recovery
         .repeats
         .iter()

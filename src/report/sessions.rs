@@ -110,6 +110,10 @@ fn details(session: &SessionSummary, room: usize) -> Vec<String> {
         "{}{agent}",
         end_of_path(cwd, room, agent.chars().count())
     ));
+    if let Some(name) = &session.name {
+        let name = name.split_whitespace().collect::<Vec<_>>().join(" ");
+        lines.push(format!("name: {name}"));
+    }
     match &session.prompt {
         Some(prompt) => {
             let text = prompt.text.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -284,6 +288,7 @@ fn session_json(session: &SessionSummary, mask: &mut Mask) -> Value {
         "id_in_name": name.thread_id,
         "segment": name.segment_id,
         "session_id": meta.session_id,
+        "name": session.name.as_ref().map(|name| mask.text(name)),
         "started": session.started(),
         "updated": session.last_time,
         "cwd": meta.cwd.map(|cwd| mask.text(&cwd)),

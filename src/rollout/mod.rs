@@ -32,7 +32,8 @@ pub use rules::{NEWEST, Rules, Version};
 pub use session::{HistoryBase, SessionMeta};
 pub use sessions::{
     Damage, Discovery, Prompt, RolloutFile, RolloutName, SessionSummary, Unreadable, find_rollouts,
-    find_segment, find_thread, read_meta, sessions_root_of, summarize, summarize_all,
+    find_segment, find_thread, read_meta, read_thread_names, sessions_root_of, summarize,
+    summarize_all,
 };
 pub use source::RolloutSource;
 pub use user_message::{ItemClass, classify, is_user_turn};

@@ -6,10 +6,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::http::open_compressed;
-
-/// Bytes that open a file of zstd or gzip.
-const MAGIC: [&[u8]; 2] = [&[0x28, 0xB5, 0x2F, 0xFD], &[0x1F, 0x8B]];
+use crate::http::{Compression, open_compressed};
 
 /// The bytes of one rollout, which can be read from the start again and in parts.
 ///
@@ -25,7 +22,7 @@ pub struct RolloutSource {
 #[derive(Debug, Clone)]
 enum Bytes {
     Plain,
-    Compressed,
+    Compressed(Compression),
     Memory(Arc<[u8]>),
 }
 
@@ -38,14 +35,9 @@ impl RolloutSource {
     pub fn file(path: &Path) -> io::Result<Self> {
         let mut start = Vec::new();
         File::open(path)?.take(4).read_to_end(&mut start)?;
-        let is_compressed = MAGIC.iter().any(|magic| start.starts_with(magic));
         Ok(Self {
             path: path.to_owned(),
-            bytes: if is_compressed {
-                Bytes::Compressed
-            } else {
-                Bytes::Plain
-            },
+            bytes: Compression::of(&start).map_or(Bytes::Plain, Bytes::Compressed),
         })
     }
 
@@ -57,9 +49,18 @@ impl RolloutSource {
         }
     }
 
-    /// Whether the file itself is compressed.
-    pub fn is_compressed(&self) -> bool {
-        matches!(self.bytes, Bytes::Compressed)
+    /// How the file itself is compressed, if it is.
+    pub fn compression(&self) -> Option<Compression> {
+        match self.bytes {
+            Bytes::Compressed(compression) => Some(compression),
+            Bytes::Plain | Bytes::Memory(_) => None,
+        }
+    }
+
+    /// What is wrong with the name of a rollout whose bytes are compressed otherwise than it tells, as a sentence.
+    pub fn misnomer(&self) -> Option<String> {
+        let name = self.path.file_name()?.to_str()?;
+        misnomer(name, self.compression())
     }
 
     /// Reads from the start, decompressed.
@@ -70,7 +71,7 @@ impl RolloutSource {
     pub fn open(&self) -> io::Result<Box<dyn Read + Send>> {
         match &self.bytes {
             Bytes::Plain => Ok(Box::new(File::open(&self.path)?)),
-            Bytes::Compressed => open_compressed(File::open(&self.path)?),
+            Bytes::Compressed(_) => open_compressed(File::open(&self.path)?),
             Bytes::Memory(bytes) => Ok(Box::new(io::Cursor::new(Arc::clone(bytes)))),
         }
     }
@@ -113,9 +114,34 @@ impl RolloutSource {
                 let mut file = File::open(&self.path)?;
                 read_by_seeking(&mut file, spans, &mut give)
             }
-            Bytes::Compressed => read_by_skipping(&mut self.open()?, spans, &mut give),
+            Bytes::Compressed(_) => read_by_skipping(&mut self.open()?, spans, &mut give),
         }
     }
+}
+
+/// How Codex takes a file of this name to be compressed (measured with 0.169.0).
+pub(super) fn expected_compression(name: &str) -> Option<Compression> {
+    name.ends_with(".zst").then_some(Compression::Zstd)
+}
+
+/// What is wrong with a file name that begins as those of rollouts do and tells another compression.
+pub(super) fn misnomer(name: &str, compression: Option<Compression>) -> Option<String> {
+    if !name.starts_with("rollout-") || compression == expected_compression(name) {
+        return None;
+    }
+    let end = match name.rsplit_once(".jsonl") {
+        Some((_, "")) => ".jsonl",
+        Some((_, ".zst")) => ".jsonl.zst",
+        _ => return None,
+    };
+    let bytes = match compression {
+        Some(Compression::Zstd) => "compressed with zstd",
+        Some(Compression::Gzip) => "compressed with gzip",
+        None => "not compressed",
+    };
+    Some(format!(
+        "the name ends in {end}, but the file is {bytes}: Codex refuses it"
+    ))
 }
 
 fn read_by_seeking(

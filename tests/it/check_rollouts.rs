@@ -129,3 +129,57 @@ fn a_damaged_record_is_told_and_missed() {
         .collect();
     assert_eq!(rules, ["rollout-delivery-missing"]);
 }
+
+#[test]
+fn a_file_without_a_record_of_a_rollout_is_an_error_that_says_what_it_is() {
+    let session = Session::two_turns(Style::New);
+    let dir = TempDir::new().unwrap();
+    let cases: [(&str, &[u8], &str); 6] = [
+        (
+            "notes.md",
+            b"# Notes\n",
+            "byte 0: not a rollout: text that is not JSON",
+        ),
+        ("empty.jsonl", b"", "the file is empty"),
+        ("nul.jsonl", &[0; 64], "binary data"),
+        (
+            "other.json",
+            b" {\"a\":1}",
+            "byte 1: not a rollout: a JSON object with the members a",
+        ),
+        (
+            "events.jsonl",
+            b"{\"type\":\"thread.started\",\"thread_id\":\"t\"}",
+            "codex exec --json",
+        ),
+        (
+            "capture.jsonl",
+            b"{\"format\":\"raw-exchange/1\",\"seq\":1}",
+            "this is a capture",
+        ),
+    ];
+    for (name, bytes, message) in cases {
+        let path = dir.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        let error = check_rollouts(&session.capture(), &[path]).unwrap_err();
+        let told = error.to_string();
+        assert!(told.contains(name) && told.contains(message), "{told}");
+        assert!(error.hint().contains("rollout"));
+    }
+    let path = dir.path().join("headless.jsonl");
+    let event = b"{\"timestamp\":\"t\",\"type\":\"world_state\",\"payload\":{}}\n";
+    std::fs::write(&path, event).unwrap();
+    assert!(check_rollouts(&session.capture(), &[path]).is_ok());
+}
+
+#[test]
+fn a_rollout_that_gives_nothing_is_compared_as_empty() {
+    let session = Session::two_turns(Style::New);
+    let dir = TempDir::new().unwrap();
+    let path = session.write_rollout(&dir);
+    std::fs::write(&path, b"\x28\xb5\x2f\xfd\x00").unwrap();
+    let check = check_rollouts(&session.capture(), &[dir.path().to_owned()]).unwrap();
+    assert_eq!(check.rollouts[0].records, 0);
+    let problem = check.rollouts[0].problems[0].to_string();
+    assert!(problem.contains("breaks off at byte 5"), "{problem}");
+}

@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use trace_diff::http::open_compressed;
+use trace_diff::http::{DamagedCompression, open_compressed};
 
 use trace_diff::capture::{Capture, read_capture, read_capture_from};
 use trace_diff::rollout::find_rollouts;
@@ -57,8 +57,7 @@ pub(crate) fn rollout(path: &Path) -> Result<PathBuf, Failure> {
 /// Opens a file for one pass; `-` is standard input. gzip and zstd are recognised by content and read transparently.
 pub(crate) fn open(path: &Path) -> Result<Box<dyn Read>, Failure> {
     if path.as_os_str() == "-" {
-        let input = open_compressed(io::stdin()).context("failed to read standard input");
-        return Ok(input.map_err(Failure::new)?);
+        return begun(open_compressed(io::stdin()), "standard input");
     }
     let what = || format!("failed to read {}", path.display());
     let file = File::open(path).with_context(what).map_err(|error| {
@@ -70,6 +69,30 @@ pub(crate) fn open(path: &Path) -> Result<Box<dyn Read>, Failure> {
                 .with_hint("name the files in it"),
         );
     }
-    let input = open_compressed(file).with_context(what);
-    Ok(input.map_err(Failure::new)?)
+    begun(open_compressed(file), &path.display().to_string())
+}
+
+/// An input of which the first byte could be read, or is not there.
+fn begun(input: io::Result<Box<dyn Read + Send>>, name: &str) -> Result<Box<dyn Read>, Failure> {
+    let first = |mut input: Box<dyn Read + Send>| {
+        let mut first = Vec::new();
+        input.by_ref().take(1).read_to_end(&mut first)?;
+        Ok(io::Cursor::new(first).chain(input))
+    };
+    match input.and_then(first) {
+        Ok(input) => Ok(Box::new(input)),
+        Err(error) => {
+            let is_damaged = error
+                .get_ref()
+                .is_some_and(|error| error.is::<DamagedCompression>());
+            let error = anyhow::Error::new(error).context(format!("failed to read {name}"));
+            let failure = Failure::new(error);
+            Err(match is_damaged {
+                true => failure.with_hint(
+                    "compressed text comes out in blocks, of zstd up to 128 KiB, and the first one is damaged; no agent resumes such a file",
+                ),
+                false => failure,
+            })
+        }
+    }
 }

@@ -46,6 +46,16 @@ pub enum RolloutCheckError {
         /// What the system says.
         source: io::Error,
     },
+    /// A file that was named holds no record of a rollout.
+    #[error("{path}: byte {offset}: not a rollout: {found}")]
+    NotARollout {
+        /// The path as it was given.
+        path: PathBuf,
+        /// Where it stops looking like one.
+        offset: u64,
+        /// What is there.
+        found: String,
+    },
     /// There is no rollout in what was named.
     #[error("there is no rollout in {path}")]
     NoRollout {
@@ -61,7 +71,7 @@ impl RolloutCheckError {
             Self::Unreadable { .. } => {
                 "name a rollout-….jsonl[.zst] file or a directory of sessions"
             }
-            Self::NoRollout { .. } => {
+            Self::NotARollout { .. } | Self::NoRollout { .. } => {
                 "rollouts are files rollout-….jsonl[.zst], in the sessions directory of the agent's home"
             }
         }
@@ -76,13 +86,12 @@ impl RolloutCheckError {
 ///
 /// # Errors
 ///
-/// When a path can't be read or there is no rollout. Damage in rollouts is told in [`CheckedRollout::problems`].
+/// When a path can't be read, a named file holds no record of a rollout, or there is no rollout at all. Damage in rollouts is told in [`CheckedRollout::problems`].
 pub fn check_rollouts(
     capture: &Capture,
     paths: &[PathBuf],
 ) -> Result<RolloutCheck, RolloutCheckError> {
-    let found = find_files(paths)
-        .map_err(|(path, source)| RolloutCheckError::Unreadable { path, source })?;
+    let found = find_files(paths)?;
     if found.is_empty() {
         let path = paths.first().cloned().unwrap_or_default();
         return Err(RolloutCheckError::NoRollout { path });
@@ -100,11 +109,8 @@ pub fn check_rollouts(
             check.violations.push(no_rollout(thread));
             continue;
         }
-        let fail = |source| RolloutCheckError::Unreadable {
-            path: thread.files[0].clone(),
-            source,
-        };
-        check_thread(thread, &context, &mut check).map_err(fail)?;
+        check_thread(thread, &context, &mut check)
+            .map_err(|(path, source)| RolloutCheckError::Unreadable { path, source })?;
     }
     check.violations.extend(no_requests(&unused));
     check.violations.extend(warm_ups(&trace));

@@ -36,25 +36,29 @@ pub(super) struct Context<'a> {
 ///
 /// # Errors
 ///
-/// When a rollout can't be read.
+/// When a rollout can't be read, with its path.
 pub(super) fn check_thread(
     thread: &Thread<'_>,
     context: &Context<'_>,
     check: &mut RolloutCheck,
-) -> io::Result<()> {
+) -> Result<(), (PathBuf, io::Error)> {
     let mut texts = Texts::default();
     let mut files = Vec::with_capacity(thread.files.len());
     for path in &thread.files {
-        let source = RolloutSource::file(path)?;
+        let fail = |error| (path.clone(), error);
+        let source = RolloutSource::file(path).map_err(fail)?;
         let find = |id: &str| find_base(path, context.found, id);
-        files.push(StoredRollout::read(source, find, &mut texts.facts)?);
+        let stored = StoredRollout::read(source, find, &mut texts.facts);
+        files.push(stored.map_err(fail)?);
     }
     let read = files.iter();
     check.rollouts.extend(read.map(StoredRollout::summary));
     let broken = files.iter().flat_map(broken_lineage);
     check.violations.extend(broken);
     let mut violations = Vec::new();
-    let sampled = check_inputs(thread, &files, &mut texts, &mut violations)?;
+    // Texts are read again from any of the files; the first stands for them.
+    let fail = |error| (thread.files[0].clone(), error);
+    let sampled = check_inputs(thread, &files, &mut texts, &mut violations).map_err(fail)?;
     let delivery = Delivery {
         files: &files,
         sampled: &sampled,

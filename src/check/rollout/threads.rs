@@ -1,12 +1,13 @@
 //! Which rollouts belong to which thread of a capture.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::capture::{OpenError, read_capture};
 use crate::rollout::{RolloutName, find_rollouts, read_meta};
 
 use super::super::request::{Request, Trace};
+use super::check::RolloutCheckError;
 
 /// A rollout that was named, or found in a directory that was.
 #[derive(Debug, Clone)]
@@ -33,11 +34,14 @@ pub(super) struct Thread<'t> {
 ///
 /// # Errors
 ///
-/// When a path is not there, or a named file can't be read.
-pub(super) fn find_files(paths: &[PathBuf]) -> Result<Vec<Found>, (PathBuf, io::Error)> {
+/// When a path is not there, or a named file can't be read or is no rollout.
+pub(super) fn find_files(paths: &[PathBuf]) -> Result<Vec<Found>, RolloutCheckError> {
     let mut found: Vec<Found> = Vec::new();
     for path in paths {
-        let fail = |error| (path.clone(), error);
+        let fail = |source| RolloutCheckError::Unreadable {
+            path: path.clone(),
+            source,
+        };
         if std::fs::metadata(path).map_err(fail)?.is_dir() {
             let files = find_rollouts(path).files;
             // A rollout that goes away meanwhile, or can't be read, has no thread.
@@ -48,12 +52,34 @@ pub(super) fn find_files(paths: &[PathBuf]) -> Result<Vec<Found>, (PathBuf, io::
             found.extend(inside);
         } else {
             let meta = read_meta(path).map_err(fail)?;
+            if meta.is_none() {
+                demand_rollout(path)?;
+            }
             found.push(describe(path, meta.map(|meta| meta.id), true));
         }
     }
     let mut seen = std::collections::HashSet::new();
     found.retain(|file| seen.insert(file.path.clone()));
     Ok(found)
+}
+
+/// Demands a record of a rollout in a file without a `session_meta`.
+fn demand_rollout(path: &Path) -> Result<(), RolloutCheckError> {
+    let (offset, found) = match read_capture(&path.to_string_lossy()) {
+        Err(OpenError::Rollout { .. }) => return Ok(()),
+        Err(OpenError::NotACapture { offset, found, .. }) => (offset, found),
+        Err(OpenError::Empty { .. }) => (0, "the file is empty".to_owned()),
+        Err(OpenError::Read { source, .. }) => {
+            let path = path.to_owned();
+            return Err(RolloutCheckError::Unreadable { path, source });
+        }
+        Ok(_) | Err(_) => (0, "this is a capture".to_owned()),
+    };
+    Err(RolloutCheckError::NotARollout {
+        path: path.to_owned(),
+        offset,
+        found,
+    })
 }
 
 fn describe(path: &Path, id: Option<String>, is_chosen: bool) -> Found {

@@ -25,6 +25,9 @@ pub struct Outline {
     /// What a resume would make of it; only of a rollout that is damaged, or where it was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resume: Option<Resume>,
+    /// Why that is not told though it was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resume_left_out: Option<&'static str>,
     /// The model-visible history as of one record or exchange, where it was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub history: Option<History>,
@@ -46,6 +49,7 @@ impl Outline {
             others: Vec::new(),
             problems: Vec::new(),
             resume: None,
+            resume_left_out: None,
             history: None,
         }
     }

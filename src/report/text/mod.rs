@@ -3,6 +3,7 @@
 mod alignment;
 mod entry;
 mod escape;
+mod fold;
 mod join;
 mod layout;
 mod marks;

@@ -9,6 +9,7 @@ use crate::outline::{
 };
 
 use super::escape::visible;
+use super::fold::{Part, fold, in_short};
 use super::layout::TextOptions;
 use super::step::{Row, Rows, context_row, is_context};
 use super::style::Style;
@@ -189,6 +190,21 @@ impl<W: Write> Page<'_, W> {
     }
 
     fn steps(&mut self, steps: &[Step], is_faint: bool) -> io::Result<()> {
+        if self.options.is_verbose {
+            return self.told(steps, is_faint);
+        }
+        for part in fold(steps) {
+            match part {
+                Part::Told(steps) => self.told(steps, is_faint)?,
+                Part::Folded(steps) => {
+                    self.row("", &Row::new("…", &in_short(steps), Style::Dim, 2))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn told(&mut self, steps: &[Step], is_faint: bool) -> io::Result<()> {
         let is_full = self.options.is_verbose;
         for group in steps.chunk_by(|a, b| !is_full && is_context(a) && is_context(b)) {
             let mut rows = match group {

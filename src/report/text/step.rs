@@ -177,7 +177,11 @@ impl Rows {
                 problem,
                 bytes: count,
             } => {
-                let text = format!("{problem}: {} can't be read", bytes(*count));
+                let what = match count {
+                    0 => "nothing can be read behind this place".to_owned(),
+                    count => format!("{} can't be read", bytes(*count)),
+                };
+                let text = format!("{problem}: {what}");
                 self.push("damage", &text, Style::Red, 2);
             }
         }

@@ -42,8 +42,6 @@ pub struct Recovery {
     pub has_ordinals: bool,
     /// Whether there is a complete record, or a part of one, among what was read.
     pub has_json: bool,
-    /// Why the input could not be read to its end, where that is so.
-    pub broke_off: Option<io::Error>,
 }
 
 /// Bytes that were not saved.
@@ -68,12 +66,13 @@ pub struct Repeat {
 
 /// Writes every complete record of a file of concatenated JSON, byte for byte and in order, each with a newline behind it.
 ///
-/// A source that breaks off, as compressed data may, is used as far as it goes. Memory is bounded by the largest
+/// A source that breaks off, as compressed data may, is used as far as it goes, and the last of
+/// [`left_out`](Recovery::left_out) says why. Memory is bounded by the largest
 /// record, the number of problems, and forty bytes for each record.
 ///
 /// # Errors
 ///
-/// Only those of `out`.
+/// Those of `out`, and of the system if it gives nothing at all of the source.
 pub fn recover(
     source: impl Read,
     out: &mut (impl Write + ?Sized),
@@ -86,7 +85,6 @@ pub fn recover(
     });
     let mut recovery = Recovery::default();
     let mut known = HashMap::new();
-    // The source never reports an error: it ends.
     while let Some(part) = reader.next_part()? {
         match part {
             Part::Record(record) => {
@@ -109,14 +107,13 @@ pub fn recover(
     }
     recovery.input = reader.summary();
     recovery.has_json |= recovery.input.records > 0;
-    recovery.broke_off = memory.borrow_mut().error.take();
     Ok(recovery)
 }
 
 impl Recovery {
     /// Whether the output holds less than the input.
     pub fn is_partial(&self) -> bool {
-        !self.left_out.is_empty() || self.broke_off.is_some()
+        !self.left_out.is_empty()
     }
 
     fn write(
@@ -188,7 +185,7 @@ fn on_one_line(text: &str) -> String {
     text.chars().filter(keep).collect()
 }
 
-/// What was read lately, and the beginning of what may turn out to be damage; and why reading ended.
+/// What was read lately, and the beginning of what may turn out to be damage.
 #[derive(Default)]
 struct Memory {
     recent: Vec<u8>,
@@ -199,7 +196,6 @@ struct Memory {
     beginning_start: u64,
     /// What is before this position is known to be a record or damage.
     settled: u64,
-    error: Option<io::Error>,
 }
 
 impl Memory {
@@ -250,7 +246,7 @@ impl Memory {
     }
 }
 
-/// A source that ends where it can't be read further, and whose bytes are remembered.
+/// A source whose bytes are remembered.
 struct Remembered<R> {
     source: R,
     memory: Rc<RefCell<Memory>>,
@@ -258,21 +254,9 @@ struct Remembered<R> {
 
 impl<R: Read> Read for Remembered<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let mut memory = self.memory.borrow_mut();
-        if memory.error.is_some() {
-            return Ok(0);
-        }
-        match self.source.read(buffer) {
-            Ok(count) => {
-                memory.add(&buffer[..count]);
-                Ok(count)
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => Err(error),
-            Err(error) => {
-                memory.error = Some(error);
-                Ok(0)
-            }
-        }
+        let count = self.source.read(buffer)?;
+        self.memory.borrow_mut().add(&buffer[..count]);
+        Ok(count)
     }
 }
 
@@ -396,11 +380,25 @@ mod tests {
                 Err(io::Error::other("lost"))
             }
         }
+        struct Denied;
+        impl Read for Denied {
+            fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+                Err(io::ErrorKind::PermissionDenied.into())
+            }
+        }
         let mut out = Vec::new();
         let source = b"{\"a\":1}\n{\"a\"".chain(Broken);
         let recovery = recover(source, &mut out, RecoverOptions::default()).unwrap();
         assert_eq!(out, b"{\"a\":1}\n");
-        assert_eq!(recovery.left_out.len(), 1);
-        assert_eq!(recovery.broke_off.unwrap().to_string(), "lost");
+        let told = recovery.left_out.iter().map(|left| &left.problem);
+        let told: Vec<String> = told.map(ToString::to_string).collect();
+        assert_eq!(
+            told,
+            [
+                "the input ends inside a record that begins at byte 8 (4 bytes)",
+                "lost"
+            ]
+        );
+        assert!(recover(Denied, &mut out, RecoverOptions::default()).is_err());
     }
 }

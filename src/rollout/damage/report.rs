@@ -36,7 +36,7 @@ pub struct DamageReport {
 /// One thing that is wrong with a rollout.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DamageProblem {
-    /// The kind, in kebab-case: of a [`Problem`], an [`OrderProblem`] or a [`Skip`].
+    /// The kind, in kebab-case: of a [`Problem`], an [`OrderProblem`] or a [`Skip`], or `misnamed`.
     pub kind: &'static str,
     /// Its bytes.
     pub span: Range<u64>,
@@ -71,6 +71,7 @@ impl DamageReport {
             .map(|(loss, (before, problem))| meaning.damage(loss, *before, problem))
             .chain(order.iter().map(from_order))
             .chain(passed_over(index, &resume.codex.view))
+            .chain(misnamed(source))
             .collect();
         problems.sort_by_key(|problem| (problem.span.start, problem.kind));
         let mut sentences = Vec::new();
@@ -136,6 +137,17 @@ fn passed_over(index: &RolloutIndex, view: &CodexView) -> Vec<DamageProblem> {
     let shared = passed_run(index, &shared, "something else stands on the same line");
     let several = passed_run(index, &several, "written over several lines");
     told.chain(shared).chain(several).collect()
+}
+
+/// A name that tells another compression than the file has.
+fn misnamed(source: &RolloutSource) -> Option<DamageProblem> {
+    Some(DamageProblem {
+        kind: "misnamed",
+        span: 0..0,
+        record: 0,
+        message: source.misnomer()?,
+        lost: Vec::new(),
+    })
 }
 
 /// One problem for records that are passed over for one reason.
@@ -239,7 +251,8 @@ impl<'a> Meaning<'a> {
         if !lost.is_empty() && !loss.is_said_again {
             lost.extend(self.codex_without(loss, before));
         }
-        let stop = self.resume.pycodex.stopped_at;
+        let pycodex = &self.resume.pycodex;
+        let stop = pycodex.stopped_at.filter(|_| pycodex.refusal.is_none());
         if stop.is_some_and(|stop| problem.span.contains(&stop)) {
             let behind = self.index.entries.len() - before;
             lost.push(match behind {
@@ -417,14 +430,19 @@ impl<'a> Meaning<'a> {
         } else {
             format!("the {count} complete records")
         };
+        let source = &self.resume.codex.lineage.own().source;
         let mut found = vec![format!(
-            "`trace-diff recover {}{} -o OUT` writes {all}, each on a line of its own",
+            "`trace-diff recover {}{} -o OUT` writes {all}, each on a line of its own{}",
             if has(|why| *why == Skip::SeveralLines) {
                 "--one-line "
             } else {
                 ""
             },
-            self.resume.codex.lineage.own().source.path.display()
+            source.path.display(),
+            match source.compression() {
+                Some(_) => ", not compressed: name OUT as the file is named without .zst or .gz",
+                None => "",
+            }
         )];
         let begins_with_meta = self
             .index

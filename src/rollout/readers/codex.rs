@@ -5,11 +5,12 @@ use std::io;
 
 use super::codex_record::{Skip, Taken, read};
 use super::walk::{Piece, walk};
+use crate::json::{Problem, ProblemKind};
 use crate::rollout::index::{RolloutIndex, What};
 use crate::rollout::record::RecordKind;
 use crate::rollout::session::SessionMeta;
 use crate::rollout::sessions::RolloutName;
-use crate::rollout::source::RolloutSource;
+use crate::rollout::source::{RolloutSource, expected_compression};
 
 /// A rollout as the reader of Codex 0.169.0 sees it.
 ///
@@ -52,6 +53,9 @@ pub enum Refusal {
     InvalidUtf8(u64),
     /// The name ends in `.zst` and the bytes are not compressed, or the other way round.
     Compression,
+    /// The compressed data can't be read to its end. Codex 0.169.0 takes nothing of it then: "incomplete frame",
+    /// "Restored data doesn't match checksum", "Unknown frame descriptor" for bytes behind the frame.
+    Unreadable,
     /// The file is paginated, and its name, which begins with `rollout-`, holds no id.
     NoIdInName,
     /// The file is paginated, but its last record of this number has no ordinal.
@@ -68,6 +72,7 @@ impl Refusal {
             Refusal::HistoryMode(_) => "history-mode",
             Refusal::InvalidUtf8(_) => "invalid-utf8",
             Refusal::Compression => "compression",
+            Refusal::Unreadable => "unreadable",
             Refusal::NoIdInName => "no-id-in-name",
             Refusal::NoLastOrdinal(_) => "no-last-ordinal",
         }
@@ -94,8 +99,11 @@ impl fmt::Display for Refusal {
                     "the bytes at {at} are not UTF-8, for which the whole file is refused"
                 )
             }
-            Refusal::Compression => {
-                f.write_str("the file's name does not tell whether its bytes are compressed")
+            Refusal::Compression => f.write_str(
+                "it goes by the name whether a file is compressed with zstd, and this one's says otherwise than its bytes",
+            ),
+            Refusal::Unreadable => {
+                f.write_str("the compressed data can't be decompressed to its end")
             }
             Refusal::NoIdInName => f.write_str("the file's name holds no thread id"),
             Refusal::NoLastOrdinal(record) => write!(
@@ -155,8 +163,12 @@ impl CodexView {
 /// What is wrong with the file before it is opened.
 fn by_name(source: &RolloutSource, index: &RolloutIndex) -> Option<Refusal> {
     let name = source.path.file_name()?.to_str()?;
-    if source.is_compressed() != name.ends_with(".zst") {
+    if source.compression() != expected_compression(name) {
         return Some(Refusal::Compression);
+    }
+    let is_unreadable = |(_, problem): &(usize, Problem)| problem.kind == ProblemKind::Unreadable;
+    if index.problems.iter().any(is_unreadable) {
+        return Some(Refusal::Unreadable);
     }
     let has_no_id = RolloutName::parse(name).is_some_and(|name| name.thread_id.is_none());
     let is_paginated = index.meta().is_some_and(SessionMeta::is_paginated);

@@ -104,7 +104,7 @@ impl PycodexView {
         reader: PycodexReader,
         until: Option<usize>,
     ) -> io::Result<Self> {
-        if source.is_compressed() {
+        if source.compression().is_some() {
             return Ok(Self {
                 refusal: Some(PycodexRefusal::Compressed),
                 ..Self::default()

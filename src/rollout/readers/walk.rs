@@ -18,7 +18,7 @@ pub(super) enum Piece<'a> {
     Damaged(&'a [u8]),
 }
 
-/// Hands every byte of the rollout to `visit`, in order.
+/// Hands every byte of the rollout to `visit`, in order, as far as it could be read.
 ///
 /// Holds one record at a time, however long the rest is.
 pub(super) fn walk(
@@ -44,7 +44,8 @@ pub(super) fn walk(
         let text = bytes.take(entry.span.end)?;
         visit(Piece::Record(record, &String::from_utf8_lossy(text)));
     }
-    bytes.parts(u64::MAX, |part| visit(Piece::Space(part)))
+    let end = index.summary.map_or(u64::MAX, |summary| summary.bytes);
+    bytes.parts(end, |part| visit(Piece::Space(part)))
 }
 
 struct Bytes {

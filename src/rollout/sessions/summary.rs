@@ -1,13 +1,13 @@
 //! One rollout at a glance.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Read, Seek};
 use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use crate::http::open_compressed;
+use crate::http::{Compression, open_compressed};
 use crate::json::{Problem, Raw, Summary};
 
 use super::discover::RolloutFile;
@@ -16,6 +16,7 @@ use crate::rollout::index::{Entry, RolloutIndex, What};
 use crate::rollout::reader::{RolloutPart, RolloutReader};
 use crate::rollout::record::{RecordKind, RolloutRecord};
 use crate::rollout::session::SessionMeta;
+use crate::rollout::source::misnomer;
 use crate::rollout::user_message::ItemClass;
 
 /// Bytes of a prompt that are kept.
@@ -28,6 +29,9 @@ pub struct SessionSummary {
     pub file: RolloutFile,
     /// Its first valid `session_meta`, without the base instructions; `None` if there is none.
     pub meta: Option<SessionMeta>,
+    /// The name that the user gave to the thread, which stands beside the rollouts, see
+    /// [`read_thread_names`](crate::rollout::read_thread_names); never set by reading the file.
+    pub name: Option<String>,
     /// Bytes of the file on disk.
     pub disk_bytes: u64,
     /// Totals of its content.
@@ -54,7 +58,7 @@ pub struct SessionSummary {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Damage {
     /// A stable kebab-case name: of a [`ProblemKind`](crate::json::ProblemKind) or an [`OrderKind`](crate::rollout::OrderKind), or
-    /// `unreadable`, `empty`, `no-session-meta`.
+    /// `unreadable`, `empty`, `no-session-meta`, `misnamed`.
     pub kind: &'static str,
     /// Where, in bytes of the decompressed content.
     pub span: Range<u64>,
@@ -162,6 +166,7 @@ pub fn summarize(file: &RolloutFile) -> Option<SessionSummary> {
     Some(SessionSummary {
         file: file.clone(),
         meta,
+        name: None,
         disk_bytes,
         content: pass.index.summary.unwrap_or_default(),
         damage,
@@ -187,10 +192,15 @@ struct Pass {
     model: Option<String>,
     first_time: Option<String>,
     last_time: Option<String>,
+    compression: Option<Compression>,
 }
 
 impl Pass {
-    fn read(&mut self, file: File) -> io::Result<()> {
+    fn read(&mut self, mut file: File) -> io::Result<()> {
+        let mut head = Vec::with_capacity(4);
+        file.by_ref().take(4).read_to_end(&mut head)?;
+        file.rewind()?;
+        self.compression = Compression::of(&head);
         let mut reader = RolloutReader::new(open_compressed(file)?);
         let outcome = loop {
             match reader.next_part() {
@@ -245,6 +255,14 @@ impl Pass {
                 .into_iter()
                 .map(of_order),
         );
+        let name = file.path.file_name().and_then(|name| name.to_str());
+        let misnomer = misnomer(name.unwrap_or_default(), self.compression);
+        let is_empty = self.index.summary.is_none_or(|summary| summary.bytes == 0);
+        all.extend(misnomer.filter(|_| !is_empty).map(|message| Damage {
+            kind: "misnamed",
+            span: 0..0,
+            message,
+        }));
         all.sort_by_key(|damage| damage.span.start);
         let end = self.index.summary.unwrap_or_default().bytes;
         let mut add = |kind, message| {
@@ -258,9 +276,9 @@ impl Pass {
         if let Err(error) = outcome {
             let message = format!("the file can't be read beyond byte {end} ({error})");
             add("unreadable", message);
-        } else if end == 0 {
+        } else if end == 0 && self.index.problems.is_empty() {
             add("empty", "the file is empty".to_owned());
-        } else if self.index.metas.is_empty() {
+        } else if end > 0 && self.index.metas.is_empty() {
             let message =
                 "no record says which session this is (session_meta); Codex refuses such a file";
             add("no-session-meta", message.to_owned());

@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::pieces::{character, fault_name};
 use super::random::Random;
+use super::select::{nth_event, positions_where};
 use super::{Count, FaultError, FaultKind, Place};
 use crate::script::answer::{Ending, WsFrame, WsOpcode, WsPiece};
 
@@ -85,8 +86,9 @@ fn reframe(kind: &FaultKind, pieces: &mut Vec<WsPiece>) {
     }
 }
 
+/// Positions of the frames that end an event.
 fn event_positions(pieces: &[WsPiece]) -> Vec<usize> {
-    let ends = |piece: &WsPiece| {
+    positions_where(pieces, |piece| {
         matches!(
             piece,
             WsPiece::Frame {
@@ -94,31 +96,17 @@ fn event_positions(pieces: &[WsPiece]) -> Vec<usize> {
                 ..
             }
         )
-    };
-    let positions = pieces.iter().enumerate();
-    positions
-        .filter(|(_, piece)| ends(piece))
-        .map(|(at, _)| at)
-        .collect()
+    })
 }
 
+/// The position of the n-th event's last frame.
 fn event_position(
     pieces: &[WsPiece],
     count: Count,
     fault: &'static str,
     random: &mut Random,
 ) -> Result<usize, FaultError> {
-    let positions = event_positions(pieces);
-    let number = match count {
-        Count::Exact(number) => number,
-        Count::Random => random.between(1, positions.len() as u64),
-    };
-    let position = number
-        .checked_sub(1)
-        .and_then(|index| positions.get(index as usize));
-    position
-        .copied()
-        .ok_or_else(|| FaultError::no_event(fault, number, positions.len()))
+    nth_event(&event_positions(pieces), count, fault, random)
 }
 
 /// The data of messages; control frames have none that counts.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 
 use super::random::Random;
+use super::select::{nth_event, positions_where};
 use super::{BadChunk, ContentLength, Count, FaultError, FaultKind, Place};
 use crate::script::answer::{Ending, Framing, Piece};
 use crate::script::wire::{chunk, head_bytes};
@@ -102,7 +103,7 @@ fn body_length(pieces: &[Piece]) -> u64 {
 
 /// Positions of the pieces that end an event.
 fn event_positions(pieces: &[Piece]) -> Vec<usize> {
-    let ends = |piece: &Piece| {
+    positions_where(pieces, |piece| {
         matches!(
             piece,
             Piece::Body {
@@ -110,12 +111,7 @@ fn event_positions(pieces: &[Piece]) -> Vec<usize> {
                 ..
             }
         )
-    };
-    let positions = pieces.iter().enumerate();
-    positions
-        .filter(|(_, piece)| ends(piece))
-        .map(|(at, _)| at)
-        .collect()
+    })
 }
 
 /// The position of the n-th event's piece.
@@ -125,17 +121,7 @@ fn event_position(
     fault: &'static str,
     random: &mut Random,
 ) -> Result<usize, FaultError> {
-    let positions = event_positions(pieces);
-    let number = match count {
-        Count::Exact(number) => number,
-        Count::Random => random.between(1, positions.len() as u64),
-    };
-    let position = number
-        .checked_sub(1)
-        .and_then(|index| positions.get(index as usize));
-    position
-        .copied()
-        .ok_or_else(|| FaultError::no_event(fault, number, positions.len()))
+    nth_event(&event_positions(pieces), count, fault, random)
 }
 
 fn head_position(pieces: &[Piece]) -> Option<usize> {

@@ -1,7 +1,7 @@
-//! Which faults an answer has, and the text style they ask for.
+//! Which faults an answer has, the text style they ask for, and which of its events they hit.
 
 use super::random::Random;
-use super::{Count, Fault, FaultKind, Place};
+use super::{Count, Fault, FaultError, FaultKind, Place};
 use crate::script::encode::TextStyle;
 
 /// The faults of the `count`-th answer of a step, from 1.
@@ -68,4 +68,36 @@ pub(in crate::script) fn text_style(faults: &[&FaultKind]) -> TextStyle {
         }
     }
     style
+}
+
+/// Positions of what is so.
+pub(super) fn positions_where<T>(pieces: &[T], is_so: impl Fn(&T) -> bool) -> Vec<usize> {
+    let positions = pieces.iter().enumerate();
+    positions
+        .filter(|(_, piece)| is_so(piece))
+        .map(|(at, _)| at)
+        .collect()
+}
+
+/// The position of the event of a number, from 1, out of the positions of all.
+///
+/// # Errors
+///
+/// When there are fewer events.
+pub(super) fn nth_event(
+    positions: &[usize],
+    count: Count,
+    fault: &'static str,
+    random: &mut Random,
+) -> Result<usize, FaultError> {
+    let number = match count {
+        Count::Exact(number) => number,
+        Count::Random => random.between(1, positions.len() as u64),
+    };
+    let position = number
+        .checked_sub(1)
+        .and_then(|index| positions.get(index as usize));
+    position
+        .copied()
+        .ok_or_else(|| FaultError::no_event(fault, number, positions.len()))
 }

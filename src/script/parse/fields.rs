@@ -6,7 +6,7 @@ use std::time::Duration;
 use regex::Regex;
 
 use super::tree::{Member, Tree, TreeKind};
-use crate::json::SourceProblem;
+use crate::json::{SourceProblem, bad_regex};
 
 /// Words that people use for what a script calls otherwise.
 const OTHER_WORDS: &[(&str, &str)] = &[
@@ -243,14 +243,7 @@ impl<'a> Reader<'a> {
         match Regex::new(&text) {
             Ok(regex) => Some(regex),
             Err(error) => {
-                // The crate draws the pattern again; here it is shown where it stands.
-                let shown = error.to_string();
-                let why = shown
-                    .lines()
-                    .rev()
-                    .find_map(|line| line.strip_prefix("error: "));
-                let message = format!("bad regular expression: {}", why.unwrap_or(&shown));
-                self.report(&tree.span, message, None);
+                self.report(&tree.span, bad_regex(&error), None);
                 None
             }
         }

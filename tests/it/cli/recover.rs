@@ -5,8 +5,11 @@ use std::io::Write;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use serde_json::{Value, json};
 
 use crate::program::{Program, assert_snapshot, code, report, stderr, stdout};
+use crate::samples::package;
+use crate::schema::{load, violations};
 
 const GOOD: &str = r#"{"timestamp":"t0","type":"session_meta","payload":{"id":"a"}}
 {"timestamp":"t1","type":"event_msg","payload":{"type":"task_started","turn_id":"u1"}}
@@ -239,4 +242,33 @@ fn a_link_to_the_input_is_the_input() {
             .unwrap()
             .is_symlink()
     );
+}
+
+#[test]
+fn what_is_said_is_as_its_schema_says() {
+    let program = Program::new();
+    let schema = load("recovery");
+    program.file("damaged.jsonl", damaged());
+    let mut files = vec!["damaged.jsonl".to_owned()];
+    for folder in ["fixtures/damaged", "../shared/corpus/damaged"] {
+        let entries = fs::read_dir(package().join(folder)).into_iter().flatten();
+        let paths = entries.map(|entry| entry.unwrap().path());
+        files.extend(paths.map(|path| path.to_str().unwrap().to_owned()));
+    }
+    let mut last = Value::Null;
+    for file in files.iter().filter(|file| file.ends_with(".jsonl")) {
+        let output = program.run(&[
+            "recover",
+            file,
+            "-o",
+            "out.jsonl",
+            "--force",
+            "--format",
+            "json",
+        ]);
+        last = report(&output);
+        assert_eq!(violations(&schema, &last), Vec::<String>::new(), "{file}");
+    }
+    last["moved_from"] = json!("nowhere");
+    assert_eq!(violations(&schema, &last).len(), 1);
 }

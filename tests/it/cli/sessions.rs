@@ -5,6 +5,8 @@ use std::fs;
 use serde_json::{Value, json};
 
 use crate::program::{Program, assert_snapshot, code, report, stderr, stdout};
+use crate::samples::package;
+use crate::schema::{load, violations};
 
 fn id(n: u32) -> String {
     format!("01a1fbd9-{n:04}-77f0-ab79-b0886713b98b")
@@ -353,4 +355,56 @@ fn cycles_are_told_and_what_may_not_be_read_fails() {
         "{}",
         stderr(&output)
     );
+}
+
+#[test]
+fn names_of_threads_stand_beside_the_sessions() {
+    let program = home();
+    let entry =
+        |n, name: &str| json!({"id": id(n), "thread_name": name, "updated_at": "t"}).to_string();
+    let index = [
+        entry(1, "first name"),
+        entry(2, "other"),
+        "{\"id\":\"torn".to_owned(),
+        entry(1, " its\tname "),
+        entry(2, "other"),
+        entry(1, " "),
+    ];
+    program.file("home/session_index.jsonl", index.join("\n"));
+    for directory in ["home", "home/sessions"] {
+        let output = program.run(&["sessions", directory, "--all", "--format", "json"]);
+        let list = report(&output);
+        let sessions = list["sessions"].as_array().unwrap();
+        let named = |n: u32| {
+            let session = sessions.iter().find(|s| s["id"] == id(n).as_str());
+            session.map(|session| session["name"].clone())
+        };
+        assert_eq!(named(1), Some(json!("its\tname")), "{directory}");
+        assert_eq!(named(2), Some(json!("other")), "{directory}");
+        let without = sessions.iter().filter(|s| s["name"].is_null()).count();
+        assert_eq!(without, sessions.len() - 2, "{directory}");
+    }
+    let text = stdout(&program.run(&["sessions", "home", "--all"]));
+    assert!(text.contains("\n  name: its name\n"), "{text}");
+}
+
+#[test]
+fn the_list_is_as_its_schema_says() {
+    let schema = load("sessions");
+    let check = |program: &Program, directory: &str| {
+        let output = program.run(&["sessions", directory, "--all", "--format", "json"]);
+        let list = report(&output);
+        assert_eq!(violations(&schema, &list), Vec::<String>::new());
+        list
+    };
+    let mut list = check(&home(), ".");
+    let fixtures = package().join("fixtures");
+    check(&Program::new(), fixtures.to_str().unwrap());
+    let corpus = package().join("../shared/corpus");
+    match corpus.is_dir() {
+        true => drop(check(&Program::new(), corpus.to_str().unwrap())),
+        false => println!("skipped: no corpus beside the package"),
+    }
+    list["sessions"][0]["turns"] = json!("three");
+    assert_eq!(violations(&schema, &list).len(), 1);
 }

@@ -100,9 +100,6 @@ fn refuse_compressed_name(target: &output::Target) -> Result<(), Failure> {
 /// A picture or a text is no damaged rollout. One of which nothing or only NUL bytes are left may be.
 fn refuse_nothing(input: &Path, recovery: &Recovery) -> Result<(), Failure> {
     let path = input.display();
-    if let (Some(error), 0) = (&recovery.broke_off, recovery.input.bytes) {
-        return Err(Failure::new(anyhow!("failed to read {path}: {error}")));
-    }
     let mut kinds = recovery.left_out.iter().map(|left| left.problem.kind);
     if recovery.has_json || kinds.all(|kind| matches!(kind, ProblemKind::Nul | ProblemKind::Bom)) {
         return Ok(());

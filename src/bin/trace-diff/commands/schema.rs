@@ -18,21 +18,27 @@ enum Format {
     Capture,
     /// The outline that `show --format json` writes
     Outline,
+    /// What `recover --format json` says
+    Recovery,
     /// The report that `--format json` writes
     Report,
     /// The rules file trace-diff.toml
     Rules,
     /// The script that a fake server plays
     Script,
+    /// The list that `sessions --format json` writes
+    Sessions,
 }
 
 pub(crate) fn run(args: &Args) -> Outcome {
     let schema = match args.format {
         Format::Capture => include_str!("../../../../schemas/capture.schema.json"),
         Format::Outline => include_str!("../../../../schemas/outline.schema.json"),
+        Format::Recovery => include_str!("../../../../schemas/recovery.schema.json"),
         Format::Report => include_str!("../../../../schemas/report.schema.json"),
         Format::Rules => include_str!("../../../../schemas/rules.schema.json"),
         Format::Script => include_str!("../../../../schemas/script.schema.json"),
+        Format::Sessions => include_str!("../../../../schemas/sessions.schema.json"),
     };
     output::write(schema.as_bytes())
 }

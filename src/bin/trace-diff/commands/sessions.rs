@@ -11,7 +11,9 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use trace_diff::report::{SessionList, render_sessions, render_sessions_json, visible};
-use trace_diff::rollout::{SessionSummary, find_rollouts, summarize_all};
+use trace_diff::rollout::{
+    SessionSummary, find_rollouts, read_thread_names, sessions_root_of, summarize_all,
+};
 
 use crate::exit::{Failure, Outcome, Status};
 
@@ -111,6 +113,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
     let mut sessions = summarize_all(&found.files, threads);
     let count = sessions.len() as u64;
     sessions.retain(|session| filter.wants(session));
+    name(&mut sessions, &directory);
     let is_shown =
         |session: &SessionSummary| args.all || args.damaged || session.has_user_message();
     let (mut sessions, left_out): (Vec<_>, Vec<_>) = sessions.into_iter().partition(is_shown);
@@ -133,6 +136,17 @@ pub(crate) fn run(args: &Args) -> Outcome {
     } else {
         Status::Clean
     }))
+}
+
+/// Sets the names that users gave to threads.
+fn name(sessions: &mut [SessionSummary], directory: &Path) {
+    let names = match directory.is_file() {
+        true => read_thread_names(&sessions_root_of(directory)),
+        false => read_thread_names(&sessions_root_of(&directory.join("any"))),
+    };
+    for session in sessions {
+        session.name = session.id().and_then(|id| names.get(id)).cloned();
+    }
 }
 
 fn default_directory() -> Result<PathBuf, Failure> {

@@ -10,8 +10,8 @@ use trace_diff::capture::{
 };
 use trace_diff::diff;
 use trace_diff::outline::{
-    Options, Outline, Reader, capture_history, outline_capture, outline_exec_events,
-    outline_pycodex_result, outline_rollout, rollout_history,
+    Options, Outline, Problem, Reader, TellResume, capture_history, outline_capture,
+    outline_exec_events, outline_pycodex_result, outline_rollout, rollout_history,
 };
 use trace_diff::report::{
     Report, TextOptions, Verdict, has_problems, outline_report, render_checked_session_json,
@@ -90,6 +90,18 @@ pub(crate) fn run(args: &Args) -> Outcome {
     })
 }
 
+/// The end of what could be read of an input that was read as a whole.
+fn unreadable(error: io::Error) -> Problem {
+    Problem {
+        path: None,
+        kind: "unreadable".to_owned(),
+        start: 0,
+        end: 0,
+        message: error.to_string(),
+        lost: Vec::new(),
+    }
+}
+
 /// What is shown.
 struct Shown {
     outline: Outline,
@@ -110,7 +122,11 @@ impl Args {
     fn options(&self) -> Options {
         Options {
             is_full: self.full,
-            wants_resume: self.format == Format::Json,
+            resume: match (self.format, self.reader) {
+                (Format::Json, Some(_)) => TellResume::Always,
+                (Format::Json, None) => TellResume::IfSmall,
+                (Format::Text, _) => TellResume::IfDamaged,
+            },
         }
     }
 
@@ -120,12 +136,8 @@ impl Args {
         }
         let mut source = input::open(Path::new(&self.file))?;
         let mut bytes = Vec::new();
-        let what = || format!("failed to read {}", self.file);
-        let head = source.by_ref().take(HEAD).read_to_end(&mut bytes);
-        // Compressed data that breaks off may still tell something.
-        if bytes.is_empty() {
-            head.with_context(what)?;
-        }
+        // Compressed data that breaks off still tells what stands before.
+        let mut failure = source.by_ref().take(HEAD).read_to_end(&mut bytes).err();
         if bytes.iter().all(u8::is_ascii_whitespace) && (bytes.len() as u64) < HEAD {
             return Err(Failure::new(anyhow::anyhow!("{} is empty", self.file)).with_hint(
                 "neither Codex nor pycodex resumes a rollout without a record; pycodex --json prints nothing when its turn fails",
@@ -137,30 +149,35 @@ impl Args {
             return Err(Failure::new(error)
                 .with_hint("--rollout compares the requests of a capture with rollouts"));
         }
-        let mut whole = || -> Result<Vec<u8>, Failure> {
+        let mut whole = || {
             let mut bytes = std::mem::take(&mut bytes);
-            source.read_to_end(&mut bytes).with_context(what)?;
-            Ok(bytes)
+            if failure.is_none() {
+                failure = source.read_to_end(&mut bytes).err();
+            }
+            bytes
         };
-        match kind {
+        let mut shown: Shown = match kind {
             Some(SessionKind::ExecEvents) => {
                 self.no_history("the events of a run hold no history")?;
-                Ok(outline_exec_events(&self.file, &whole()?, self.options()).into())
+                outline_exec_events(&self.file, &whole(), self.options()).into()
             }
             Some(SessionKind::PycodexResult) => {
                 self.no_history("the result of a run holds no history")?;
-                let options = self.options();
-                Ok(outline_pycodex_result(&self.file, &whole()?, options).into())
+                outline_pycodex_result(&self.file, &whole(), self.options()).into()
             }
-            kind if self.file == "-" => self.read_memory(whole()?, kind),
-            Some(SessionKind::Rollout) => self.read_file(Path::new(&self.file)),
-            _ => match read_capture(&self.file) {
-                Ok(capture) => self.of_capture(&capture),
-                // Known only by what stands far behind damage.
-                Err(OpenError::Rollout { .. }) => self.read_file(Path::new(&self.file)),
-                Err(error) => Err(self.not_opened(error)),
-            },
-        }
+            kind if self.file == "-" => self.read_memory(whole(), kind)?,
+            Some(SessionKind::Rollout) => return self.read_file(Path::new(&self.file)),
+            _ => {
+                return match read_capture(&self.file) {
+                    Ok(capture) => self.of_capture(&capture),
+                    // Known only by what stands far behind damage.
+                    Err(OpenError::Rollout { .. }) => self.read_file(Path::new(&self.file)),
+                    Err(error) => Err(self.not_opened(error)),
+                };
+            }
+        };
+        shown.outline.problems.extend(failure.map(unreadable));
+        Ok(shown)
     }
 
     /// Standard input, which can be read only once.
@@ -210,8 +227,18 @@ impl Args {
     }
 
     fn not_opened(&self, error: OpenError) -> Failure {
+        if let OpenError::NotACapture {
+            path,
+            offset,
+            found,
+            advice: None,
+        } = error
+        {
+            let error = anyhow::anyhow!("{path}: byte {offset}: no session or capture: {found}");
+            return Failure::new(error).with_hint(INPUTS);
+        }
         let hint = match &error {
-            OpenError::NotACapture { advice: None, .. } => Some(INPUTS.to_owned()),
+            OpenError::NoCapture { below, .. } if below.is_empty() => Some(INPUTS.to_owned()),
             error => error.hint(),
         };
         let failure = Failure::new(error);

@@ -231,10 +231,9 @@ fn ordinals_tell_how_many_are_gone() {
     ]
     .concat();
     let found = report(none.as_bytes());
-    assert_eq!(
-        found.problems[0].lost,
-        ["pycodex stops reading here: the 5 records behind it are lost to it"]
-    );
+    // It is not said where pycodex stops in a file that it refuses.
+    assert!(found.resume.pycodex.refusal.is_some() && found.resume.pycodex.stopped_at.is_some());
+    assert!(found.problems[0].lost.is_empty(), "{:?}", found.problems[0]);
 }
 
 #[test]
