@@ -184,17 +184,12 @@ enum Word {
 }
 
 impl Word {
-    fn of(word: &Cow<'_, str>, record: &str) -> Self {
-        match word {
-            Cow::Borrowed(word) => {
-                let start = (word.as_ptr() as usize).wrapping_sub(record.as_ptr() as usize);
-                let place = start..start.wrapping_add(word.len());
-                match record.get(place.clone()) == Some(*word) {
-                    true => Self::Place(place),
-                    false => Self::Own((*word).into()),
-                }
-            }
-            Cow::Owned(word) => Self::Own(word.as_str().into()),
+    fn of(word: &str, record: &str) -> Self {
+        let start = (word.as_ptr() as usize).wrapping_sub(record.as_ptr() as usize);
+        let place = start..start.wrapping_add(word.len());
+        match record.get(place.clone()) == Some(word) {
+            true => Self::Place(place),
+            false => Self::Own(word.into()),
         }
     }
 
