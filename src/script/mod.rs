@@ -2,6 +2,7 @@
 //! finds the step for a request. No sockets and no clock: what comes out is a list of pieces, byte for byte.
 
 mod answer;
+pub mod build;
 mod convert;
 mod encode;
 pub mod fault;
