@@ -6,6 +6,7 @@ pub mod build;
 mod convert;
 mod encode;
 pub mod fault;
+mod load;
 mod matcher;
 mod model;
 mod names;
@@ -22,6 +23,7 @@ pub use answer::{
 pub use convert::{
     ConvertError, convert_raw_exchange_script, script_from_capture, script_from_rollout,
 };
+pub use load::{LoadError, read_script, script_from_bytes};
 pub use matcher::{
     Difference, HeaderMatch, Kind, Matcher, PointerMatch, RequestView, Subagent, TextMatch,
 };
