@@ -6,7 +6,6 @@ use std::thread::JoinHandle;
 
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Handle, Runtime};
-use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::capture::{Capture, Redactor, read_capture_bytes};
@@ -15,6 +14,7 @@ use crate::script::{Player, Remaining, Script, Violation};
 use super::connection;
 use super::decide::Decider;
 use super::gates::Gates;
+use super::memory::Memory;
 use super::options::{ServerOptions, StartError};
 use super::record::Recorder;
 use super::shared::{Phase, Shared, State};
@@ -123,13 +123,13 @@ impl Server {
 
     /// What was captured to memory so far; `None` with another target.
     pub fn capture(&self) -> Option<Capture> {
-        let bytes = self.captured()?.borrow().clone();
+        let bytes = self.memory()?.records();
         read_capture_bytes("-", bytes).ok()
     }
 
-    /// The records that are captured to memory, now and later; `None` with another target.
-    pub(crate) fn captured(&self) -> Option<watch::Receiver<Vec<u8>>> {
-        self.shared.recorder.memory()
+    /// What is captured to memory, now and later; `None` with another target.
+    pub(crate) fn memory(&self) -> Option<Memory> {
+        Memory::new(&self.shared.recorder)
     }
 
     /// Where the server runs, with a timer.

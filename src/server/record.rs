@@ -155,6 +155,13 @@ impl Recorder {
         }
     }
 
+    /// Waits until all that was handed over so far is in the file.
+    pub(super) async fn settled(&self) {
+        // No exchange has this number, so nothing is written.
+        let nothing = Fact::Data(Bytes::new());
+        self.tell_and_wait(u64::MAX, 0.0, nothing).await;
+    }
+
     /// Hands a small fact over from where waiting is not possible.
     pub(super) fn tell_now(&self, exchange: u64, at_ms: f64, fact: Fact) {
         self.push(exchange, at_ms, fact, 0, None);

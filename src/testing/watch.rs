@@ -1,18 +1,19 @@
 //! What can be seen of a server from outside, now and later.
 
+use std::sync::mpsc;
+
 use tokio::runtime::Handle;
-use tokio::sync::watch;
 
 use crate::capture::{Capture, read_capture_bytes};
 use crate::report::{render_outline, visible};
-use crate::server::{Gates, Server};
+use crate::server::{Gates, Memory, Server};
 
 use super::request::{Request, requests};
 
 /// Sees what a server captures and who waits at its gates.
 #[derive(Debug, Clone)]
 pub(super) struct Watch {
-    captured: watch::Receiver<Vec<u8>>,
+    memory: Memory,
     pub(super) gates: Gates,
     pub(super) runtime: Handle,
 }
@@ -21,29 +22,35 @@ impl Watch {
     /// `None` for a server that does not capture to memory.
     pub(super) fn new(server: &Server) -> Option<Self> {
         Some(Self {
-            captured: server.captured()?,
+            memory: server.memory()?,
             gates: server.gates().clone(),
             runtime: server.runtime().clone(),
         })
     }
 
-    /// What was captured so far.
+    /// What happened so far. Not for the server's own threads, for which it waits.
     pub(super) fn capture(&self) -> Capture {
-        let bytes = self.captured.borrow().clone();
-        // The server's own format is never unknown, whatever is missing at its end.
-        read_capture_bytes("this run", bytes).expect("what a server writes is a capture")
+        let (sender, receiver) = mpsc::sync_channel(1);
+        let memory = self.memory.clone();
+        self.runtime.spawn(async move {
+            memory.settled().await;
+            // Who waits is always there.
+            let _ = sender.send(());
+        });
+        // A server that has stopped has written all.
+        let _ = receiver.recv();
+        parsed(self.memory.clone().records())
     }
 
     /// The so many-th request to the model, as soon as it is there.
-    pub(super) async fn request(mut self, index: usize) -> Request {
+    pub(super) async fn request(self, index: usize) -> Request {
+        let mut memory = self.memory;
         loop {
-            self.captured.mark_unchanged();
-            let mut all = requests(&self.capture()).into_iter();
-            if let Some(request) = all.by_ref().filter(Request::is_for_model).nth(index) {
+            let requests = requests(&parsed(memory.records())).into_iter();
+            if let Some(request) = requests.filter(Request::is_for_model).nth(index) {
                 return request;
             }
-            if self.captured.changed().await.is_err() {
-                // Nothing more is captured, so it never comes.
+            if !memory.grown().await {
                 std::future::pending::<()>().await;
             }
         }
@@ -64,6 +71,11 @@ impl Watch {
         }
         story
     }
+}
+
+fn parsed(records: Vec<u8>) -> Capture {
+    // The server's own format is never unknown, whatever is missing at its end.
+    read_capture_bytes("this run", records).expect("what a server writes is a capture")
 }
 
 /// Lines, each behind two spaces.

@@ -42,5 +42,6 @@ mod schema;
 mod script;
 mod serve_corpus;
 mod show;
+mod testing;
 mod tidy;
 mod tools;
