@@ -2,22 +2,24 @@
 //!
 //! ```
 //! use trace_diff::testing::{FakeServer, call, json, request, step};
-//! # use std::{io::{Read, Write}, net::{Shutdown, TcpStream}};
 //! # mod agent {
+//! #     use std::{io::{Read, Write}, net::TcpStream};
+//! #     use serde_json::{Value, json};
 //! #     pub fn run(base_url: &str, prompt: &str) {
-//! #         let said = serde_json::json!({ "role": "user", "content": prompt });
-//! #         let output = serde_json::json!({ "type": "function_call_output", "call_id": "call_1", "output": "hello\n" });
-//! #         for input in [vec![said.clone()], vec![said, output]] {
-//! #             super::post(base_url, &serde_json::json!({ "model": "m", "stream": true, "input": input }).to_string());
-//! #         }
+//! #         let said = json!({ "role": "user", "content": prompt });
+//! #         let output = json!({ "type": "function_call_output", "call_id": "call_1", "output": "hello\n" });
+//! #         post(base_url, &json!([said]));
+//! #         post(base_url, &json!([said, output]));
 //! #     }
-//! # }
-//! # fn post(base_url: &str, body: &str) {
-//! #     let authority = base_url.strip_prefix("http://").unwrap().split('/').next().unwrap();
-//! #     let mut stream = TcpStream::connect(authority).unwrap();
-//! #     let head = format!("POST /v1/responses HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", body.len());
-//! #     stream.write_all((head + body).as_bytes()).unwrap();
-//! #     stream.read_to_string(&mut String::new()).unwrap();
+//! #     fn post(base_url: &str, input: &Value) {
+//! #         let body = json!({ "model": "m", "stream": true, "input": input }).to_string();
+//! #         let length = body.len();
+//! #         let authority = base_url["http://".len()..].split('/').next().unwrap();
+//! #         let mut stream = TcpStream::connect(authority).unwrap();
+//! #         let head = "POST /v1/responses HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length";
+//! #         write!(stream, "{head}: {length}\r\n\r\n{body}").unwrap();
+//! #         stream.read_to_string(&mut String::new()).unwrap();
+//! #     }
 //! # }
 //!
 //! // In a #[test] or a #[tokio::test]:
