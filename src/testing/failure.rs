@@ -9,12 +9,19 @@ use crate::script::Violation;
 use super::watch::indented;
 
 /// Why a run is not what the script says.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[derive(Clone, PartialEq, Eq, Error)]
 pub struct Failure {
     /// What did not go as the script says; at least one.
     pub violations: Vec<Violation>,
     /// All requests, a line for each, and who waits at which gate.
     pub story: String,
+}
+
+impl fmt::Debug for Failure {
+    /// Writes what [`Display`](fmt::Display) writes, for `server.verify().unwrap()` is to be read by people.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 impl fmt::Display for Failure {

@@ -33,11 +33,11 @@
 //! // Dropped here, the server fails the test if a request fitted no step or a step was not used.
 //! ```
 //!
-//! * **What is played** is written here ([`step`] and the other functions of [`script::build`](crate::script::build)), or is
+//! * **What is played** is written here ([`step()`] and the other functions of [`script::build`](crate::script::build)), or is
 //!   the text of a script, or a file: a script, a capture, a rollout, a raw-exchange script. See [`Source`].
 //! * **What was sent**: [`FakeServer::requests`] gives [`Request`]s with the input as JSON, outputs by call, tools, headers.
 //!   [`FakeServer::request`] waits for one that is still to come.
-//! * **Interleavings**: a [`gate`] in a reply holds the stream until [`Gate::open`]; [`Gate::reached`] waits until a
+//! * **Interleavings**: a [`gate()`] in a reply holds the stream until [`Gate::open`]; [`Gate::reached`] waits until a
 //!   response is there.
 //! * **What went wrong**: [`FakeServer::verify`], which dropping does by itself, names the step by its line in the test, the
 //!   request, and the nearest difference.

@@ -23,7 +23,7 @@
 //! ```
 //!
 //! A builder holds the JSON form of the script, and [`ScriptBuilder::build`] reads it as a file is read: what a file can't
-//! say, a builder can't say either, and the mistakes are the same. Messages name a step by the line that calls [`step`].
+//! say, a builder can't say either, and the mistakes are the same. Messages name a step by the line that calls [`step()`].
 
 mod condition;
 mod entry;

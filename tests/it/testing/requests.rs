@@ -201,3 +201,27 @@ fn messages_on_a_websocket_are_requests_with_their_whole_input() {
     assert_eq!(requests[1].call("c2").unwrap()["type"], "custom_tool_call");
     assert_eq!(requests[1].output_of("c1").unwrap().text, "fine");
 }
+
+#[test]
+fn requests_come_in_the_order_in_which_they_arrived() {
+    let server = FakeServer::start(step().repeat(3).reply("Fine."));
+    let mut socket = socket(&server);
+    say(&mut socket, json!({ "model": "m", "input": [user("one")] }));
+    ask(&server, &json!([user("two")]));
+    say(
+        &mut socket,
+        json!({ "model": "m", "input": [user("three")] }),
+    );
+    let texts: Vec<_> = server
+        .requests()
+        .iter()
+        .flat_map(|request| request.texts_of("user"))
+        .collect();
+    assert_eq!(texts, ["one", "two", "three"]);
+    let numbers: Vec<_> = server
+        .requests()
+        .iter()
+        .map(|request| request.number())
+        .collect();
+    assert_eq!(numbers, [1, 3, 2]);
+}

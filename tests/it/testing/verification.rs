@@ -3,7 +3,7 @@
 use serde_json::json;
 use trace_diff::testing::{FakeServer, call, gate, request, step};
 
-use super::client::{ask, assert_message, output, panic_of, user};
+use super::client::{ask, assert_message, exchange, output, panic_of, user};
 
 /// A server whose script is not kept: the wrong output, and a step that is never used.
 fn disappointed() -> FakeServer {
@@ -83,9 +83,33 @@ fn a_response_that_nobody_let_go_on_is_told() {
 #[test]
 fn captured_text_can_not_act_on_a_terminal() {
     let server = FakeServer::start(step().when(request().text("calm"))).unverified();
-    ask(&server, &json!([user("\u{1b}[31mred\u{7}")]));
+    let body = json!({ "input": [user("\u{1b}[31mred\u{7}")] }).to_string();
+    let head =
+        "POST /v1/responses HTTP/1.1\r\nhost: x\r\nconnection: close\r\nx-openai-subagent: a";
+    let length = format!("\r\ncontent-length: {}\r\n\r\n", body.len());
+    // In Latin-1, as which such bytes of a field are read, this one begins a command to the terminal.
+    exchange(
+        &server,
+        &[
+            head.as_bytes(),
+            b"\x9b31m",
+            length.as_bytes(),
+            body.as_bytes(),
+        ]
+        .concat(),
+    );
     let message = server.verify().unwrap_err().to_string();
-    assert!(message.contains("red"), "{message}");
+    assert!(
+        message.contains("red") && message.contains("of sub-agent a"),
+        "{message}"
+    );
     let is_calm = |c: char| c == '\n' || !c.is_control();
     assert!(message.chars().all(is_calm), "{message:?}");
+}
+
+#[test]
+fn an_unwrapped_failure_is_readable() {
+    let server = disappointed();
+    let failure = server.verify().unwrap_err();
+    assert_eq!(format!("{failure:?}"), failure.to_string());
 }
