@@ -46,6 +46,9 @@
 //!   [`rollout::predict_resume`] what a resume would send. An [`outline::Outline`] is what happened in a session, told by
 //!   a rollout, a capture or exec events alike. [`check`] holds a capture against rollouts.
 //!
+//! * A **script** is what the fake server plays, read from a file ([`script::Script::parse`]) or written in Rust
+//!   ([`script::build`]). `testing` starts a server with one inside of a test, and says what the agent did instead.
+//!
 //! `docs/comparison.md` in the package says in detail what counts as a difference and what is dynamic.
 //!
 //! # Modules
@@ -67,10 +70,11 @@
 //! | `server` | the fake Responses server, with the feature of this name |
 //! | [`check`] | whether one trace is right by itself: wire against disk |
 //! | [`report`] | one model of findings, its renderers, and what each rule means |
+//! | `testing` | for Rust tests of agents: a fake server in one line, typed requests, gates; with the feature `server` |
 //!
 //! # Features
 //!
-//! * `server`: the fake Responses server, and with it tokio and hyper.
+//! * `server`: the fake Responses server and `testing`, and with them tokio and hyper. Enough for tests of agents.
 //! * `cli` (default): the program `trace-diff` and what only it needs. A library user turns it off with
 //!   `default-features = false`.
 //!
@@ -94,6 +98,8 @@ pub mod rollout;
 pub mod script;
 #[cfg(feature = "server")]
 pub mod server;
+#[cfg(feature = "server")]
+pub mod testing;
 
 pub use capture::{Capture, Exchange, read_capture, read_capture_bytes};
 pub use diff::{Change, Comparison, Level, Options, compare};

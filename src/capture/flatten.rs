@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use crate::json::Value;
+
 use super::{
     Body, Capture, Content, Direction, End, Event, EventStream, Exchange, Frame, FrameKind,
     Recorded, Request, Response,
@@ -27,6 +29,9 @@ pub struct FlatExchange<'a> {
     pub transport: Transport,
     /// For a WebSocket message: position of its handshake in the flat list.
     pub handshake: Option<usize>,
+    /// For a WebSocket message that continues an earlier response: the request with the whole input, where the recorder
+    /// knew it.
+    pub expanded: Option<Value>,
 }
 
 /// The method of a flat exchange that was a WebSocket message.
@@ -45,6 +50,7 @@ pub fn flatten(capture: &Capture) -> Vec<FlatExchange<'_>> {
                 exchange: Cow::Borrowed(exchange),
                 transport: Transport::Http,
                 handshake: None,
+                expanded: None,
             }),
         }
     }
@@ -60,9 +66,11 @@ fn flatten_connection<'a>(
     let mut handshake = connection.clone();
     let mut remaining = Vec::new();
     let mut messages: Vec<Exchange> = Vec::new();
+    let mut expanded = Vec::new();
     for frame in frames {
         if is_request(frame) {
             messages.push(message(connection, frame));
+            expanded.push(frame.expanded.json().cloned());
         } else if let (
             Some(current),
             Direction::ServerToClient,
@@ -80,11 +88,14 @@ fn flatten_connection<'a>(
         exchange: Cow::Owned(handshake),
         transport: Transport::Handshake,
         handshake: None,
+        expanded: None,
     });
-    flat.extend(messages.into_iter().map(|exchange| FlatExchange {
+    let messages = messages.into_iter().zip(expanded);
+    flat.extend(messages.map(|(exchange, expanded)| FlatExchange {
         exchange: Cow::Owned(exchange),
         transport: Transport::WebSocket,
         handshake: Some(handshake_index),
+        expanded,
     }));
 }
 

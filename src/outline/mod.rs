@@ -34,3 +34,5 @@ pub use model::{
 };
 pub use rollout_history::{Reader, rollout_history};
 pub use text::{Options, TellResume, Text};
+#[cfg(feature = "server")]
+pub(crate) use tool_output::exit_code;

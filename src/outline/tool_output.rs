@@ -52,6 +52,12 @@ pub(super) fn split_output<'t, 'e>(
     (facts, Cow::Borrowed(text))
 }
 
+/// The exit code of the command that a tool's answer tells of.
+#[cfg(feature = "server")]
+pub(crate) fn exit_code(text: &str) -> Option<i64> {
+    split_output(text, || text).0.exit_code
+}
+
 fn split_json<'t>(inner: &'t str, end: &str) -> Option<(CommandFacts, Cow<'t, str>)> {
     let value = Raw::new(inner);
     // Cut off inside of an escape there may be a few bytes that can't be read.

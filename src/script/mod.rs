@@ -2,9 +2,11 @@
 //! finds the step for a request. No sockets and no clock: what comes out is a list of pieces, byte for byte.
 
 mod answer;
+pub mod build;
 mod convert;
 mod encode;
 pub mod fault;
+mod load;
 mod matcher;
 mod model;
 mod names;
@@ -21,6 +23,7 @@ pub use answer::{
 pub use convert::{
     ConvertError, convert_raw_exchange_script, script_from_capture, script_from_rollout,
 };
+pub use load::{LoadError, read_script, script_from_bytes};
 pub use matcher::{
     Difference, HeaderMatch, Kind, Matcher, PointerMatch, RequestView, Subagent, TextMatch,
 };

@@ -246,6 +246,28 @@ pub struct Usage {
 }
 
 impl Script {
+    /// The names of all gates, each once, as they first stand in the script.
+    pub fn gates(&self) -> Vec<&str> {
+        let mut names = Vec::new();
+        for step in self.steps.iter().chain(&self.defaults) {
+            let inside: Vec<&Beat> = match &step.reply {
+                Reply::Response(response) => {
+                    response.entries.iter().filter_map(Entry::beat).collect()
+                }
+                Reply::Events(beats) => beats.iter().collect(),
+                Reply::Body { .. } => Vec::new(),
+            };
+            for beat in step.before.iter().chain(inside) {
+                if let Beat::Gate(name) = beat
+                    && !names.contains(&name.as_str())
+                {
+                    names.push(name);
+                }
+            }
+        }
+        names
+    }
+
     /// How messages call a place of the script: `script.toml:12`, or `line 12`.
     pub fn location(&self, line: usize) -> String {
         match (self.path.as_str(), line) {
@@ -269,6 +291,15 @@ impl Script {
             label.push_str(&format!(" ({location})"));
         }
         label
+    }
+}
+
+impl Entry {
+    fn beat(&self) -> Option<&Beat> {
+        match self {
+            Entry::Beat(beat) => Some(beat),
+            Entry::Item { .. } => None,
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use tokio::net::TcpListener;
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::JoinSet;
 
 use crate::capture::{Capture, Redactor, read_capture_bytes};
@@ -14,6 +14,7 @@ use crate::script::{Player, Remaining, Script, Violation};
 use super::connection;
 use super::decide::Decider;
 use super::gates::Gates;
+use super::memory::Memory;
 use super::options::{ServerOptions, StartError};
 use super::record::Recorder;
 use super::shared::{Phase, Shared, State};
@@ -26,6 +27,7 @@ const MAX_THREADS: usize = 4;
 pub struct Server {
     address: SocketAddr,
     shared: Arc<Shared>,
+    runtime: Handle,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -52,6 +54,7 @@ impl Server {
         let shared = Shared::new(options.limits, options.http_shutdown, recorder, decider);
         let shared = Arc::new(shared);
         let runtime = runtime(options.threads).map_err(StartError::Threads)?;
+        let handle = runtime.handle().clone();
         let listener = {
             // A socket is registered with the runtime that is entered.
             let _entered = runtime.enter();
@@ -72,6 +75,7 @@ impl Server {
         Ok(Self {
             address,
             shared,
+            runtime: handle,
             threads,
         })
     }
@@ -119,8 +123,18 @@ impl Server {
 
     /// What was captured to memory so far; `None` with another target.
     pub fn capture(&self) -> Option<Capture> {
-        let bytes = self.shared.recorder.memory()?;
+        let bytes = self.memory()?.records();
         read_capture_bytes("-", bytes).ok()
+    }
+
+    /// What is captured to memory, now and later; `None` with another target.
+    pub(crate) fn memory(&self) -> Option<Memory> {
+        Memory::new(&self.shared.recorder)
+    }
+
+    /// Where the server runs, with a timer.
+    pub(crate) fn runtime(&self) -> &Handle {
+        &self.runtime
     }
 
     /// Tells the server to stop, without waiting for it.

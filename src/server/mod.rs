@@ -15,6 +15,7 @@ mod gates;
 mod head;
 mod join;
 mod listener;
+mod memory;
 mod options;
 mod queue;
 mod record;
@@ -29,6 +30,7 @@ mod wire;
 
 pub use gates::Gates;
 pub use listener::Server;
+pub(crate) use memory::Memory;
 pub use options::{Limits, ServerOptions, StartError};
 pub use record::CaptureTarget;
 pub use shared::State;

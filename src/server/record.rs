@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use bytes::Bytes;
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{Semaphore, oneshot, watch};
 
 use crate::capture::{
     Body, CaptureWriter, ContentKind, End, Event, ExchangeId, Frame, Head, Headers, Recorded,
@@ -64,7 +64,7 @@ pub(super) struct Recorder {
     queue: Option<Arc<Queue>>,
     room: Arc<Semaphore>,
     next: Arc<Mutex<u64>>,
-    memory: Option<Arc<Mutex<Vec<u8>>>>,
+    memory: Option<Arc<watch::Sender<Vec<u8>>>>,
     failure: Arc<Mutex<Option<io::Error>>>,
 }
 
@@ -88,7 +88,7 @@ impl Recorder {
         let out = match target {
             CaptureTarget::None => return Ok((recorder, None)),
             CaptureTarget::Memory => {
-                let memory = Arc::<Mutex<Vec<u8>>>::default();
+                let memory = Arc::new(watch::Sender::new(Vec::new()));
                 recorder.memory = Some(memory.clone());
                 Out::Memory(memory)
             }
@@ -155,6 +155,13 @@ impl Recorder {
         }
     }
 
+    /// Waits until all that was handed over so far is in the file.
+    pub(super) async fn settled(&self) {
+        // No exchange has this number, so nothing is written.
+        let nothing = Fact::Data(Bytes::new());
+        self.tell_and_wait(u64::MAX, 0.0, nothing).await;
+    }
+
     /// Hands a small fact over from where waiting is not possible.
     pub(super) fn tell_now(&self, exchange: u64, at_ms: f64, fact: Fact) {
         self.push(exchange, at_ms, fact, 0, None);
@@ -175,15 +182,9 @@ impl Recorder {
         }
     }
 
-    /// What was captured in memory so far.
-    pub(super) fn memory(&self) -> Option<Vec<u8>> {
-        let memory = self.memory.as_ref()?;
-        Some(
-            memory
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .clone(),
-        )
+    /// What is captured in memory, now and later.
+    pub(super) fn memory(&self) -> Option<watch::Receiver<Vec<u8>>> {
+        self.memory.as_ref().map(|memory| memory.subscribe())
     }
 
     /// Why the capture could not be written, told once.
@@ -251,7 +252,7 @@ fn body_size(body: &Body) -> usize {
 }
 
 enum Out {
-    Memory(Arc<Mutex<Vec<u8>>>),
+    Memory(Arc<watch::Sender<Vec<u8>>>),
     File(Arc<File>),
 }
 
@@ -264,10 +265,9 @@ struct Batch {
 impl Batch {
     fn write_out(&mut self) -> io::Result<()> {
         match &mut self.out {
-            Out::Memory(memory) => memory
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .extend_from_slice(&self.waiting),
+            Out::Memory(memory) => {
+                memory.send_modify(|bytes| bytes.extend_from_slice(&self.waiting));
+            }
             Out::File(file) => (&**file).write_all(&self.waiting)?,
         }
         self.waiting.clear();

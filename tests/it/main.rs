@@ -44,5 +44,6 @@ mod script;
 mod serve_corpus;
 mod show;
 mod show_long;
+mod testing;
 mod tidy;
 mod tools;

@@ -1,4 +1,6 @@
 //! Scripts: their language, and what they play.
 
+mod builder;
+mod builder_faults;
 mod corpus;
 mod documents;
