@@ -17,16 +17,18 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from pathlib import Path
 
 AGENTS = Path("target/agents").absolute()
 TIMEOUT_S = 60
 NOWHERE = "http://127.0.0.1:9"
 KEY = "sk-fake-0000000000000000"
+DIRECTLY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def install(name, *command):
-    """The directory that a package is installed in by a command that is told it last, or None."""
+    """The directory that packages are installed in by a command that is told it last, or None."""
     folder = AGENTS / name
     if not (folder / "installed").exists():
         shutil.rmtree(folder, ignore_errors=True)
@@ -41,13 +43,12 @@ def install(name, *command):
     return folder
 
 
-def install_from_npm(package, version):
-    name = package.rpartition("/")[2]
-    return install(f"{name}-{version}", "npm", "install", "--silent", f"{package}@{version}", "--prefix")
+def install_from_npm(name, *packages):
+    return install(name, "npm", "install", "--silent", *packages, "--prefix")
 
 
-def install_from_pypi(name, package, version):
-    return install(f"{name}-{version}", sys.executable, "-m", "pip", "install", "--quiet", f"{package}=={version}", "--target")
+def install_from_pypi(name, *packages):
+    return install(name, sys.executable, "-m", "pip", "install", "--quiet", *packages, "--target")
 
 
 def leave_network():
@@ -81,6 +82,29 @@ def account():
     token = ".".join(base64.urlsafe_b64encode(part).decode().rstrip("=") for part in parts)
     tokens = {"id_token": token, "access_token": token, "refresh_token": "fake", "account_id": "acct-fake"}
     return json.dumps({"OPENAI_API_KEY": None, "tokens": tokens, "last_refresh": "2026-11-21T00:00:00Z"})
+
+
+class Server:
+    """A `trace-diff serve` that keeps a capture."""
+
+    def __init__(self, program, script, folder, *options):
+        info, self.capture = folder / "server.json", folder / "capture.jsonl"
+        argv = [program, "serve", script, "--capture", self.capture, "--server-info", info, *options]
+        self.process = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        if not self.process.stdout.readline():
+            raise OSError(self.process.stderr.read())
+        self.url = f"http://127.0.0.1:{json.loads(info.read_text())['port']}"
+
+    def busy(self):
+        with DIRECTLY.open(f"{self.url}/__trace-diff/") as response:
+            state = json.load(response)
+        return state["requests"], state["active"] > 0
+
+    def stop(self):
+        """The exit code, and what it told."""
+        self.process.send_signal(signal.SIGTERM)
+        _, told = self.process.communicate(timeout=TIMEOUT_S)
+        return self.process.returncode, told.strip()
 
 
 class Place:

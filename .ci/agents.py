@@ -10,12 +10,9 @@ other address.
 """
 
 import json
-import signal
 import subprocess
 import sys
 import tempfile
-import time
-import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +21,6 @@ import agent
 
 SCRIPTS = Path(__file__).resolve().parent / "scripts"
 AT_ONCE = 4
-DIRECTLY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 NEW, OLD, PYCODEX = "codex-0.169.0", "codex-0.115.0", "pycodex-0.5.1"
 MIDDLE, PYCODEX_BEFORE = "codex-0.137.0", "pycodex-0.1.13"  # only where nothing was recorded of the others
@@ -121,29 +117,6 @@ KNOWN = (
 )
 
 
-class Server:
-    """A `trace-diff serve` that keeps a capture."""
-
-    def __init__(self, program, script, folder, *options):
-        info, self.capture = folder / "server.json", folder / "capture.jsonl"
-        argv = [program, "serve", script, "--capture", self.capture, "--server-info", info, *options]
-        self.process = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        if not self.process.stdout.readline():
-            raise OSError(self.process.stderr.read())
-        self.url = f"http://127.0.0.1:{json.loads(info.read_text())['port']}"
-
-    def busy(self):
-        with DIRECTLY.open(f"{self.url}/__trace-diff/") as response:
-            state = json.load(response)
-        return state["requests"], state["active"] > 0
-
-    def stop(self):
-        """The exit code, and what it told."""
-        self.process.send_signal(signal.SIGTERM)
-        _, told = self.process.communicate(timeout=agent.TIMEOUT_S)
-        return self.process.returncode, told.strip()
-
-
 class Run:
     """An agent in a scenario, with our script or the recorded one."""
 
@@ -160,7 +133,7 @@ class Run:
         """What went wrong, or None; and how many differences from the recorded run are known."""
         folder.mkdir(parents=True)
         # The steps of a recorded script need not all have been used.
-        server = Server(program, self.script, folder, "--strict-api" if self.kind == "ours" else "--lenient")
+        server = agent.Server(program, self.script, folder, "--strict-api" if self.kind == "ours" else "--lenient")
         try:
             place = agent.Place(folder, self.tested.model, server.url, self.scenario.options)
             if self.is_recorded() and "x-codex-inference-call-id" in (self.recorded / "capture.jsonl").read_text():
@@ -209,9 +182,9 @@ def waited(capture):
 def installed():
     for name in (NEW, OLD, MIDDLE, PYCODEX, PYCODEX_BEFORE):
         family, version = name.split("-")
-        if family == "codex" and (folder := agent.install_from_npm("@openai/codex", version)):
+        if family == "codex" and (folder := agent.install_from_npm(name, f"@openai/codex@{version}")):
             yield agent.Codex(version, folder)
-        if family == "pycodex" and (folder := agent.install_from_pypi(family, "python-codex", version)):
+        if family == "pycodex" and (folder := agent.install_from_pypi(name, f"python-codex=={version}")):
             yield agent.Pycodex(version, folder)
 
 

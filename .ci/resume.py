@@ -368,8 +368,8 @@ def compare(program, codex, pycodex, wanted, made):
 
 def main():
     program, corpus, wanted = Path(sys.argv[1]).absolute(), Path(sys.argv[2]), sys.argv[3:]
-    npm = install_from_npm("@openai/codex", CODEX)
-    pip = install_from_pypi("pycodex", "python-codex", PYCODEX)
+    npm = install_from_npm(f"codex-{CODEX}", f"@openai/codex@{CODEX}")
+    pip = install_from_pypi(f"pycodex-{PYCODEX}", f"python-codex=={PYCODEX}")
     if npm is None:
         return
     leave_network()
