@@ -76,7 +76,8 @@ def kill(process):
 
 def account():
     """The auth.json of an account that nobody has: codex compresses its requests only for one."""
-    account = {"chatgpt_plan_type": "plus", "chatgpt_user_id": "user-fake", "chatgpt_account_id": "acct-fake", "user_id": "user-fake"}
+    ids = {"chatgpt_account_id": "acct-fake", "chatgpt_user_id": "user-fake", "user_id": "user-fake"}
+    account = {"chatgpt_plan_type": "plus", **ids}
     claims = {"exp": 1900000000, "email": "user@example.com", "https://api.openai.com/auth": account}
     parts = (json.dumps({"alg": "none", "typ": "JWT"}).encode(), json.dumps(claims).encode(), b"sig")
     token = ".".join(base64.urlsafe_b64encode(part).decode().rstrip("=") for part in parts)

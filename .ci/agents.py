@@ -52,6 +52,7 @@ LIMIT = "model_auto_compact_token_limit = 20000|"
 OPENAI = '|name = "OpenAI"\n'
 LIMIT_OPENAI = LIMIT + OPENAI[1:]
 WEBSOCKET = "|supports_websockets = true\n"
+OLD_WEBSOCKET = "features.responses_websockets = true" + WEBSOCKET  # unfinished in 0.115.0, which else ignores the other
 ACCOUNT = 'chatgpt_base_url = "{url}/backend-api/"|name = "OpenAI"\nrequires_openai_auth = true\n'
 FULL = "Codex ran out of room in the model's context window"
 
@@ -87,6 +88,11 @@ SCENARIOS = (
     Scenario("25c-websocket-cut", (NEW,), once("Use the socket."), "Recovered.", options=WEBSOCKET),
     Scenario("25d-websocket-error-event", (NEW,), once("Use the socket."), "429 Too Many Requests", 1, WEBSOCKET),
     Scenario("25e-websocket-two-turns", (NEW,), TWO_TURNS, "Second.", options=WEBSOCKET),
+    Scenario("25-websocket", (OLD,), once("Use the socket."), "Over WebSocket.", options=OLD_WEBSOCKET),
+    Scenario("25b-websocket-refused", (OLD,), once("Use the socket."), "Over HTTP.", options=OLD_WEBSOCKET),
+    Scenario("25c-websocket-cut", (OLD,), once("Use the socket."), "Recovered.", options=OLD_WEBSOCKET),
+    Scenario("25d-websocket-error-event", (OLD,), once("Use the socket."), "429 Too Many Requests", 1, OLD_WEBSOCKET),
+    Scenario("25e-websocket-two-turns", (OLD,), TWO_TURNS, "Second.", options=OLD_WEBSOCKET),
     Scenario("35-remote-compaction", (NEW,), TWO_PROCESSES, "Second answer.", options=LIMIT_OPENAI),
     Scenario(
         "35-remote-compaction", (OLD,), TWO_PROCESSES, "Second answer.",
@@ -103,7 +109,6 @@ SCENARIOS = (
 
 # What a version has not.
 ABSENT = (
-    ("25*, WebSocket", OLD, "ignores supports_websockets and uses HTTP"),
     ("25*, WebSocket", PYCODEX, "speaks HTTP only"),
     ("35*, remote compaction", PYCODEX, "always asks the model for a summary"),
     ("39, compressed bodies", PYCODEX, "never compresses, and knows no account"),
