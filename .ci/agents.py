@@ -106,7 +106,6 @@ SCENARIOS = (
     Scenario("39-chatgpt-auth", CODEX, once("Use account login."), "Compressed.", options=ACCOUNT),
 )
 
-
 # What a version has not.
 ABSENT = (
     ("25*, WebSocket", PYCODEX, "speaks HTTP only"),
@@ -244,4 +243,5 @@ def main():
     sys.exit(not all(right))
 
 
-main()
+if __name__ == "__main__":
+    main()
