@@ -8,15 +8,9 @@ process, damages copies of them, and for each, and for the rollouts of a corpus 
 in a home of its own. Of pycodex only the reader is called. Nothing is sent to any other address.
 """
 
-import ctypes
-import fcntl
 import json
 import os
 import re
-import shutil
-import signal
-import socket
-import struct
 import subprocess
 import sys
 import tempfile
@@ -28,38 +22,14 @@ from itertools import chain
 from pathlib import Path
 
 import damage
+from agent import TIMEOUT_S, environment, install_from_npm, install_from_pypi, kill, leave_network
 
 CODEX, PYCODEX = "0.169.0", "0.5.1"
-AGENTS = Path("target/agents").absolute()
 SESSIONS = Path("sessions/2026/11/21")
 MODEL = "gpt-5.5"
 PROMPT = "Go on."
 COMPACTION_PROMPT = "You are performing a CONTEXT CHECKPOINT COMPACTION."
 CONTEXT = ("<environment_context>", "# AGENTS.md instructions")
-TIMEOUT_S = 60
-
-
-def install(name, *command):
-    """The directory that a package is installed in by a command that is told it last, or None."""
-    folder = AGENTS / name
-    if not (folder / "installed").exists():
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        try:
-            done = subprocess.run([*command, folder], capture_output=True, text=True, timeout=300)
-        except (OSError, subprocess.TimeoutExpired) as error:
-            return print(f"skipped: resume with {name} ({error})")
-        if done.returncode != 0:
-            return print(f"skipped: resume with {name} (could not be installed: {done.stderr.strip()[-200:]})")
-        (folder / "installed").touch()
-    return folder
-
-
-def leave_network():
-    """Takes every network but a loopback interface from this process and its children, where that is allowed."""
-    if ctypes.CDLL(None).unshare(0x40000000) == 0:  # CLONE_NEWNET
-        with socket.socket() as any_socket:
-            fcntl.ioctl(any_socket, 0x8914, struct.pack("16sH14x", b"lo", 1))  # SIOCSIFFLAGS, IFF_UP
 
 
 def message(number, text):
@@ -174,24 +144,18 @@ class Codex:
         run = Run(answers)
         home.mkdir(parents=True, exist_ok=True)
         self.configure(home, run, limit)
-        nowhere = "http://127.0.0.1:9"
-        environment = {
-            **{"PATH": os.environ["PATH"], "HOME": str(home), "CODEX_HOME": str(home), "LANG": "C.UTF-8", "TZ": "UTC"},
-            **{"FAKE_KEY": "none", "HTTPS_PROXY": nowhere, "HTTP_PROXY": nowhere, "NO_PROXY": "127.0.0.1"},
-        }
+        variables = {**environment(home), "CODEX_HOME": str(home)}
         argv = [self.program, "exec", "--json", "--skip-git-repo-check", *arguments]
         with open(home / "stderr", "wb") as errors, open(home / "stdout", "wb") as told:
             process = subprocess.Popen(
-                argv, cwd=self.work, env=environment, stdin=subprocess.DEVNULL, stdout=told, stderr=errors, start_new_session=True
+                argv, cwd=self.work, env=variables, stdin=subprocess.DEVNULL, stdout=told, stderr=errors, start_new_session=True
             )
             try:
                 for _ in range(TIMEOUT_S * 20):
                     if process.poll() is not None or (run.asked.wait(0.05) if not answers else wait(process)):
                         break
             finally:
-                if process.poll() is None:
-                    os.killpg(process.pid, signal.SIGKILL)
-                code = process.wait()
+                code = kill(process)
         return run, code, (home / "stderr").read_text(errors="replace")
 
     def session(self, name, *turns, limit=10**9):
@@ -407,8 +371,8 @@ def compare(program, codex, pycodex, wanted, made):
 
 def main():
     program, corpus, wanted = Path(sys.argv[1]).absolute(), Path(sys.argv[2]), sys.argv[3:]
-    npm = install(f"codex-{CODEX}", "npm", "install", "--silent", f"@openai/codex@{CODEX}", "--prefix")
-    pip = install(f"pycodex-{PYCODEX}", sys.executable, "-m", "pip", "install", "--quiet", f"python-codex=={PYCODEX}", "--target")
+    npm = install_from_npm(f"codex-{CODEX}", f"@openai/codex@{CODEX}")
+    pip = install_from_pypi(f"pycodex-{PYCODEX}", f"python-codex=={PYCODEX}")
     if npm is None:
         return
     leave_network()

@@ -29,6 +29,11 @@ impl SseEvent {
         }
     }
 
+    /// Whether there is a name or data: a block of `id` or `retry` alone tells nothing.
+    pub fn is_telling(&self) -> bool {
+        self.name.is_some() || self.data.is_some()
+    }
+
     fn is_empty(&self) -> bool {
         *self == Self::default()
     }

@@ -381,9 +381,12 @@ impl Thread {
             Fact::Data(bytes) => {
                 if open.content == ContentKind::Events {
                     for placed in open.events.push(&bytes) {
+                        if !placed.event.is_telling() {
+                            continue;
+                        }
                         let event = Event {
                             name: placed.event.name,
-                            data: Body::from_text(placed.event.data.unwrap_or_default()),
+                            data: placed.event.data.map_or(Body::Empty, Body::from_text),
                             at_ms: at,
                         };
                         self.writer.event(open.id, &event)?;

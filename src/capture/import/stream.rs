@@ -11,7 +11,7 @@ pub fn event_stream(text: &str) -> EventStream {
     let events = parsed
         .events
         .into_iter()
-        .filter(|placed| placed.event.name.is_some() || placed.event.data.is_some())
+        .filter(|placed| placed.event.is_telling())
         .map(|PlacedEvent { event, .. }| Event {
             name: event.name,
             data: event.data.map_or(Body::Empty, Body::from_text),

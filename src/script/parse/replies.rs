@@ -226,7 +226,8 @@ impl Reader<'_> {
         };
         let env = match table.get("env") {
             Some(tree) => self.json(tree)?,
-            None => Value::Null,
+            // The API has it in every call.
+            None => json!({}),
         };
         let action = json!({
             "type": "exec",

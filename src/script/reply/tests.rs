@@ -202,7 +202,7 @@ fn items_have_the_members_of_the_api() {
     );
     check(
         r#"{ shell = "ls -l", timeout_ms = 5, id = "c" }"#,
-        r#"{"type":"local_shell_call","id":"lsh_0001_1","call_id":"c","status":"completed","action":{"type":"exec","command":["bash","-lc","ls -l"],"timeout_ms":5,"working_directory":null,"env":null,"user":null}}"#,
+        r#"{"type":"local_shell_call","id":"lsh_0001_1","call_id":"c","status":"completed","action":{"type":"exec","command":["bash","-lc","ls -l"],"timeout_ms":5,"working_directory":null,"env":{},"user":null}}"#,
     );
     check(
         r#"{ tool_search = { query = "spawn", limit = 6 }, id = "c" }"#,

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::capture::{Body, Content};
 use crate::script::{Ending, Framing, Piece};
 
 use super::client::{Client, Ended, answer, body, captured, flushed, head, outline, serve, wire};
@@ -55,6 +56,23 @@ fn a_stream_is_cut_between_events() {
         Ended::Reset,
         "200 message reset",
     );
+}
+
+#[test]
+fn blocks_without_name_and_data_are_no_events() {
+    let stream = "retry: 3000\n\n: hello\n\nevent: ping\n\nid: 7\ndata: 1\n\n";
+    let pieces = vec![head(Framing::Chunked), body(stream)];
+    let server = serve(vec![answer(pieces, Ending::Close)]);
+    let mut client = Client::new(&server);
+    client.post("{}");
+    assert_eq!(client.read_to_end().1, Ended::Closed);
+    let capture = captured(&server, 1);
+    assert_eq!(outline(&capture.exchanges[0]), "200 ping,message closed");
+    let Content::Events(kept) = &capture.exchanges[0].response.content else {
+        panic!("no stream");
+    };
+    assert_eq!(kept.raw.as_deref(), Some(stream));
+    assert!(matches!(kept.events[0].data, Body::Empty));
 }
 
 #[test]
