@@ -1,6 +1,7 @@
 //! Takes secrets out of what is written, in a way that keeps equal values equal.
 
 use std::borrow::Cow;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use memchr::memmem;
 
@@ -13,11 +14,12 @@ const MIN_SOUGHT: usize = 8;
 ///
 /// Equal secrets get equal numbers, so that what was tied by a value stays tied. Secret are the credentials of
 /// `authorization` headers (the scheme stays), cookie values, account ids and API-key headers; wherever they stand
-/// again; and what [`find_secrets`] finds in texts.
+/// again; and what [`find_secrets`] finds in texts. Clones share what they have seen, so that several threads can replace
+/// secrets for one file.
 #[derive(Debug, Clone, Default)]
 pub struct Redactor {
     /// Number `n` stands at `n - 1`.
-    secrets: Vec<String>,
+    secrets: Arc<Mutex<Vec<Arc<str>>>>,
 }
 
 impl Redactor {
@@ -28,7 +30,18 @@ impl Redactor {
 
     /// How many different secrets were replaced.
     pub fn count(&self) -> usize {
-        self.secrets.len()
+        self.secrets().len()
+    }
+
+    fn secrets(&self) -> MutexGuard<'_, Vec<Arc<str>>> {
+        self.secrets.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The secrets that are looked for in texts, with their numbers.
+    fn sought(&self) -> Vec<(usize, Arc<str>)> {
+        let secrets = self.secrets();
+        let numbered = (1..).zip(secrets.iter().cloned());
+        numbered.filter(|(_, s)| s.len() >= MIN_SOUGHT).collect()
     }
 
     /// The value of a header with what is secret in it replaced.
@@ -56,7 +69,7 @@ impl Redactor {
     /// A text, JSON or not, with what is secret in it replaced. The placeholder needs no escape in JSON.
     pub fn text(&mut self, text: String) -> String {
         let mut found = Vec::new();
-        for secret in self.secrets.iter().filter(|s| s.len() >= MIN_SOUGHT) {
+        for (_, secret) in self.sought() {
             let places = memmem::find_iter(text.as_bytes(), secret.as_bytes());
             found.extend(places.map(|start| start..start + secret.len()));
         }
@@ -87,11 +100,8 @@ impl Redactor {
         if !text.contains('…') {
             return text;
         }
-        for position in 0..self.secrets.len() {
-            let secret = &self.secrets[position];
-            if secret.len() >= MIN_SOUGHT {
-                text = without_parts(text, secret, &format!("<secret {}>", position + 1));
-            }
+        for (number, secret) in self.sought() {
+            text = without_parts(text, &secret, &format!("<secret {number}>"));
         }
         text
     }
@@ -108,10 +118,11 @@ impl Redactor {
         if secret.is_empty() || is_stand_in(secret) {
             return secret.to_owned();
         }
-        let known = self.secrets.iter().position(|known| known == secret);
+        let mut secrets = self.secrets();
+        let known = secrets.iter().position(|known| **known == *secret);
         let position = known.unwrap_or_else(|| {
-            self.secrets.push(secret.to_owned());
-            self.secrets.len() - 1
+            secrets.push(secret.into());
+            secrets.len() - 1
         });
         format!("<secret {}>", position + 1)
     }

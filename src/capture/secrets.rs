@@ -161,7 +161,13 @@ fn may_have_keyed(text: &str) -> bool {
         while let Some(rest) = name.strip_suffix(b"\\") {
             name = rest;
         }
-        KEYED_ENDS.iter().any(|end| {
+        // Most names are told apart by their last letters.
+        let [.., second, last] = *name else {
+            return false;
+        };
+        let last_two = [second.to_ascii_lowercase(), last.to_ascii_lowercase()];
+        let ends_so = |end: &&&str| end.as_bytes().ends_with(&last_two);
+        KEYED_ENDS.iter().filter(ends_so).any(|end| {
             let from = name.len().checked_sub(end.len());
             from.is_some_and(|from| name[from..].eq_ignore_ascii_case(end.as_bytes()))
         })

@@ -127,7 +127,7 @@ impl SseParser {
         }
         if !line.is_empty() {
             let (field, value) = split_field(line);
-            self.event.set(field, String::from_utf8_lossy(value));
+            self.event.set(field, lossy(value));
             self.line_start = self.block.len();
             return None;
         }
@@ -139,6 +139,14 @@ impl SseParser {
             event,
             end: self.done,
         })
+    }
+}
+
+/// Checking a text as a whole is many times faster than looking for what is to be replaced.
+fn lossy(bytes: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => String::from_utf8_lossy(bytes),
     }
 }
 

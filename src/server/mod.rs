@@ -15,8 +15,8 @@ mod gates;
 mod head;
 mod join;
 mod listener;
+mod log;
 mod options;
-mod queue;
 mod record;
 mod service;
 mod shared;
@@ -26,6 +26,7 @@ mod tap;
 mod tests;
 mod websocket;
 mod wire;
+mod worker;
 
 pub use gates::Gates;
 pub use listener::Server;

@@ -19,7 +19,7 @@ use super::framing::{ChunkScan, Framing, head_length};
 use super::head::{MAX_HEAD_BYTES, RequestHead};
 
 /// Bytes asked of the socket at once.
-const READ_BYTES: usize = 16 << 10;
+const READ_BYTES: usize = 64 << 10;
 
 /// The head that was seen last, and whether its request is still being answered: until it is, no other head is read.
 #[derive(Debug, Clone, Default)]
@@ -180,20 +180,19 @@ impl Tap {
             self.buffer.clear();
             self.start = 0;
         }
-        let filled = self.buffer.len();
-        self.buffer.resize(filled + READ_BYTES, 0);
-        let mut space = ReadBuf::new(&mut self.buffer[filled..]);
-        let outcome = Pin::new(&mut self.stream).poll_read(cx, &mut space);
-        let count = space.filled().len();
-        self.buffer.truncate(filled + count);
-        if self.buffer.is_empty() {
-            // An idle connection holds no memory.
-            self.buffer = Vec::new();
-        }
-        match outcome {
-            Poll::Ready(Ok(())) => Poll::Ready(Ok(count)),
-            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-            Poll::Pending => Poll::Pending,
+        loop {
+            if self.stream.poll_read_ready(cx)?.is_pending() {
+                if self.buffer.is_empty() {
+                    // An idle connection holds no memory.
+                    self.buffer = Vec::new();
+                }
+                return Poll::Pending;
+            }
+            self.buffer.reserve(READ_BYTES);
+            match self.stream.try_read_buf(&mut self.buffer) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                outcome => return Poll::Ready(outcome),
+            }
         }
     }
 

@@ -235,8 +235,7 @@ fn failed(refusal: &Refusal, facts: &Facts<'_>, names: &Names) -> Vec<Beat> {
     object.set("error", &error);
     let mut beats = rendered.beats;
     beats.pop();
-    let event =
-        json!({ "type": "response.failed", "sequence_number": beats.len(), "response": object.to_value() });
+    let event = json!({ "type": "response.failed", "sequence_number": beats.len(), "response": object.to_value() });
     beats.push(Beat::Event(crate::script::model::StreamEvent::of(&event)));
     beats
 }

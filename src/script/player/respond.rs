@@ -165,7 +165,9 @@ impl Task<'_> {
         };
         let begun = response_object(response, model, self.facts, &self.names, &self.values);
         let begun = begun.to_value();
-        let finished = rendered.as_ref().map(|rendered| rendered.response.to_value());
+        let finished = rendered
+            .as_ref()
+            .map(|rendered| rendered.response.to_value());
         let ends = Ends {
             response: Some(&begun),
             finished: finished.as_ref(),

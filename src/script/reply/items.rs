@@ -155,7 +155,11 @@ fn summary(writer: &mut Writer, place: &Place<'_>, item: &Map<String, Value>, de
             let kind = "response.reasoning_summary_text.delta";
             add(kind, "delta", &delta.into());
         }
-        add("response.reasoning_summary_text.done", "text", &whole.into());
+        add(
+            "response.reasoning_summary_text.done",
+            "text",
+            &whole.into(),
+        );
         add("response.reasoning_summary_part.done", "part", part);
     }
 }

@@ -83,7 +83,10 @@ impl ResponseObject {
     }
 
     /// Adds members that are not there yet.
-    pub(super) fn extend<const N: usize>(&mut self, members: [(&'static str, Cow<'static, str>); N]) {
+    pub(super) fn extend<const N: usize>(
+        &mut self,
+        members: [(&'static str, Cow<'static, str>); N],
+    ) {
         let members = members.into_iter();
         self.members
             .extend(members.map(|(key, json)| (Cow::Borrowed(key), json)));

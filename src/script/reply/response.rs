@@ -98,7 +98,10 @@ pub(in crate::script) fn response_object(
         ("model", model),
         ("output", "[]".into()),
         ("parallel_tool_calls", echoed("parallel_tool_calls", "true")),
-        ("previous_response_id", echoed("previous_response_id", "null")),
+        (
+            "previous_response_id",
+            echoed("previous_response_id", "null"),
+        ),
         ("reasoning", r#"{"effort":null,"summary":null}"#.into()),
         ("service_tier", "\"default\"".into()),
         ("store", echoed("store", "false")),

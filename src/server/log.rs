@@ -1,0 +1,100 @@
+//! The records of one exchange, put together as its response is played.
+
+use bytes::Bytes;
+
+use crate::capture::{Body, ContentKind, End, Event, Frame, Head, Headers, Record, Recorded};
+use crate::http::{HeaderList, SseParser, parse_sse};
+use crate::json::Value;
+
+/// What is known of a response so far, and the records of it that are not written.
+#[derive(Debug)]
+pub(super) struct Log {
+    exchange: u64,
+    records: String,
+    content: ContentKind,
+    events: SseParser,
+    /// All bytes of the response body so far.
+    body: Vec<u8>,
+}
+
+impl Log {
+    pub(super) fn new(exchange: u64) -> Self {
+        Self {
+            exchange,
+            records: String::new(),
+            content: ContentKind::NotRecorded,
+            events: SseParser::new(),
+            body: Vec::new(),
+        }
+    }
+
+    /// The records so far; they are taken out.
+    pub(super) fn take(&mut self) -> String {
+        std::mem::take(&mut self.records)
+    }
+
+    /// Takes the head of the response down.
+    pub(super) fn head(
+        &mut self,
+        status: Option<u16>,
+        headers: Option<HeaderList>,
+        content: ContentKind,
+        at_ms: f64,
+        redactor: Option<&mut crate::capture::Redactor>,
+    ) {
+        self.content = content;
+        let headers = headers.map(Headers::exact);
+        let head = Head {
+            status: Recorded::Yes(status),
+            headers: headers.as_ref().into(),
+            at_ms: Recorded::Yes(at_ms),
+            content,
+        };
+        self.push(Record::head(&head, redactor));
+    }
+
+    /// Takes bytes of the response body down; they become events or a body, as the head says.
+    pub(super) fn data(&mut self, bytes: &Bytes, at_ms: f64) {
+        if self.content == ContentKind::Events {
+            for placed in self.events.push(bytes) {
+                let event = Event {
+                    name: placed.event.name,
+                    data: Body::from_text(placed.event.data.unwrap_or_default()),
+                    at_ms: Recorded::Yes(at_ms),
+                };
+                self.push(Record::event(&event));
+            }
+        }
+        self.body.extend_from_slice(bytes);
+    }
+
+    /// Takes a WebSocket message down.
+    pub(super) fn frame(&mut self, frame: &Frame) {
+        self.push(Record::frame(frame));
+    }
+
+    /// Takes the end of the response down.
+    pub(super) fn end(&mut self, end: End, extra: Option<&Value>, at_ms: f64) {
+        let body = std::mem::take(&mut self.body);
+        match self.content {
+            ContentKind::Events => {
+                let text = String::from_utf8(body)
+                    .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
+                let stream = parse_sse(&text);
+                if !stream.is_plain {
+                    self.push(Record::raw_text(&text));
+                }
+                if !stream.partial_tail.is_empty() {
+                    self.push(Record::tail(&stream.partial_tail));
+                }
+            }
+            ContentKind::Body => self.push(Record::body(&Body::from_bytes(body))),
+            _ => {}
+        }
+        self.push(Record::end(Recorded::Yes(end), Recorded::Yes(at_ms), extra));
+    }
+
+    fn push(&mut self, record: Record) {
+        record.push_line(self.exchange, &mut self.records);
+    }
+}
