@@ -8,9 +8,9 @@ pub(super) struct ObjectText {
 
 impl ObjectText {
     pub(super) fn new() -> Self {
-        Self {
-            text: "{".to_owned(),
-        }
+        let mut text = String::with_capacity(512);
+        text.push('{');
+        Self { text }
     }
 
     /// An object that was finished, to go on with.
@@ -84,6 +84,11 @@ impl ObjectText {
 
 /// Appends a string as JSON.
 pub(super) fn push_quoted(out: &mut String, text: &str) {
+    let is_plain = |b: u8| (0x20..0x7f).contains(&b) && b != b'"' && b != b'\\';
+    if text.len() <= 64 && text.bytes().all(is_plain) {
+        out.extend(["\"", text, "\""]);
+        return;
+    }
     // Writing a string as JSON can't fail, and gives UTF-8.
     let quoted = serde_json::to_string(text);
     out.push_str(&quoted.unwrap_or_default());

@@ -79,6 +79,9 @@ impl Record {
     /// A server-sent event.
     pub fn event(event: &Event) -> Self {
         let mut record = Self::of("event");
+        if let Body::Json(data) = &event.data {
+            record.object.reserve(data.value.text().len() + 128);
+        }
         record.time(event.at_ms);
         if let Some(name) = &event.name {
             record.text("name", name);

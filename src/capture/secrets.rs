@@ -90,7 +90,7 @@ pub fn find_secrets(text: &str) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     find_shapes(text, &mut found);
     let patterns = [
-        (&SCHEME, true, true),
+        (&SCHEME, true, may_have_scheme(text)),
         (&PARAMETER, false, true),
         (&KEYED, false, may_have_keyed(text)),
     ];
@@ -135,6 +135,22 @@ static KEYED: LazyLock<Regex> = LazyLock::new(|| {
     )
 });
 
+/// Whether the pattern [`SCHEME`] can match at all, in less time than the pattern takes.
+fn may_have_scheme(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    memchr::memchr2_iter(b'b', b'B', bytes).any(|at| {
+        let begins = |word: &[u8]| {
+            let found = bytes[at..].get(..word.len());
+            found.is_some_and(|found| found.eq_ignore_ascii_case(word))
+        };
+        match bytes.get(at + 1) {
+            Some(b'e' | b'E') => begins(b"bearer "),
+            Some(b'a' | b'A') => begins(b"basic "),
+            _ => false,
+        }
+    })
+}
+
 /// Endings of the names that [`KEYED`] looks for, one of which stands before the quote and colon of each match.
 const KEYED_ENDS: &[&str] = &[
     "apikey",
@@ -161,12 +177,9 @@ fn may_have_keyed(text: &str) -> bool {
         while let Some(rest) = name.strip_suffix(b"\\") {
             name = rest;
         }
-        // Most names are told apart by their last letters.
-        let [.., second, last] = *name else {
-            return false;
-        };
-        let last_two = [second.to_ascii_lowercase(), last.to_ascii_lowercase()];
-        let ends_so = |end: &&&str| end.as_bytes().ends_with(&last_two);
+        // Most names are told apart by their last letter.
+        let last = name.last().map(u8::to_ascii_lowercase);
+        let ends_so = |end: &&&str| end.as_bytes().last().copied() == last;
         KEYED_ENDS.iter().filter(ends_so).any(|end| {
             let from = name.len().checked_sub(end.len());
             from.is_some_and(|from| name[from..].eq_ignore_ascii_case(end.as_bytes()))

@@ -6,4 +6,4 @@ mod sse;
 
 pub use coding::{DecodeError, decode, open_compressed};
 pub use headers::{Header, HeaderList};
-pub use sse::{PlacedEvent, SseEvent, SseParser, SseText, parse_sse, render_sse};
+pub use sse::{PlacedEvent, SseEvent, SseParser, SseText, is_plain_event, parse_sse, render_sse};

@@ -190,6 +190,12 @@ pub fn parse_sse(text: &str) -> SseText {
     }
 }
 
+/// Whether a plain writer makes exactly this text of an event: an `event: NAME` line (if it has a name), one
+/// `data: DATA` line and a blank line.
+pub fn is_plain_event(text: &str, event: &SseEvent) -> bool {
+    strip_plain(text, event) == Some("")
+}
+
 /// The text behind the plain form of an event, if `text` starts with it.
 fn strip_plain<'a>(mut text: &'a str, event: &SseEvent) -> Option<&'a str> {
     if let Some(name) = &event.name {

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use crate::capture::{Body, ContentKind, End, Event, Frame, Head, Headers, Record, Recorded};
-use crate::http::{HeaderList, SseParser, parse_sse};
+use crate::http::{HeaderList, SseParser, is_plain_event};
 use crate::json::Value;
 
 /// What is known of a response so far, and the records of it that are not written.
@@ -15,6 +15,10 @@ pub(super) struct Log {
     events: SseParser,
     /// All bytes of the response body so far.
     body: Vec<u8>,
+    /// How many of them belong to events so far.
+    seen: usize,
+    /// Whether they are what a plain writer makes of the events.
+    is_plain: bool,
 }
 
 impl Log {
@@ -25,6 +29,8 @@ impl Log {
             content: ContentKind::NotRecorded,
             events: SseParser::new(),
             body: Vec::new(),
+            seen: 0,
+            is_plain: true,
         }
     }
 
@@ -55,8 +61,14 @@ impl Log {
 
     /// Takes bytes of the response body down; they become events or a body, as the head says.
     pub(super) fn data(&mut self, bytes: &Bytes, at_ms: f64) {
+        self.body.extend_from_slice(bytes);
         if self.content == ContentKind::Events {
+            self.records.reserve(2 * bytes.len());
             for placed in self.events.push(bytes) {
+                let end = usize::try_from(placed.end).unwrap_or(usize::MAX);
+                let text = self.body.get(std::mem::replace(&mut self.seen, end)..end);
+                let text = text.and_then(|text| std::str::from_utf8(text).ok());
+                self.is_plain &= text.is_some_and(|text| is_plain_event(text, &placed.event));
                 let event = Event {
                     name: placed.event.name,
                     data: Body::from_text(placed.event.data.unwrap_or_default()),
@@ -65,7 +77,6 @@ impl Log {
                 self.push(Record::event(&event));
             }
         }
-        self.body.extend_from_slice(bytes);
     }
 
     /// Takes a WebSocket message down.
@@ -78,14 +89,15 @@ impl Log {
         let body = std::mem::take(&mut self.body);
         match self.content {
             ContentKind::Events => {
-                let text = String::from_utf8(body)
-                    .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
-                let stream = parse_sse(&text);
-                if !stream.is_plain {
-                    self.push(Record::raw_text(&text));
+                // Blocks that set no field are behind no event.
+                let tail = self.events.tail();
+                let is_plain = self.is_plain && self.seen + tail.len() == body.len();
+                let tail = String::from_utf8_lossy(tail).into_owned();
+                if !is_plain {
+                    self.push(Record::raw_text(&String::from_utf8_lossy(&body)));
                 }
-                if !stream.partial_tail.is_empty() {
-                    self.push(Record::tail(&stream.partial_tail));
+                if !tail.is_empty() {
+                    self.push(Record::tail(&tail));
                 }
             }
             ContentKind::Body => self.push(Record::body(&Body::from_bytes(body))),

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use bytes::BufMut;
 use hyper::rt::ReadBufCursor;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -189,7 +190,8 @@ impl Tap {
                 return Poll::Pending;
             }
             self.buffer.reserve(READ_BYTES);
-            match self.stream.try_read_buf(&mut self.buffer) {
+            let mut room = (&mut self.buffer).limit(READ_BYTES);
+            match self.stream.try_read_buf(&mut room) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 outcome => return Poll::Ready(outcome),
             }
@@ -207,7 +209,7 @@ impl Tap {
             Reading::Head(seen) => {
                 self.began.get_or_insert_with(Instant::now);
                 match head_length(bytes, seen) {
-                    Some(length) => {
+                    Some(length) if length <= MAX_HEAD_BYTES => {
                         let began = self.began.take().unwrap_or_else(Instant::now);
                         let (head, framing) = RequestHead::parse(&bytes[..length], began);
                         self.heads.push(head);
@@ -220,13 +222,13 @@ impl Tap {
                             Framing::Unknown => Reading::Rest,
                         };
                     }
-                    None if bytes.len() > MAX_HEAD_BYTES || self.is_at_end => {
+                    _ if bytes.len() > MAX_HEAD_BYTES || self.is_at_end => {
                         let began = self.began.take().unwrap_or_else(Instant::now);
                         self.heads.push(RequestHead::broken(bytes, began));
                         self.ready = bytes.len();
                         self.reading = Reading::Rest;
                     }
-                    None => {}
+                    _ => {}
                 }
             }
             Reading::Body(left) => {

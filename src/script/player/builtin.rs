@@ -108,9 +108,10 @@ fn plain_response(facts: &Facts<'_>, names: &Names, model: Option<&str>) -> Rend
         })),
     };
     let is_warm_up = item.is_none();
-    let entries = item
-        .and_then(|item| item.as_object().cloned())
-        .map(|item| Entry::Item { item, deltas: None });
+    let entries = item.and_then(|item| match item {
+        Value::Object(item) => Some(Entry::Item { item, deltas: None }),
+        _ => None,
+    });
     let response = Response {
         entries: entries.into_iter().collect(),
         usage: Usage {

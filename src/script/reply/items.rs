@@ -18,7 +18,7 @@ pub(super) fn write_item(writer: &mut Writer, item: &Map<String, Value>, deltas:
     let added = started(item, kind);
     writer.event("response.output_item.added", |event| {
         event.value("output_index", &place.index);
-        event.value("item", &added);
+        event.raw("item", &added);
     });
     match kind {
         "message" => parts(writer, &place, item, deltas),
@@ -69,28 +69,33 @@ fn text<'a>(item: &'a Map<String, Value>, key: &str) -> &'a str {
 }
 
 /// The item as it is when it begins: without what its events bring.
-fn started(item: &Map<String, Value>, kind: &str) -> Value {
-    let mut item = item.clone();
-    let empty: &[(&str, Value)] = &match kind {
-        "message" => [("content", json!([]))],
-        "reasoning" => [("summary", json!([]))],
-        "function_call" => [("arguments", json!(""))],
-        "custom_tool_call" => [("input", json!(""))],
-        "image_generation_call" => [("result", Value::Null)],
-        _ => [("", Value::Null)],
-    };
-    for (key, value) in empty {
-        if let Some(member) = item.get_mut(*key) {
-            *member = value.clone();
+fn started(item: &Map<String, Value>, kind: &str) -> String {
+    let mut started = Members::new();
+    for (key, value) in item {
+        match (kind, key.as_str()) {
+            ("message", "content") | ("reasoning", "summary") => started.raw(key, "[]"),
+            ("function_call", "arguments") | ("custom_tool_call", "input") => {
+                started.raw(key, "\"\"");
+            }
+            ("image_generation_call", "result") => started.raw(key, "null"),
+            ("reasoning", "content") => {}
+            (_, "status") => started.value(key, "in_progress"),
+            _ => started.value(key, value),
         }
     }
-    if kind == "reasoning" {
-        item.shift_remove("content");
+    started.finish()
+}
+
+/// A part of an item without its text.
+fn without_text(part: &Value, key: &str) -> String {
+    let mut empty = Members::new();
+    for (member, value) in part.as_object().into_iter().flatten() {
+        match member == key {
+            true => empty.raw(member, "\"\""),
+            false => empty.value(member, value),
+        }
     }
-    if let Some(status) = item.get_mut("status") {
-        *status = "in_progress".into();
-    }
-    Value::Object(item)
+    empty.finish()
 }
 
 /// The parts of `content`: texts, refusals, raw reasoning.
@@ -115,13 +120,9 @@ fn parts(writer: &mut Writer, place: &Place<'_>, item: &Map<String, Value>, delt
                 event.raw("logprobs", "[]");
             }
         };
-        let mut empty = part.clone();
-        if let Some(text) = empty.get_mut(key) {
-            *text = "".into();
-        }
         writer.event("response.content_part.added", |event| {
             begin(event);
-            event.value("part", &empty);
+            event.raw("part", &without_text(part, key));
         });
         for delta in deltas.split(whole) {
             writer.event(&format!("{event}.delta"), |event| {

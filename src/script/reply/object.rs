@@ -12,7 +12,7 @@ pub(super) struct Members {
 
 impl Members {
     pub(super) fn new() -> Self {
-        let mut text = Vec::with_capacity(256);
+        let mut text = Vec::with_capacity(512);
         text.push(b'{');
         Self { text }
     }
@@ -25,6 +25,7 @@ impl Members {
 
     /// Adds a member whose value is JSON text.
     pub(super) fn raw(&mut self, key: &str, json: &str) {
+        self.text.reserve(key.len() + json.len() + 8);
         self.key(key);
         self.text.extend_from_slice(json.as_bytes());
     }
@@ -33,8 +34,14 @@ impl Members {
         if self.text.len() > 1 {
             self.text.push(b',');
         }
-        push_json(&mut self.text, key);
-        self.text.push(b':');
+        if key.bytes().all(|b| b.is_ascii_lowercase() || b == b'_') {
+            self.text.push(b'"');
+            self.text.extend_from_slice(key.as_bytes());
+            self.text.extend_from_slice(b"\":");
+        } else {
+            push_json(&mut self.text, key);
+            self.text.push(b':');
+        }
     }
 
     pub(super) fn finish(mut self) -> String {
@@ -95,6 +102,8 @@ impl ResponseObject {
     /// The object as JSON text.
     pub(in crate::script) fn text(&self) -> String {
         let mut object = Members::new();
+        let length = |(key, json): &(Cow<'_, str>, Cow<'_, str>)| key.len() + json.len() + 4;
+        object.text.reserve(self.members.iter().map(length).sum());
         for (key, json) in &self.members {
             object.raw(key, json);
         }
