@@ -10,6 +10,7 @@ usage: load.py TRACE_DIFF SCRATCH [--seconds N] [--rounds N] [--requests N] [--s
 environment:
   AIMOCK      the program of @copilotkit/aimock; without it that row is missing
   CPUS        processors for servers and clients (default 0,1)
+  BODY        a file to send as the request body (default: one of 40 KB is made up)
 Needs wrk; nginx is the ceiling where it is installed. Loopback only.
 """
 
@@ -35,8 +36,8 @@ wrk.headers["content-type"] = "application/json"; wrk.headers["accept"] = "text/
 wrk.headers["authorization"] = "Bearer sk-test"
 done = function(s, l, r)
   local e = s.errors
-  io.write(string.format("RESULT %%f %%f %%f %%d\\n", s.requests / (s.duration / 1e6), l:percentile(50) / 1000,
-    l:percentile(99) / 1000, e.connect + e.read + e.write + e.timeout + e.status))
+  io.write(string.format("RESULT %%f %%f %%f %%d %%d\\n", s.requests / (s.duration / 1e6), l:percentile(50) / 1000,
+    l:percentile(99) / 1000, e.connect + e.read + e.write + e.timeout + e.status, s.requests))
 end
 """
 NGINX = """worker_processes 1; daemon off; pid %(dir)s/nginx.pid; error_log %(dir)s/nginx.log;
@@ -76,6 +77,12 @@ def resident(pid):
     """Resident memory in megabytes, now and at its highest."""
     status = Path(f"/proc/{pid}/status").read_text()
     return [int(re.search(rf"{key}:\s+(\d+)", status)[1]) / 1024 for key in ("VmRSS", "VmHWM")]
+
+
+def processor_seconds(pid):
+    """Processor time of all its threads so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 class Server:
@@ -140,7 +147,7 @@ def servers(program, scratch):
 
 
 def wrk(scratch, port, connections, seconds):
-    """Requests per second, p50 and p99 in milliseconds, errors."""
+    """Requests per second, p50 and p99 in milliseconds, errors, requests."""
     argv = ["taskset", "-c", CPUS, "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s", "-s",
             scratch / "post.lua", f"http://127.0.0.1:{port}"]
     out = subprocess.run(list(map(str, argv)), capture_output=True, text=True, check=True).stdout
@@ -154,17 +161,20 @@ def load(program, scratch, options):
             for connections in CONNECTIONS:
                 with start() as server:
                     wrk(scratch, server.port, connections, 1)
-                    result = wrk(scratch, server.port, connections, options.seconds)
+                    begun = processor_seconds(server.worker)
+                    *result, count = wrk(scratch, server.port, connections, options.seconds)
+                    busy = (processor_seconds(server.worker) - begun) / count * 1e6
                     memory = resident(server.worker)[1]
-                rows.setdefault((connections, name), []).append([*result, memory])
-    print("| connections | server | requests/s | × aimock, same round | p50 ms | p99 ms | errors | peak MB |")
-    print("| ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: |")
+                rows.setdefault((connections, name), []).append([*result, busy, memory])
+    print("| connections | server | requests/s | × aimock, same round | p50 ms | p99 ms | processor µs per request | errors | peak MB |")
+    print("| ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
     for (connections, name), runs in sorted(rows.items(), key=lambda row: row[0][0]):
         peer = rows.get((connections, "aimock"))
         ratio = statistics.median(a[0] / b[0] for a, b in zip(runs, peer)) if peer else float("nan")
-        rate, p50, p99, _, memory = (statistics.median(column) for column in zip(*runs))
+        rate, p50, p99, _, busy, memory = (statistics.median(column) for column in zip(*runs))
         errors = sum(run[3] for run in runs)
-        print(f"| {connections} | {name} | {rate:,.0f} | {ratio:.1f} | {p50:.2f} | {p99:.2f} | {errors:.0f} | {memory:.0f} |")
+        print(f"| {connections} | {name} | {rate:,.0f} | {ratio:.1f} | {p50:.2f} | {p99:.2f} | "
+              f"{busy:.0f} | {errors:.0f} | {memory:.0f} |")
 
 
 def memory(program, scratch, options):
@@ -242,7 +252,8 @@ def main():
     options = parser.parse_args()
     options.scratch.mkdir(parents=True, exist_ok=True)
     scratch = options.scratch.resolve()
-    (scratch / "body.json").write_text(Path(os.environ["BODY"]).read_text() if "BODY" in os.environ else request_body())
+    body = os.environ.get("BODY")
+    (scratch / "body.json").write_text(Path(body).read_text() if body else request_body())
     (scratch / "post.lua").write_text(WRK % (scratch / "body.json"))
     for name, job in jobs.items():
         if options.only in (None, name):

@@ -1,6 +1,7 @@
 //! Takes secrets out of what is written, in a way that keeps equal values equal.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use memchr::memmem;
@@ -9,17 +10,25 @@ use super::secrets::{SecretHeader, find_secrets, is_stand_in, secret_header};
 
 /// Shorter values of headers are not looked for elsewhere: they would be found by chance.
 const MIN_SOUGHT: usize = 8;
+/// Most secrets that are looked for in texts: the latest. Who sends a new one with each request must not slow all others.
+const MAX_SOUGHT: usize = 1024;
 
 /// Replaces secrets by `<secret 1>`, `<secret 2>`, …, numbered in order of first appearance.
 ///
 /// Equal secrets get equal numbers, so that what was tied by a value stays tied. Secret are the credentials of
 /// `authorization` headers (the scheme stays), cookie values, account ids and API-key headers; wherever they stand
-/// again; and what [`find_secrets`] finds in texts. Clones share what they have seen, so that several threads can replace
+/// again (of the latest 1,024); and what [`find_secrets`] finds in texts. Clones share what they have seen, so that several threads can replace
 /// secrets for one file.
 #[derive(Debug, Clone, Default)]
 pub struct Redactor {
+    seen: Arc<Mutex<Seen>>,
+}
+
+#[derive(Debug, Default)]
+struct Seen {
     /// Number `n` stands at `n - 1`.
-    secrets: Arc<Mutex<Vec<Arc<str>>>>,
+    secrets: Vec<Arc<str>>,
+    numbers: HashMap<Arc<str>, usize>,
 }
 
 impl Redactor {
@@ -30,17 +39,18 @@ impl Redactor {
 
     /// How many different secrets were replaced.
     pub fn count(&self) -> usize {
-        self.secrets().len()
+        self.seen().secrets.len()
     }
 
-    fn secrets(&self) -> MutexGuard<'_, Vec<Arc<str>>> {
-        self.secrets.lock().unwrap_or_else(PoisonError::into_inner)
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The secrets that are looked for in texts, with their numbers.
     fn sought(&self) -> Vec<(usize, Arc<str>)> {
-        let secrets = self.secrets();
-        let numbered = (1..).zip(secrets.iter().cloned());
+        let seen = self.seen();
+        let first = seen.secrets.len().saturating_sub(MAX_SOUGHT);
+        let numbered = (first + 1..).zip(seen.secrets[first..].iter().cloned());
         numbered.filter(|(_, s)| s.len() >= MIN_SOUGHT).collect()
     }
 
@@ -118,13 +128,16 @@ impl Redactor {
         if secret.is_empty() || is_stand_in(secret) {
             return secret.to_owned();
         }
-        let mut secrets = self.secrets();
-        let known = secrets.iter().position(|known| **known == *secret);
-        let position = known.unwrap_or_else(|| {
-            secrets.push(secret.into());
-            secrets.len() - 1
+        let mut seen = self.seen();
+        let known = seen.numbers.get(secret).copied();
+        let number = known.unwrap_or_else(|| {
+            let secret = Arc::<str>::from(secret);
+            seen.secrets.push(secret.clone());
+            let number = seen.secrets.len();
+            seen.numbers.insert(secret, number);
+            number
         });
-        format!("<secret {}>", position + 1)
+        format!("<secret {number}>")
     }
 }
 

@@ -91,7 +91,7 @@ pub fn find_secrets(text: &str) -> Vec<Range<usize>> {
     find_shapes(text, &mut found);
     let patterns = [
         (&SCHEME, true, may_have_scheme(text)),
-        (&PARAMETER, false, true),
+        (&PARAMETER, false, may_have_parameter(text)),
         (&KEYED, false, may_have_keyed(text)),
     ];
     for (pattern, may_be_word, is_needed) in patterns {
@@ -139,15 +139,31 @@ static KEYED: LazyLock<Regex> = LazyLock::new(|| {
 fn may_have_scheme(text: &str) -> bool {
     let bytes = text.as_bytes();
     memchr::memchr2_iter(b'b', b'B', bytes).any(|at| {
-        let begins = |word: &[u8]| {
-            let found = bytes[at..].get(..word.len());
-            found.is_some_and(|found| found.eq_ignore_ascii_case(word))
+        let word = match bytes.get(at + 1) {
+            Some(b'e' | b'E') => &b"bearer "[..],
+            Some(b'a' | b'A') => &b"basic "[..],
+            _ => return false,
         };
-        match bytes.get(at + 1) {
-            Some(b'e' | b'E') => begins(b"bearer "),
-            Some(b'a' | b'A') => begins(b"basic "),
-            _ => false,
-        }
+        let Some((found, rest)) = bytes[at..].split_at_checked(word.len()) else {
+            return false;
+        };
+        let rest = rest.trim_ascii_start();
+        found.eq_ignore_ascii_case(word) && rest.iter().take(8).all(|b| is_credential_byte(*b))
+    })
+}
+
+fn is_credential_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"._~+/=-".contains(&byte)
+}
+
+/// Whether the pattern [`PARAMETER`] can match at all, in less time than the pattern takes.
+fn may_have_parameter(text: &str) -> bool {
+    const LONGEST: usize = 16;
+    let bytes = text.as_bytes();
+    memchr::memchr2_iter(b'?', b'&', bytes).any(|at| {
+        let name = bytes[at + 1..].iter().take(LONGEST);
+        let mut behind = name.skip_while(|b| b.is_ascii_alphabetic() || matches!(b, b'-' | b'_'));
+        behind.next() == Some(&b'=')
     })
 }
 

@@ -63,7 +63,8 @@ pub(super) fn parse(text: &str, max_depth: usize) -> Result<Vec<Slot>, SyntaxErr
     let mut parser = Parser {
         bytes,
         at: 0,
-        slots: Vec::with_capacity(bytes.len() / 48 + 1),
+        // Short texts have short values.
+        slots: Vec::with_capacity(bytes.len() / 48 + bytes.len().min(1 << 10) / 16 + 1),
         open: Vec::new(),
         max_depth,
     };

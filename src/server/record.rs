@@ -31,6 +31,7 @@ pub enum CaptureTarget {
 pub(super) struct Recorder {
     /// Replaces secrets, unless told otherwise.
     redactor: Option<Redactor>,
+    is_on: bool,
     state: Mutex<State>,
 }
 
@@ -74,13 +75,14 @@ impl Recorder {
         state.write_out()?;
         Ok(Self {
             redactor,
+            is_on: !matches!(state.out, Out::Nowhere),
             state: Mutex::new(state),
         })
     }
 
     /// Whether anything is written down.
     pub(super) fn is_on(&self) -> bool {
-        !matches!(self.lock().out, Out::Nowhere)
+        self.is_on
     }
 
     /// Takes a request down and gives the number of its exchange in the capture. It is written with what comes next.
