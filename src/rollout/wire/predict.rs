@@ -2,11 +2,11 @@
 
 use std::io;
 
-use super::history::History;
-use super::lineage::Lineage;
-use super::load::ItemText;
-use super::rules::Rules;
-use super::wire::{WireItem, wire_items};
+use super::item::{WireItem, wire_items};
+use crate::rollout::history::History;
+use crate::rollout::history::ItemText;
+use crate::rollout::history::Lineage;
+use crate::rollout::rules::Rules;
 
 /// The beginning of the first request after a resume or a fork.
 ///

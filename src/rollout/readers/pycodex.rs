@@ -4,17 +4,17 @@ use std::collections::HashSet;
 use std::io;
 use std::ops::Range;
 
-use super::discover::RolloutName;
-use super::history::{HistoryItem, Origin, with_record};
-use super::index::{RolloutIndex, What};
-use super::lineage::Place;
 use super::pycodex_bounds::{Bounds, bounds};
 use super::pycodex_item::{Items, Kept, user_event};
-use super::record::{Layout, RecordKind, RolloutRecord};
 use super::shape::last;
-use super::source::RolloutSource;
-use super::user_message::ItemClass;
 use crate::json::{Kind, Raw};
+use crate::rollout::history::Place;
+use crate::rollout::history::{HistoryItem, Origin, with_record};
+use crate::rollout::index::{RolloutIndex, What};
+use crate::rollout::record::{Layout, RecordKind, RolloutRecord};
+use crate::rollout::sessions::RolloutName;
+use crate::rollout::source::RolloutSource;
+use crate::rollout::user_message::ItemClass;
 
 /// Which version of pycodex reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

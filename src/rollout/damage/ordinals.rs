@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use std::fmt;
 use std::ops::Range;
 
-use super::index::{RolloutIndex, What};
 use super::order::{OrderKind, OrderProblem, other_sessions, problem};
+use crate::rollout::index::{RolloutIndex, What};
 
 /// How often records must change between two sequences before they are taken for those of two writers.
 const CHANGES_OF_WRITER: usize = 3;

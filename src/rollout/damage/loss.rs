@@ -6,10 +6,10 @@ use std::io;
 use memchr::memmem;
 
 use super::fragment::{Fragment, read_fragment};
-use super::index::RolloutIndex;
 use super::ordinals::Missing;
-use super::source::RolloutSource;
 use crate::json::{Problem, ProblemKind, Raw};
+use crate::rollout::index::RolloutIndex;
+use crate::rollout::source::RolloutSource;
 
 /// How much of a span is read to tell what it was.
 const HEAD: u64 = 8 << 10;

@@ -5,10 +5,10 @@ use std::path::Path;
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::discover::RolloutName;
-use super::index::{Entry, RolloutIndex, What};
 use super::ordinals::{missing_ordinals, ordinals, two_writers};
-use super::record::{RecordKind, RolloutRecord};
+use crate::rollout::index::{Entry, RolloutIndex, What};
+use crate::rollout::record::{RecordKind, RolloutRecord};
+use crate::rollout::sessions::RolloutName;
 
 /// What is wrong with the order of the records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -5,15 +5,15 @@ use std::io;
 use std::ops::Range;
 use std::path::PathBuf;
 
-use super::codex_reader::{CodexView, Refusal, Skipped};
-use super::codex_record::Skip;
-use super::index::{RolloutIndex, What};
 use super::loss::{Loss, read_losses};
 use super::order::{OrderCheck, OrderProblem};
-use super::resume::Resume;
-use super::source::RolloutSource;
-use super::wire::WireSource;
 use crate::json::{Problem, Raw};
+use crate::rollout::index::{RolloutIndex, What};
+use crate::rollout::readers::Resume;
+use crate::rollout::readers::Skip;
+use crate::rollout::readers::{CodexView, Refusal, Skipped};
+use crate::rollout::source::RolloutSource;
+use crate::rollout::wire::WireSource;
 
 /// How many damaged spans are told of one by one.
 const MAX_TOLD: usize = 1000;
@@ -52,7 +52,7 @@ impl DamageReport {
     /// Reads what is left of a rollout.
     ///
     /// `order` has seen all records of `index`; `find` finds the file whose name ends with an id, see
-    /// [`Lineage`](super::Lineage).
+    /// [`Lineage`](crate::rollout::Lineage).
     ///
     /// # Errors
     ///
@@ -216,7 +216,7 @@ impl<'a> Meaning<'a> {
                 .filter(move |item| item.item.class == class);
             items.filter_map(|item| call_id(&item.text))
         };
-        let calls: HashSet<String> = of(super::ItemClass::Call).collect();
+        let calls: HashSet<String> = of(crate::rollout::ItemClass::Call).collect();
         Self {
             index,
             resume,
@@ -228,7 +228,7 @@ impl<'a> Meaning<'a> {
                 .iter()
                 .filter_map(|item| call_id(&item.text))
                 .collect(),
-            bare: of(super::ItemClass::Output)
+            bare: of(crate::rollout::ItemClass::Output)
                 .filter(|id| !calls.contains(id))
                 .collect(),
         }

@@ -5,18 +5,18 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::codex_reader::{CodexView, Refusal};
-use super::history::History;
-use super::index::RolloutIndex;
-use super::lineage::{Lineage, LineageProblem};
-use super::predict::{Prediction, predict_resume};
+use super::codex::{CodexView, Refusal};
 use super::pycodex::{PycodexReader, PycodexView};
-use super::rules::{NEWEST, Rules};
-use super::session::SessionMeta;
-use super::source::RolloutSource;
-use super::user_message::ItemClass;
-use super::wire::{WireItem, WireSource};
 use crate::json::Raw;
+use crate::rollout::history::History;
+use crate::rollout::history::{Lineage, LineageProblem};
+use crate::rollout::index::RolloutIndex;
+use crate::rollout::rules::{NEWEST, Rules};
+use crate::rollout::session::SessionMeta;
+use crate::rollout::source::RolloutSource;
+use crate::rollout::user_message::ItemClass;
+use crate::rollout::wire::{Prediction, predict_resume};
+use crate::rollout::wire::{WireItem, WireSource};
 
 /// What the newest version of each agent makes of a rollout, damaged or not.
 #[derive(Debug, Clone)]

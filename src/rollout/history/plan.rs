@@ -6,13 +6,13 @@ use std::ops::Range;
 use crate::json::{Kind, Raw, Record, read_records};
 
 use super::checkpoint::{Base, find_base};
-use super::index::What;
 use super::legacy_compaction::compact_by_summary;
 use super::lineage::{Lineage, Place};
 use super::load::{OutputBudget, TextReader};
-use super::record::RecordKind;
-use super::rules::Rules;
-use super::user_message::{ItemClass, classify};
+use crate::rollout::index::What;
+use crate::rollout::record::RecordKind;
+use crate::rollout::rules::Rules;
+use crate::rollout::user_message::{ItemClass, classify};
 
 /// The items that a model sees, of which only the places are known.
 ///
@@ -38,7 +38,7 @@ pub struct HistoryItem {
     /// What it is to turns and rollbacks.
     pub class: ItemClass,
     /// The text of an item that stands in no file.
-    pub(super) made: Option<String>,
+    pub(in crate::rollout) made: Option<String>,
 }
 
 /// How an item came into the history.
@@ -256,7 +256,10 @@ impl<'a> Content<'a> {
 }
 
 /// Reads a text that is one record.
-pub(super) fn with_record<'a, T>(text: &'a str, read: impl FnOnce(&Record<'a>) -> T) -> Option<T> {
+pub(in crate::rollout) fn with_record<'a, T>(
+    text: &'a str,
+    read: impl FnOnce(&Record<'a>) -> T,
+) -> Option<T> {
     let records = read_records(text.as_bytes());
     let part = records.parts.first()?;
     match part {

@@ -6,10 +6,10 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::discover::{find_segment, sessions_root_of};
-use super::index::{Entry, RolloutIndex};
-use super::session::HistoryBase;
-use super::source::RolloutSource;
+use crate::rollout::index::{Entry, RolloutIndex};
+use crate::rollout::session::HistoryBase;
+use crate::rollout::sessions::{find_segment, sessions_root_of};
+use crate::rollout::source::RolloutSource;
 
 /// Files that a thread may continue one after the other; more are taken for a mistake.
 const MAX_FILES: usize = 1000;

@@ -6,10 +6,10 @@ use std::ops::Range;
 
 use crate::json::{Kind, Raw};
 
-use super::history::{Content, History, HistoryItem, Origin, span_of};
 use super::lineage::{Lineage, Place};
+use super::plan::{Content, History, HistoryItem, Origin, span_of};
 use super::truncate::{Budget, truncate_middle};
-use super::user_message::ItemClass;
+use crate::rollout::user_message::ItemClass;
 
 /// Tokens that Codex keeps of a tool's output where nothing says otherwise.
 const DEFAULT_OUTPUT_TOKENS: usize = 10_000;
@@ -250,6 +250,6 @@ fn communication(payload: Raw<'_>) -> String {
 }
 
 /// A string as JSON.
-pub(super) fn quoted(text: &str) -> String {
+pub(in crate::rollout) fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }

@@ -5,12 +5,12 @@ use std::io;
 
 use crate::json::Raw;
 
-use super::history::{Content, HistoryItem, Origin, span_of};
 use super::lineage::{Lineage, Place};
 use super::load::{TextReader, quoted};
-use super::rules::Rules;
+use super::plan::{Content, HistoryItem, Origin, span_of};
 use super::truncate::{Budget, cut_middle, token_estimate};
-use super::user_message::{ItemClass, classify};
+use crate::rollout::rules::Rules;
+use crate::rollout::user_message::{ItemClass, classify};
 
 /// Tokens of user messages that are kept, by four bytes each (`COMPACT_USER_MESSAGE_MAX_TOKENS`, all versions).
 const KEPT_USER_TOKENS: usize = 20_000;

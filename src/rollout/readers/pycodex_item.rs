@@ -5,10 +5,10 @@ use std::collections::HashMap;
 
 use crate::json::{Document, Kind, Raw};
 
-use super::load::quoted;
 use super::pycodex::PycodexReader;
 use super::shape::last;
-use super::user_message::ItemClass;
+use crate::rollout::history::quoted;
+use crate::rollout::user_message::ItemClass;
 
 /// An item that pycodex keeps.
 pub(super) struct Kept {

@@ -8,9 +8,9 @@ use walkdir::WalkDir;
 
 use crate::http::open_compressed;
 
-use super::reader::{RolloutPart, RolloutReader};
-use super::record::RecordKind;
-use super::session::SessionMeta;
+use crate::rollout::reader::{RolloutPart, RolloutReader};
+use crate::rollout::record::RecordKind;
+use crate::rollout::session::SessionMeta;
 
 /// Directories of rollouts in a CODEX_HOME: the first by date (`YYYY/MM/DD`), the second flat.
 const TREES: [&str; 2] = ["sessions", "archived_sessions"];
@@ -62,7 +62,7 @@ impl RolloutName {
 
 const UUID_LENGTH: usize = 36;
 
-pub(super) fn is_uuid(text: &str) -> bool {
+pub(in crate::rollout) fn is_uuid(text: &str) -> bool {
     let is_right = |(at, byte): (usize, u8)| match at {
         8 | 13 | 18 | 23 => byte == b'-',
         _ => byte.is_ascii_hexdigit(),

@@ -4,9 +4,9 @@ mod numbers;
 
 use std::fmt;
 
-use super::discover::is_uuid;
 use super::shape::{Field, Shape, Variant, check, last, may, must};
 use crate::json::{Kind, Raw};
+use crate::rollout::sessions::is_uuid;
 
 /// Why Codex passes over a record.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::load::quoted;
+use crate::rollout::history::quoted;
 
 /// The namespace of their ids (the same in all versions that send ids; recomputed for ids that 0.169.0 sent).
 const NAMESPACE: Uuid = Uuid::from_u128(0x90d3_8d3e_6a5b_4d52_bfe2_2f1e_634b_fac4);

@@ -4,12 +4,12 @@ use std::fmt;
 use std::io;
 
 use super::codex_record::{Skip, Taken, read};
-use super::discover::RolloutName;
-use super::index::{RolloutIndex, What};
-use super::record::RecordKind;
-use super::session::SessionMeta;
-use super::source::RolloutSource;
 use super::walk::{Piece, walk};
+use crate::rollout::index::{RolloutIndex, What};
+use crate::rollout::record::RecordKind;
+use crate::rollout::session::SessionMeta;
+use crate::rollout::sessions::RolloutName;
+use crate::rollout::source::RolloutSource;
 
 /// A rollout as the reader of Codex 0.169.0 sees it.
 ///

@@ -5,12 +5,12 @@ use std::ops::Range;
 
 use memchr::memmem;
 
-use super::index::{Entry, RolloutIndex, What};
 use super::pycodex::{PycodexReader, PycodexRefusal};
-use super::record::RecordKind;
-use super::source::RolloutSource;
 use super::walk::{Piece, walk};
 use crate::json::{Document, ProblemKind};
+use crate::rollout::index::{Entry, RolloutIndex, What};
+use crate::rollout::record::RecordKind;
+use crate::rollout::source::RolloutSource;
 
 /// The bytes by which 0.3.3 and later find the last compaction, wherever they stand.
 const COMPACTED: &[u8] = b",\"type\":\"compacted\",\"payload\":";

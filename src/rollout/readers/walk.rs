@@ -2,8 +2,8 @@
 
 use std::io::{self, BufReader, Read};
 
-use super::index::RolloutIndex;
-use super::source::RolloutSource;
+use crate::rollout::index::RolloutIndex;
+use crate::rollout::source::RolloutSource;
 
 /// Damaged bytes and white space are handed on in parts of this size.
 const PART: usize = 64 << 10;

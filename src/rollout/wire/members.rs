@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use crate::json::{Kind, Raw};
 
-use super::load::quoted;
-use super::rules::{Rules, Version};
+use crate::rollout::history::quoted;
+use crate::rollout::rules::{Rules, Version};
 
 /// Something that versions from `since` on and before `until` know; minor numbers of 0.x.
 struct Known<T> {

@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 use crate::json::{Kind, Raw};
 
-use super::load::quoted;
-use super::wire::{WireItem, kind_of};
+use super::item::{WireItem, kind_of};
+use crate::rollout::history::quoted;
 
 /// Tools whose outputs are meant.
 const SHELL_TOOLS: &[&str] = &["shell", "shell_command", "container.exec", "apply_patch"];

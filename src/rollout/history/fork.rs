@@ -1,8 +1,8 @@
 //! What a fork of a thread inherits.
 
-use super::index::{RolloutIndex, What};
-use super::rules::Rules;
-use super::user_message::ItemClass;
+use crate::rollout::index::{RolloutIndex, What};
+use crate::rollout::rules::Rules;
+use crate::rollout::user_message::ItemClass;
 
 /// What a fork before a user message inherits of the records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,7 +16,7 @@ pub enum ForkCut {
 }
 
 impl ForkCut {
-    /// The number of records that the fork inherits, `None` for all; as [`History::plan`](super::History::plan) takes
+    /// The number of records that the fork inherits, `None` for all; as [`History::plan`](crate::rollout::History::plan) takes
     /// it.
     pub fn until(self) -> Option<usize> {
         match self {

@@ -11,12 +11,12 @@ use crate::http::open_compressed;
 use crate::json::{Problem, Raw, Summary};
 
 use super::discover::RolloutFile;
-use super::index::{Entry, RolloutIndex, What};
-use super::order::{OrderCheck, OrderProblem};
-use super::reader::{RolloutPart, RolloutReader};
-use super::record::{RecordKind, RolloutRecord};
-use super::session::SessionMeta;
-use super::user_message::ItemClass;
+use crate::rollout::damage::{OrderCheck, OrderProblem};
+use crate::rollout::index::{Entry, RolloutIndex, What};
+use crate::rollout::reader::{RolloutPart, RolloutReader};
+use crate::rollout::record::{RecordKind, RolloutRecord};
+use crate::rollout::session::SessionMeta;
+use crate::rollout::user_message::ItemClass;
 
 /// Bytes of a prompt that are kept.
 const PROMPT: usize = 400;
@@ -53,7 +53,7 @@ pub struct SessionSummary {
 /// One thing that is wrong with a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Damage {
-    /// A stable kebab-case name: of a [`ProblemKind`](crate::json::ProblemKind) or an [`OrderKind`](super::OrderKind), or
+    /// A stable kebab-case name: of a [`ProblemKind`](crate::json::ProblemKind) or an [`OrderKind`](crate::rollout::OrderKind), or
     /// `unreadable`, `empty`, `no-session-meta`.
     pub kind: &'static str,
     /// Where, in bytes of the decompressed content.

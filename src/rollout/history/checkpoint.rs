@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
-use super::index::What;
 use super::lineage::{Lineage, Place};
-use super::record::RecordKind;
-use super::rules::Rules;
+use crate::rollout::index::What;
+use crate::rollout::record::RecordKind;
+use crate::rollout::rules::Rules;
 
 /// Where a history begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -7,11 +7,11 @@ use uuid::Uuid;
 use crate::json::Raw;
 use crate::responses::is_output;
 
-use super::load::ItemText;
 use super::members::as_sent;
-use super::rules::Rules;
 use super::shell_output::shell_outputs_as_text;
 use super::synthetic::{aborted_output, output_type};
+use crate::rollout::history::ItemText;
+use crate::rollout::rules::Rules;
 
 /// One item of a request's `input`.
 #[derive(Debug, Clone, PartialEq, Eq)]
