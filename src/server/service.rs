@@ -121,12 +121,12 @@ impl Connection {
         if request.version != Some("HTTP/1.1") {
             without_chunks(&mut pieces);
         }
-        self.take(Takeover::Wire(WirePlay {
+        let play = WirePlay {
             exchange,
             pieces,
             is_keep_alive,
-        }))
-        .await
+        };
+        self.take(Takeover::Wire(Box::new(play))).await
     }
 
     /// Has the socket taken from hyper, which drops this future.

@@ -34,7 +34,7 @@ pub(super) struct WirePlay {
 #[derive(Debug)]
 pub(super) enum Takeover {
     /// A response that hyper would not send.
-    Wire(WirePlay),
+    Wire(Box<WirePlay>),
     /// A WebSocket was asked for and is granted.
     WebSocket(Box<WebSocket>),
 }
