@@ -1,4 +1,7 @@
 //! Whatever a client sends: the server never panics and always ends the connection, and answering a body never panics.
+//!
+//! To be run with SIGPIPE ignored (`trap '' PIPE` in the shell), as every Rust program with a `main` of its own has it: a
+//! client that goes while the server writes would end the fuzzer.
 
 #![no_main]
 
