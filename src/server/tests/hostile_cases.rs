@@ -3,10 +3,11 @@
 
 use std::io::Write;
 use std::net::{Shutdown, TcpStream};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use tokio::time::Instant;
 
 use crate::capture::{Body, End, Exchange};
 use crate::server::{CaptureTarget, Limits, Server, ServerOptions};
