@@ -26,7 +26,7 @@ bench CORPUS="../shared/corpus":
 
 # Fuzzes one target for a while (needs cargo-fuzz).
 fuzz TARGET SECONDS="60":
-    RUSTC_BOOTSTRAP=1 cargo fuzz run -s none {{TARGET}} -- -max_len=65536 -timeout=10 -max_total_time={{SECONDS}}
+    trap '' PIPE; RUSTC_BOOTSTRAP=1 cargo fuzz run -s none {{TARGET}} -- -max_len=65536 -timeout=10 -max_total_time={{SECONDS}}
 
 # Licences, duplicates and advisories of dependencies (needs cargo-deny).
 deny:

@@ -10,6 +10,7 @@ mod object;
 mod open;
 mod problem;
 mod reader;
+mod record_text;
 mod records;
 mod redact;
 mod salvage;
@@ -28,6 +29,7 @@ pub use open::{
 };
 pub use problem::CaptureProblem;
 pub use reader::read_capture_records;
+pub use record_text::Record;
 pub use redact::Redactor;
 pub use secrets::{SecretHeader, find_secrets, is_secret_key, may_be_key, secret_header};
 pub use writer::{CaptureWriter, ContentKind, ExchangeId, Head};

@@ -1,15 +1,23 @@
 //! The text of a JSON object being put together, so that values which are JSON text already go in as they are.
 
 /// A JSON object, member by member.
+#[derive(Debug)]
 pub(super) struct ObjectText {
     text: String,
 }
 
 impl ObjectText {
     pub(super) fn new() -> Self {
-        Self {
-            text: "{".to_owned(),
-        }
+        let mut text = String::with_capacity(512);
+        text.push('{');
+        Self { text }
+    }
+
+    /// An object that was finished, to go on with.
+    pub(super) fn continued(mut text: String) -> Self {
+        let closing = text.pop();
+        debug_assert_eq!(closing, Some('}'));
+        Self { text }
     }
 
     /// Adds a member whose value is JSON text; the key must need no escapes.
@@ -33,12 +41,28 @@ impl ObjectText {
 
     /// Begins a member whose value follows by [`ObjectText::push`].
     pub(super) fn key(&mut self, key: &str) {
-        if self.text.len() > 1 {
+        if !self.text.ends_with('{') {
             self.text.push(',');
         }
         self.text.push('"');
         self.text.push_str(key);
         self.text.push_str("\":");
+    }
+
+    /// Makes room for so many bytes.
+    pub(super) fn reserve(&mut self, bytes: usize) {
+        self.text.reserve(bytes);
+    }
+
+    /// Begins an object under a key; members go into it until it is closed.
+    pub(super) fn open(&mut self, key: &str) {
+        self.key(key);
+        self.text.push('{');
+    }
+
+    /// Ends the object that was opened last.
+    pub(super) fn close(&mut self) {
+        self.text.push('}');
     }
 
     /// Adds to the value of the last key.
@@ -60,8 +84,14 @@ impl ObjectText {
 
 /// Appends a string as JSON.
 pub(super) fn push_quoted(out: &mut String, text: &str) {
-    // Writing a string as JSON can't fail.
-    out.push_str(&serde_json::Value::from(text).to_string());
+    let is_plain = |b: u8| (0x20..0x7f).contains(&b) && b != b'"' && b != b'\\';
+    if text.len() <= 64 && text.bytes().all(is_plain) {
+        out.extend(["\"", text, "\""]);
+        return;
+    }
+    // Writing a string as JSON can't fail, and gives UTF-8.
+    let quoted = serde_json::to_string(text);
+    out.push_str(&quoted.unwrap_or_default());
 }
 
 /// An array of JSON texts.

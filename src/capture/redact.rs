@@ -1,6 +1,8 @@
 //! Takes secrets out of what is written, in a way that keeps equal values equal.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use memchr::memmem;
 
@@ -8,16 +10,25 @@ use super::secrets::{SecretHeader, find_secrets, is_stand_in, secret_header};
 
 /// Shorter values of headers are not looked for elsewhere: they would be found by chance.
 const MIN_SOUGHT: usize = 8;
+/// Most secrets that are looked for in texts: the latest. Who sends a new one with each request must not slow all others.
+const MAX_SOUGHT: usize = 1024;
 
 /// Replaces secrets by `<secret 1>`, `<secret 2>`, …, numbered in order of first appearance.
 ///
 /// Equal secrets get equal numbers, so that what was tied by a value stays tied. Secret are the credentials of
 /// `authorization` headers (the scheme stays), cookie values, account ids and API-key headers; wherever they stand
-/// again; and what [`find_secrets`] finds in texts.
+/// again (of the latest 1,024); and what [`find_secrets`] finds in texts. Clones share what they have seen, so that several threads can replace
+/// secrets for one file.
 #[derive(Debug, Clone, Default)]
 pub struct Redactor {
+    seen: Arc<Mutex<Seen>>,
+}
+
+#[derive(Debug, Default)]
+struct Seen {
     /// Number `n` stands at `n - 1`.
-    secrets: Vec<String>,
+    secrets: Vec<Arc<str>>,
+    numbers: HashMap<Arc<str>, usize>,
 }
 
 impl Redactor {
@@ -28,13 +39,25 @@ impl Redactor {
 
     /// How many different secrets were replaced.
     pub fn count(&self) -> usize {
-        self.secrets.len()
+        self.seen().secrets.len()
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The secrets that are looked for in texts, with their numbers.
+    fn sought(&self) -> Vec<(usize, Arc<str>)> {
+        let seen = self.seen();
+        let first = seen.secrets.len().saturating_sub(MAX_SOUGHT);
+        let numbered = (first + 1..).zip(seen.secrets[first..].iter().cloned());
+        numbered.filter(|(_, s)| s.len() >= MIN_SOUGHT).collect()
     }
 
     /// Whether it has seen a secret with white space in it, which a text that ends behind a word may cut.
     pub fn knows_spaced_secret(&self) -> bool {
-        let is_spaced = |secret: &String| secret.contains(char::is_whitespace);
-        self.secrets.iter().any(is_spaced)
+        let is_spaced = |secret: &Arc<str>| secret.contains(char::is_whitespace);
+        self.seen().secrets.iter().any(is_spaced)
     }
 
     /// The value of a header with what is secret in it replaced.
@@ -62,7 +85,7 @@ impl Redactor {
     /// A text, JSON or not, with what is secret in it replaced. The placeholder needs no escape in JSON.
     pub fn text(&mut self, text: String) -> String {
         let mut found = Vec::new();
-        for secret in self.secrets.iter().filter(|s| s.len() >= MIN_SOUGHT) {
+        for (_, secret) in self.sought() {
             let places = memmem::find_iter(text.as_bytes(), secret.as_bytes());
             found.extend(places.map(|start| start..start + secret.len()));
         }
@@ -93,11 +116,8 @@ impl Redactor {
         if !text.contains('…') {
             return text;
         }
-        for position in 0..self.secrets.len() {
-            let secret = &self.secrets[position];
-            if secret.len() >= MIN_SOUGHT {
-                text = without_parts(text, secret, &format!("<secret {}>", position + 1));
-            }
+        for (number, secret) in self.sought() {
+            text = without_parts(text, &secret, &format!("<secret {number}>"));
         }
         text
     }
@@ -114,12 +134,16 @@ impl Redactor {
         if secret.is_empty() || is_stand_in(secret) {
             return secret.to_owned();
         }
-        let known = self.secrets.iter().position(|known| known == secret);
-        let position = known.unwrap_or_else(|| {
-            self.secrets.push(secret.to_owned());
-            self.secrets.len() - 1
+        let mut seen = self.seen();
+        let known = seen.numbers.get(secret).copied();
+        let number = known.unwrap_or_else(|| {
+            let secret = Arc::<str>::from(secret);
+            seen.secrets.push(secret.clone());
+            let number = seen.secrets.len();
+            seen.numbers.insert(secret, number);
+            number
         });
-        format!("<secret {}>", position + 1)
+        format!("<secret {number}>")
     }
 }
 

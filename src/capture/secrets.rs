@@ -89,11 +89,9 @@ pub fn is_secret_key(key: &str) -> bool {
 pub fn find_secrets(text: &str) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     find_shapes(text, &mut found);
-    let has_parameter = memchr::memchr2(b'?', b'&', text.as_bytes()).is_some();
-    let has_space = memchr::memchr(b' ', text.as_bytes()).is_some();
     let patterns = [
-        (&SCHEME, true, has_space),
-        (&PARAMETER, false, has_parameter),
+        (&SCHEME, true, may_have_scheme(text)),
+        (&PARAMETER, false, may_have_parameter(text)),
         (&KEYED, false, may_have_keyed(text)),
     ];
     for (pattern, may_be_word, is_needed) in patterns {
@@ -143,6 +141,38 @@ static KEYED: LazyLock<Regex> = LazyLock::new(|| {
     )
 });
 
+/// Whether the pattern [`SCHEME`] can match at all, in less time than the pattern takes.
+fn may_have_scheme(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    memchr::memchr2_iter(b'b', b'B', bytes).any(|at| {
+        let word = match bytes.get(at + 1) {
+            Some(b'e' | b'E') => &b"bearer "[..],
+            Some(b'a' | b'A') => &b"basic "[..],
+            _ => return false,
+        };
+        let Some((found, rest)) = bytes[at..].split_at_checked(word.len()) else {
+            return false;
+        };
+        let rest = rest.trim_ascii_start();
+        found.eq_ignore_ascii_case(word) && rest.iter().take(8).all(|b| is_credential_byte(*b))
+    })
+}
+
+fn is_credential_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"._~+/=-".contains(&byte)
+}
+
+/// Whether the pattern [`PARAMETER`] can match at all, in less time than the pattern takes.
+fn may_have_parameter(text: &str) -> bool {
+    const LONGEST: usize = 16;
+    let bytes = text.as_bytes();
+    memchr::memchr2_iter(b'?', b'&', bytes).any(|at| {
+        let name = bytes[at + 1..].iter().take(LONGEST);
+        let mut behind = name.skip_while(|b| b.is_ascii_alphabetic() || matches!(b, b'-' | b'_'));
+        behind.next() == Some(&b'=')
+    })
+}
+
 /// Endings of the names that [`KEYED`] looks for, one of which stands before the quote and colon of each match.
 const KEYED_ENDS: &[&str] = &[
     "apikey",
@@ -169,7 +199,10 @@ fn may_have_keyed(text: &str) -> bool {
         while let Some(rest) = name.strip_suffix(b"\\") {
             name = rest;
         }
-        KEYED_ENDS.iter().any(|end| {
+        // Most names are told apart by their last letter.
+        let last = name.last().map(u8::to_ascii_lowercase);
+        let ends_so = |end: &&&str| end.as_bytes().last().copied() == last;
+        KEYED_ENDS.iter().filter(ends_so).any(|end| {
             let from = name.len().checked_sub(end.len());
             from.is_some_and(|from| name[from..].eq_ignore_ascii_case(end.as_bytes()))
         })

@@ -132,7 +132,7 @@ impl SseParser {
         }
         if !line.is_empty() {
             let (field, value) = split_field(line);
-            self.event.set(field, String::from_utf8_lossy(value));
+            self.event.set(field, lossy(value));
             self.line_start = self.block.len();
             return None;
         }
@@ -144,6 +144,14 @@ impl SseParser {
             event,
             end: self.done,
         })
+    }
+}
+
+/// Checking a text as a whole is many times faster than looking for what is to be replaced.
+fn lossy(bytes: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => String::from_utf8_lossy(bytes),
     }
 }
 
@@ -185,6 +193,12 @@ pub fn parse_sse(text: &str) -> SseText {
         events,
         partial_tail,
     }
+}
+
+/// Whether a plain writer makes exactly this text of an event: an `event: NAME` line (if it has a name), one
+/// `data: DATA` line and a blank line.
+pub fn is_plain_event(text: &str, event: &SseEvent) -> bool {
+    strip_plain(text, event) == Some("")
 }
 
 /// The text behind the plain form of an event, if `text` starts with it.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::string_bytes::plain_length;
 use super::tree::{Kind, Slot};
 
 /// What is wrong at a place in a JSON text.
@@ -62,7 +63,8 @@ pub(super) fn parse(text: &str, max_depth: usize) -> Result<Vec<Slot>, SyntaxErr
     let mut parser = Parser {
         bytes,
         at: 0,
-        slots: Vec::with_capacity(bytes.len() / 48 + 1),
+        // Short texts have short values.
+        slots: Vec::with_capacity(bytes.len() / 48 + bytes.len().min(1 << 10) / 16 + 1),
         open: Vec::new(),
         max_depth,
     };
@@ -254,21 +256,16 @@ impl Parser<'_> {
         let mut escaped = false;
         self.at += 1;
         loop {
-            let rest = &self.bytes[self.at..];
-            let Some(length) = plain_length(rest) else {
-                self.at = self.bytes.len();
-                return self.fail(ErrorKind::UnexpectedEnd);
-            };
-            if has_control(&rest[..length]) {
-                self.at += rest[..length].iter().position(|&b| b < 0x20).unwrap_or(0);
-                return self.fail(ErrorKind::BadString);
+            self.at += plain_length(&self.bytes[self.at..]);
+            match self.peek()? {
+                b'"' => break self.at += 1,
+                b'\\' => {
+                    escaped = true;
+                    self.at += 1;
+                    self.escape()?;
+                }
+                _ => return self.fail(ErrorKind::BadString),
             }
-            self.at += length + 1;
-            if rest[length] == b'"' {
-                break;
-            }
-            escaped = true;
-            self.escape()?;
         }
         self.push(start, Kind::String, escaped);
         Ok(())
@@ -291,21 +288,6 @@ impl Parser<'_> {
         }
         Ok(())
     }
-}
-
-/// Bytes before the next quote or backslash; most strings are short, so a few bytes are looked at before `memchr` is.
-fn plain_length(rest: &[u8]) -> Option<usize> {
-    const NEAR: usize = 16;
-    let near = rest.len().min(NEAR);
-    match rest[..near].iter().position(|&b| b == b'"' || b == b'\\') {
-        Some(length) => Some(length),
-        None => memchr::memchr2(b'"', b'\\', &rest[near..]).map(|length| near + length),
-    }
-}
-
-/// No early exit: the loop then runs many bytes at a time.
-fn has_control(bytes: &[u8]) -> bool {
-    bytes.iter().fold(false, |found, &b| found | (b < 0x20))
 }
 
 /// Resolves the escapes of a string that the parser accepted; `inner` is without quotes.

@@ -330,7 +330,9 @@ impl<'a> Node<'a> {
     pub fn is_key(self, key: &str) -> bool {
         let slot = self.slot();
         if slot.kind == Kind::String && !slot.escaped {
-            return &self.document.text[slot.start as usize + 1..slot.end as usize - 1] == key;
+            let inner = slot.start as usize + 1..slot.end as usize - 1;
+            return inner.len() == key.len()
+                && self.document.text.as_bytes()[inner] == *key.as_bytes();
         }
         self.string().is_some_and(|s| s == key)
     }

@@ -40,7 +40,7 @@ impl TextStyle {
         let mut out = String::with_capacity(event.data.len() + 64);
         if let (Some(name), false) = (&event.name, self.is_nameless) {
             let name = name.replace(['\r', '\n'], " ");
-            out.push_str(&format!("event: {name}{end}"));
+            out.extend(["event: ", &name, end]);
         }
         let data = if self.is_multi_line {
             Cow::Owned(spread(&event.data))
@@ -48,7 +48,7 @@ impl TextStyle {
             Cow::Borrowed(&event.data)
         };
         for line in data.split('\n') {
-            out.push_str(&format!("data: {line}{end}"));
+            out.extend(["data: ", line, end]);
         }
         out.push_str(end);
         out
@@ -96,11 +96,10 @@ pub(super) fn stream_pieces(beats: &[Beat], style: &TextStyle, flush: bool) -> V
     for beat in beats {
         match beat {
             Beat::Event(event) => {
-                let mut text = String::new();
+                let mut text = style.event(event);
                 if let Some(comment) = &style.comment {
-                    text = style.comment(comment);
+                    text.insert_str(0, &style.comment(comment));
                 }
-                text.push_str(&style.event(event));
                 pieces.push(body(text.into(), true));
             }
             Beat::Raw(bytes) => pieces.push(body(bytes.clone(), true)),

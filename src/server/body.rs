@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 
 use crate::http::{DecodeError, decode};
 
@@ -14,6 +14,9 @@ use super::shared::Shared;
 const SMALL_BODY: u64 = 8 << 20;
 /// A small body that is decoded on the spot.
 const INLINE_BYTES: usize = 256 << 10;
+
+/// Most room that is made for a body before it comes: its length is only a promise.
+const KEPT_ROOM: u64 = 1 << 20;
 
 /// A request body.
 #[derive(Debug)]
@@ -46,6 +49,7 @@ impl RequestBody {
         let (bytes, problem) = collect(incoming, limit, shared.limits.body_pause).await;
         let wire_bytes = bytes.len() as u64;
         if let (None, Some(coding)) = (&problem, coding) {
+            let bytes = Bytes::from(bytes);
             return match undo(coding.to_owned(), bytes.clone(), shared).await {
                 Ok(bytes) => Self {
                     wire_bytes,
@@ -64,7 +68,7 @@ impl RequestBody {
         }
         Self {
             wire_bytes,
-            bytes: bytes.into(),
+            bytes,
             problem,
         }
     }
@@ -74,9 +78,9 @@ async fn collect(
     mut incoming: Incoming,
     limit: u64,
     pause: Duration,
-) -> (Bytes, Option<BodyProblem>) {
-    let mut first = Bytes::new();
-    let mut all = BytesMut::new();
+) -> (Vec<u8>, Option<BodyProblem>) {
+    let expected = incoming.size_hint().exact().unwrap_or(0).min(KEPT_ROOM);
+    let mut all = Vec::with_capacity(usize::try_from(expected).unwrap_or(0));
     let problem = loop {
         let frame = match tokio::time::timeout(pause, incoming.frame()).await {
             Err(_) => break Some(BodyProblem::Timeout(pause)),
@@ -88,21 +92,12 @@ async fn collect(
         let Ok(data) = frame.into_data() else {
             continue;
         };
-        if (first.len() + all.len() + data.len()) as u64 > limit {
+        if (all.len() + data.len()) as u64 > limit {
             break Some(BodyProblem::TooLarge(limit));
         }
-        if first.is_empty() && all.is_empty() {
-            first = data;
-        } else {
-            if all.is_empty() {
-                all.reserve(first.len() + data.len());
-                all.extend_from_slice(&std::mem::take(&mut first));
-            }
-            all.extend_from_slice(&data);
-        }
+        all.extend_from_slice(&data);
     };
-    let bytes = if all.is_empty() { first } else { all.freeze() };
-    (bytes, problem)
+    (all, problem)
 }
 
 /// Undoes a coding. A body that turns out to be large waits for its turn, so that compression bombs take the memory of

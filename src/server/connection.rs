@@ -74,13 +74,13 @@ async fn with_hyper(tap: Tap, shared: &Arc<Shared>, number: u64) -> (Option<Take
             Some(error) => error.to_string(),
             None => "the connection ended inside of the head".to_owned(),
         };
-        take_down_refused(&tap, shared, number, reason).await;
+        take_down_refused(&tap, shared, number, reason);
     }
     (play, tap)
 }
 
 /// Writes down what hyper refused without asking us, and bytes that never became a request.
-async fn take_down_refused(tap: &Tap, shared: &Arc<Shared>, number: u64, reason: String) {
+fn take_down_refused(tap: &Tap, shared: &Arc<Shared>, number: u64, reason: String) {
     let Some(head) = tap.heads().next().or_else(|| tap.broken_head()) else {
         return;
     };
@@ -90,8 +90,8 @@ async fn take_down_refused(tap: &Tap, shared: &Arc<Shared>, number: u64, reason:
     };
     let began = shared.ms(head.began);
     let request = captured(&head, body, 0);
-    let mut exchange = Exchange::open(shared.clone(), request, number, began).await;
-    exchange.head(None, None, ContentKind::NotRecorded).await;
+    let mut exchange = Exchange::open(shared.clone(), &request, number, began);
+    exchange.head(None, None, ContentKind::NotRecorded);
     let extra = serde_json::json!({"refused": reason});
-    exchange.end(End::Closed, Some(extra)).await;
+    exchange.end(End::Closed, Some(extra));
 }

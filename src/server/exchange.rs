@@ -5,12 +5,12 @@ use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 
-use crate::capture::{ContentKind, End, Frame};
+use crate::capture::{ContentKind, End, Frame, Record, Recorded, Request};
 use crate::http::HeaderList;
 use crate::json::Value;
 use crate::script::StepId;
 
-use super::record::Fact;
+use super::log::Log;
 use super::shared::Shared;
 
 /// A request whose response has not ended. Dropped before its end, it ends as the client's doing or, when the server is
@@ -24,97 +24,90 @@ pub(super) struct Exchange {
     pub(super) step: Option<StepId>,
     /// What about the request did not go as the script says.
     pub(super) violation: Option<String>,
+    /// `None` where nothing is written down.
+    log: Option<Log>,
     is_open: bool,
 }
 
 impl Exchange {
-    /// Writes the request down.
-    pub(super) async fn open(
+    /// Takes the request down.
+    pub(super) fn open(
         shared: Arc<Shared>,
-        request: crate::capture::Request,
+        request: &Request,
         connection: u64,
         at_ms: f64,
     ) -> Self {
-        let fact = Fact::Request(Box::new(request), connection);
-        let number = shared.recorder.open(at_ms, fact).await;
+        let is_on = shared.recorder.is_on();
+        let record = is_on.then(|| {
+            let mut redactor = shared.recorder.redactor();
+            Record::request(
+                request,
+                Recorded::Yes(connection),
+                Recorded::Yes(at_ms),
+                redactor.as_mut(),
+            )
+        });
+        let number = shared.recorder.open(record);
         shared.requests.fetch_add(1, Ordering::Relaxed);
         shared.active.fetch_add(1, Ordering::Relaxed);
         Self {
-            shared,
             number,
             step: None,
             violation: None,
+            log: is_on.then(|| Log::new(number)),
             is_open: true,
+            shared,
         }
     }
 
-    /// Writes the head of the response down.
-    pub(super) async fn head(
-        &self,
+    /// Takes the head of the response down.
+    pub(super) fn head(
+        &mut self,
         status: Option<u16>,
         headers: Option<HeaderList>,
         content: ContentKind,
     ) {
-        let head = Fact::Head {
-            status,
-            headers,
-            content,
-        };
-        self.tell(head).await;
-    }
-
-    /// Writes bytes of the response body down.
-    pub(super) async fn data(&self, bytes: Bytes) {
-        if !bytes.is_empty() {
-            self.tell(Fact::Data(bytes)).await;
+        let at_ms = self.shared.now_ms();
+        if let Some(log) = &mut self.log {
+            let mut redactor = self.shared.recorder.redactor();
+            log.head(status, headers, content, at_ms, redactor.as_mut());
         }
     }
 
-    /// Writes bytes of the response body down and returns when they are in the file.
-    pub(super) async fn last_data(&self, bytes: Bytes) {
+    /// Takes bytes of the response body down.
+    pub(super) fn data(&mut self, bytes: &Bytes) {
         let at_ms = self.shared.now_ms();
-        let recorder = &self.shared.recorder;
-        let fact = Fact::Data(bytes);
-        recorder.tell_and_wait(self.number, at_ms, fact).await;
+        if let Some(log) = self.log.as_mut().filter(|_| !bytes.is_empty()) {
+            log.data(bytes, at_ms);
+        }
     }
 
-    /// Writes a WebSocket message down.
-    pub(super) async fn frame(&self, frame: Frame) {
-        self.tell(Fact::Frame(Box::new(frame))).await;
+    /// Takes a WebSocket message down.
+    pub(super) fn frame(&mut self, frame: &Frame) {
+        if let Some(log) = &mut self.log {
+            log.frame(frame);
+        }
     }
 
-    /// Writes a WebSocket message down and returns when it is in the file.
-    pub(super) async fn last_frame(&self, frame: Frame) {
-        let at_ms = self.shared.now_ms();
-        let recorder = &self.shared.recorder;
-        let fact = Fact::Frame(Box::new(frame));
-        recorder.tell_and_wait(self.number, at_ms, fact).await;
+    /// Writes to the file what was taken down so far.
+    pub(super) fn write(&mut self) {
+        if let Some(log) = &mut self.log {
+            self.shared.recorder.write(log.take());
+        }
     }
 
-    /// Has what was told so far written soon: nothing more is told for a while.
-    pub(super) fn pause(&self) {
-        self.shared.recorder.wake();
-    }
-
-    /// Writes the end down and returns when the whole exchange is in the file.
-    pub(super) async fn end(&mut self, end: End, extra: Option<serde_json::Value>) {
-        if !self.close() {
+    /// Writes the end, so that the whole exchange is in the file.
+    pub(super) fn end(&mut self, end: End, extra: Option<serde_json::Value>) {
+        if !std::mem::replace(&mut self.is_open, false) {
             return;
         }
-        let fact = Fact::End {
-            end,
-            extra: self.extra(extra),
-        };
+        self.shared.active.fetch_sub(1, Ordering::Relaxed);
+        let extra = self.extra(extra);
         let at_ms = self.shared.now_ms();
-        let recorder = &self.shared.recorder;
-        recorder.tell_and_wait(self.number, at_ms, fact).await;
-    }
-
-    async fn tell(&self, fact: Fact) {
-        let recorder = &self.shared.recorder;
-        if recorder.is_on() {
-            recorder.tell(self.number, self.shared.now_ms(), fact).await;
+        if let Some(log) = &mut self.log {
+            log.end(end, extra.as_ref(), at_ms);
         }
+        self.write();
     }
 
     fn extra(&self, extra: Option<serde_json::Value>) -> Option<Value> {
@@ -130,31 +123,14 @@ impl Exchange {
         }
         (!members.is_empty()).then(|| Value::from_serde(&members.into()))
     }
-
-    /// Says that the end is being written; false if it was before.
-    fn close(&mut self) -> bool {
-        let was_open = std::mem::replace(&mut self.is_open, false);
-        if was_open {
-            self.shared.active.fetch_sub(1, Ordering::Relaxed);
-        }
-        was_open
-    }
 }
 
 impl Drop for Exchange {
     fn drop(&mut self) {
-        if !self.close() {
-            return;
-        }
         let end = match self.shared.is_stopping() {
             true => End::ServerStopped,
             false => End::PeerClosed,
         };
-        let fact = Fact::End {
-            end,
-            extra: self.extra(None),
-        };
-        let at_ms = self.shared.now_ms();
-        self.shared.recorder.tell_now(self.number, at_ms, fact);
+        self.end(end, None);
     }
 }

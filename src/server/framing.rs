@@ -32,7 +32,8 @@ pub(super) fn head_length(bytes: &[u8], seen: &mut usize) -> Option<usize> {
     None
 }
 
-/// Follows a body in chunks to its end.
+/// Follows a body in chunks to its end. Line ends are CR LF, as hyper has it: were an end seen that hyper does not see, hyper
+/// would wait for bytes that are kept back.
 #[derive(Debug, Clone, Default)]
 pub(super) struct ChunkScan {
     state: ChunkState,
@@ -48,12 +49,19 @@ enum ChunkState {
     Size,
     /// Behind the digits, up to the line end.
     Extension,
+    /// Between CR and LF.
+    SizeEnd,
     Data,
     DataEnd,
+    /// Between CR and LF.
+    DataLineEnd,
     /// At the start of a line of the trailer.
     TrailerStart,
     Trailer,
+    /// Between CR and LF.
     TrailerEnd,
+    /// Between CR and LF of the empty line.
+    LastLineEnd,
     Done,
     Broken,
 }
@@ -100,17 +108,19 @@ impl ChunkScan {
                     None => Broken,
                 }
             }
-            (Size | Extension, b'\n') if self.left == 0 => TrailerStart,
-            (Size | Extension, b'\n') => Data,
-            (Size | Extension, _) => Extension,
-            (DataEnd, b'\r') => DataEnd,
-            (DataEnd, b'\n') => {
+            (Size | Extension, b'\r') => SizeEnd,
+            (SizeEnd, b'\n') if self.left == 0 => TrailerStart,
+            (SizeEnd, b'\n') => Data,
+            (Size | Extension, byte) if byte != b'\n' => Extension,
+            (DataEnd, b'\r') => DataLineEnd,
+            (DataLineEnd, b'\n') => {
                 self.left = 0;
                 SizeStart
             }
-            (TrailerStart, b'\n') | (TrailerEnd, b'\n') => Done,
-            (TrailerStart, b'\r') => TrailerEnd,
-            (Trailer, b'\n') => TrailerStart,
+            (TrailerStart, b'\r') => LastLineEnd,
+            (LastLineEnd, b'\n') => Done,
+            (Trailer, b'\r') => TrailerEnd,
+            (TrailerEnd, b'\n') => TrailerStart,
             (TrailerStart | Trailer, _) => Trailer,
             _ => Broken,
         }
@@ -163,7 +173,9 @@ mod tests {
         };
         check("5\r\nhello\r\n0\r\n\r\nGET", Some(15));
         check("5;a=b\r\nhello\r\n0\r\nx: y\r\n\r\n", Some(25));
-        check("A\nhello\nhell\n0\n\n", Some(16));
+        check("5\r\nhello\r\n0\r\nx: y\r\n\n\r\n\r\n", Some(24));
+        check("A\nhello\nhell\n0\n\n", None);
+        check("0\r\n\n", None);
         check("5\r\nhello\r\n", None);
         let mut scan = ChunkScan::default();
         scan.push(b"zz\r\n");

@@ -25,7 +25,9 @@ pub(super) fn joined(pieces: Vec<Piece>) -> VecDeque<Piece> {
             continue;
         };
         if next_length(&pieces).is_some_and(|length| bytes.len() + length <= CHUNK_BYTES) {
-            let mut all = BytesMut::from(&bytes[..]);
+            let room: usize = (bytes.len() + joinable_length(&pieces)).min(CHUNK_BYTES);
+            let mut all = BytesMut::with_capacity(room);
+            all.extend_from_slice(&bytes);
             while next_length(&pieces).is_some_and(|length| all.len() + length <= CHUNK_BYTES) {
                 if let Some(Piece::Body { bytes, .. }) = pieces.pop_front() {
                     all.extend_from_slice(&bytes);
@@ -48,6 +50,19 @@ pub(super) fn joined(pieces: Vec<Piece>) -> VecDeque<Piece> {
         }
     }
     out
+}
+
+/// Length of all pieces that can be joined to what comes before.
+fn joinable_length(pieces: &VecDeque<Piece>) -> usize {
+    let lengths = pieces.iter().map_while(|piece| match piece {
+        Piece::Body {
+            bytes,
+            flush: false,
+            ..
+        } => Some(bytes.len()),
+        _ => None,
+    });
+    lengths.sum()
 }
 
 /// Length of the next piece, if it can be joined to what comes before.

@@ -4,20 +4,19 @@ use std::net::{SocketAddr, TcpListener as StdListener};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Handle, Runtime};
-use tokio::task::JoinSet;
 
 use crate::capture::{Capture, Redactor, read_capture_bytes};
 use crate::script::{Player, Remaining, Script, Violation};
 
-use super::connection;
 use super::decide::Decider;
 use super::gates::Gates;
 use super::memory::Memory;
 use super::options::{ServerOptions, StartError};
 use super::record::Recorder;
 use super::shared::{Phase, Shared, State};
+use super::worker::Worker;
 
 /// Most threads that serve connections, unless told otherwise.
 const MAX_THREADS: usize = 4;
@@ -28,7 +27,7 @@ pub struct Server {
     address: SocketAddr,
     shared: Arc<Shared>,
     runtime: Handle,
-    threads: Vec<JoinHandle<()>>,
+    thread: Option<JoinHandle<()>>,
 }
 
 impl Server {
@@ -49,12 +48,19 @@ impl Server {
         listener.set_nonblocking(true).map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
         let redactor = options.redact.then(Redactor::new);
-        let (recorder, capture) =
-            Recorder::start(options.capture, redactor).map_err(StartError::Capture)?;
+        let recorder = Recorder::start(options.capture, redactor).map_err(StartError::Capture)?;
         let shared = Shared::new(options.limits, options.http_shutdown, recorder, decider);
         let shared = Arc::new(shared);
-        let runtime = runtime(options.threads).map_err(StartError::Threads)?;
+        let runtime = current_thread().map_err(StartError::Threads)?;
         let handle = runtime.handle().clone();
+        let count = match options.threads {
+            0 => std::thread::available_parallelism().map_or(1, |n| n.get().min(MAX_THREADS)),
+            count => count,
+        };
+        let workers = (0..count).map(|_| Worker::start(current_thread()?, shared.clone()));
+        let workers: Vec<Worker> = workers
+            .collect::<std::io::Result<_>>()
+            .map_err(StartError::Threads)?;
         let listener = {
             // A socket is registered with the runtime that is entered.
             let _entered = runtime.enter();
@@ -64,19 +70,14 @@ impl Server {
             let shared = shared.clone();
             std::thread::Builder::new()
                 .name("trace-diff-server".to_owned())
-                .spawn(move || {
-                    runtime.block_on(serve(listener, shared));
-                    // Decoding a body may go on; nobody waits for it.
-                    runtime.shutdown_background();
-                })
+                .spawn(move || runtime.block_on(accept(listener, workers, shared)))
                 .map_err(StartError::Threads)?
         };
-        let threads = [Some(serving), capture].into_iter().flatten().collect();
         Ok(Self {
             address,
             shared,
             runtime: handle,
-            threads,
+            thread: Some(serving),
         })
     }
 
@@ -123,13 +124,12 @@ impl Server {
 
     /// What was captured to memory so far; `None` with another target.
     pub fn capture(&self) -> Option<Capture> {
-        let bytes = self.memory()?.records();
-        read_capture_bytes("-", bytes).ok()
+        read_capture_bytes("-", self.memory()?.records()).ok()
     }
 
     /// What is captured to memory, now and later; `None` with another target.
     pub(crate) fn memory(&self) -> Option<Memory> {
-        Memory::new(&self.shared.recorder)
+        Memory::new(&self.shared)
     }
 
     /// Where the server runs, with a timer.
@@ -163,7 +163,7 @@ impl Server {
     }
 
     fn join(&mut self) {
-        for thread in self.threads.drain(..) {
+        if let Some(thread) = self.thread.take() {
             // A thread that panicked has said so.
             let _ = thread.join();
         }
@@ -177,38 +177,36 @@ impl Drop for Server {
     }
 }
 
-fn runtime(threads: usize) -> std::io::Result<Runtime> {
-    let threads = match threads {
-        0 => std::thread::available_parallelism().map_or(1, |n| n.get().min(MAX_THREADS)),
-        threads => threads,
-    };
-    Builder::new_multi_thread()
-        .worker_threads(threads)
-        .thread_name("trace-diff-worker")
-        .enable_all()
-        .build()
+fn current_thread() -> std::io::Result<Runtime> {
+    Builder::new_current_thread().enable_all().build()
 }
 
-async fn serve(listener: TcpListener, shared: Arc<Shared>) {
+/// Takes connections and hands them to the workers, until the server is told to stop and all of them have ended.
+async fn accept(listener: TcpListener, workers: Vec<Worker>, shared: Arc<Shared>) {
     let mut phase = shared.phase.subscribe();
-    let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => {
-                    connections.spawn(connection::serve(stream, shared.clone()));
-                }
+                Ok((stream, _)) => hand_over(stream, &workers),
                 // No file descriptors left, most likely: those of ended connections come back.
                 Err(_) => tokio::time::sleep(std::time::Duration::from_millis(10)).await,
             },
-            Some(_) = connections.join_next() => {}
             _ = phase.wait_for(|phase| *phase > Phase::Running) => break,
         }
     }
     drop(listener);
-    let all_ended = async { while connections.join_next().await.is_some() {} };
-    let _ = tokio::time::timeout(shared.limits.stop_grace, all_ended).await;
-    shared.enter(Phase::Stopped);
-    connections.shutdown().await;
-    shared.recorder.finish();
+    let threads: Vec<JoinHandle<()>> = workers.into_iter().map(Worker::close).collect();
+    for thread in threads {
+        // A thread that panicked has said so.
+        let _ = thread.join();
+    }
+}
+
+/// Gives a connection to the worker that has the fewest.
+fn hand_over(stream: TcpStream, workers: &[Worker]) {
+    let worker = workers.iter().min_by_key(|worker| worker.load());
+    // A connection that broke already is none.
+    if let (Some(worker), Ok(stream)) = (worker, stream.into_std()) {
+        worker.take(stream);
+    }
 }

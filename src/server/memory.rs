@@ -1,37 +1,37 @@
 //! A capture that is kept in memory, seen from outside.
 
+use std::sync::Arc;
+
 use tokio::sync::watch;
 
-use super::record::Recorder;
+use super::shared::Shared;
 
 /// The records of a capture in memory, now and later.
 #[derive(Debug, Clone)]
 pub(crate) struct Memory {
-    records: watch::Receiver<Vec<u8>>,
-    recorder: Recorder,
+    written: watch::Receiver<Vec<u8>>,
+    shared: Arc<Shared>,
 }
 
 impl Memory {
-    /// `None` for a recorder that writes elsewhere.
-    pub(super) fn new(recorder: &Recorder) -> Option<Self> {
+    /// `None` for a server that writes elsewhere.
+    pub(super) fn new(shared: &Arc<Shared>) -> Option<Self> {
         Some(Self {
-            records: recorder.memory()?,
-            recorder: recorder.clone(),
+            written: shared.recorder.memory()?,
+            shared: shared.clone(),
         })
     }
 
-    /// The records so far.
+    /// The records of all that happened so far.
     pub(crate) fn records(&mut self) -> Vec<u8> {
-        self.records.borrow_and_update().clone()
+        // Requests wait for what comes next; here nothing needs to come.
+        self.shared.recorder.write(String::new());
+        self.written.borrow_and_update().clone()
     }
 
-    /// Returns when there are more records than [`records`](Self::records) gave; false when there will never be.
-    pub(crate) async fn grown(&mut self) -> bool {
-        self.records.changed().await.is_ok()
-    }
-
-    /// Returns when all that happened so far is among the records.
-    pub(crate) async fn settled(&self) {
-        self.recorder.settled().await;
+    /// Returns when there are more records than [`records`](Self::records) gave.
+    pub(crate) async fn grown(&mut self) {
+        // The sender lives as long as this.
+        let _ = self.written.changed().await;
     }
 }

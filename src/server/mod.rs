@@ -15,9 +15,9 @@ mod gates;
 mod head;
 mod join;
 mod listener;
+mod log;
 mod memory;
 mod options;
-mod queue;
 mod record;
 mod service;
 mod shared;
@@ -27,6 +27,7 @@ mod tap;
 mod tests;
 mod websocket;
 mod wire;
+mod worker;
 
 pub use gates::Gates;
 pub use listener::Server;

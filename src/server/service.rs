@@ -21,6 +21,7 @@ use super::stream::{self, PlayedBody};
 use super::tap::Heads;
 use super::websocket::{self, WebSocket};
 use super::wire::{Takeover, WirePlay, content_kind};
+use super::worker::elsewhere;
 
 /// What the requests of one connection have in common.
 #[derive(Debug)]
@@ -48,45 +49,48 @@ impl Connection {
         if control::is_control(&head.target) {
             return Ok(control::respond(shared, &head, self.heads.clone()));
         }
-        let content = Body::from_bytes(body.bytes);
-        let json = content.json().cloned();
         let is_keep_alive = head.is_keep_alive();
-        let began = shared.ms(head.began);
-        let captured = captured(&head, content, body.wire_bytes);
-        let mut exchange = Exchange::open(shared.clone(), captured, self.number, began).await;
-        match body.problem {
-            Some(problem) => self.play(exchange, refusal(&problem), false, &head).await,
-            None if websocket::is_asked_for(&head) => {
-                match shared.decider.upgrade(exchange.number, &head) {
-                    Upgrade::Accept {
-                        step,
+        let is_upgrade = body.problem.is_none() && websocket::is_asked_for(&head);
+        let wants_answer = body.problem.is_none() && !is_upgrade;
+        let problem = body.problem;
+        let (shared, number) = (shared.clone(), self.number);
+        let (length, wire_bytes) = (body.bytes.len(), body.wire_bytes);
+        let (head, mut exchange, decision) = elsewhere(length, move || {
+            let captured = captured(&head, Body::from_bytes(body.bytes), wire_bytes);
+            let began = shared.ms(head.began);
+            let exchange = Exchange::open(shared, &captured, number, began);
+            let decider = &exchange.shared.decider;
+            let decision =
+                wants_answer.then(|| decider.answer(exchange.number, &head, captured.body.json()));
+            (head, exchange, decision)
+        })
+        .await;
+        let decision = match (problem, decision) {
+            (Some(problem), _) => {
+                return self.play(exchange, refusal(&problem), false, &head).await;
+            }
+            (None, Some(decision)) => decision,
+            (None, None) => match self.shared.decider.upgrade(exchange.number, &head) {
+                Upgrade::Accept {
+                    step,
+                    headers,
+                    before,
+                } => {
+                    exchange.step = Some(step);
+                    let socket = WebSocket {
+                        exchange,
+                        head,
                         headers,
                         before,
-                    } => {
-                        exchange.step = Some(step);
-                        let socket = WebSocket {
-                            exchange,
-                            head,
-                            headers,
-                            before,
-                        };
-                        self.take(Takeover::WebSocket(Box::new(socket))).await
-                    }
-                    Upgrade::Refuse(decision) => {
-                        exchange.violation = decision.violation.map(|v| v.message);
-                        self.play(exchange, decision.answer, is_keep_alive, &head)
-                            .await
-                    }
+                    };
+                    return self.take(Takeover::WebSocket(Box::new(socket))).await;
                 }
-            }
-            None => {
-                let number = exchange.number;
-                let decision = shared.decider.answer(number, &head, json.as_ref());
-                exchange.violation = decision.violation.map(|v| v.message);
-                self.play(exchange, decision.answer, is_keep_alive, &head)
-                    .await
-            }
-        }
+                Upgrade::Refuse(decision) => decision,
+            },
+        };
+        exchange.violation = decision.violation.map(|v| v.message);
+        self.play(exchange, decision.answer, is_keep_alive, &head)
+            .await
     }
 
     async fn play(
@@ -104,9 +108,7 @@ impl Connection {
             let headers = framed(head);
             if let Some(builder) = stream::head(head.status, &headers) {
                 let content = content_kind(&headers);
-                exchange
-                    .head(Some(head.status), Some(headers), content)
-                    .await;
+                exchange.head(Some(head.status), Some(headers), content);
                 pieces.remove(0);
                 let body = stream::body(exchange, pieces, self.heads.clone());
                 if let Ok(response) = builder.body(body) {
@@ -119,12 +121,12 @@ impl Connection {
         if request.version != Some("HTTP/1.1") {
             without_chunks(&mut pieces);
         }
-        self.take(Takeover::Wire(WirePlay {
+        let play = WirePlay {
             exchange,
             pieces,
             is_keep_alive,
-        }))
-        .await
+        };
+        self.take(Takeover::Wire(Box::new(play))).await
     }
 
     /// Has the socket taken from hyper, which drops this future.

@@ -17,8 +17,6 @@ pub(super) enum Phase {
     Running,
     /// It takes no new requests.
     Stopping,
-    /// What was being played is cut.
-    Stopped,
 }
 
 /// What a server did so far.

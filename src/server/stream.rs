@@ -110,21 +110,21 @@ impl Playing {
                     if bytes.is_empty() {
                         continue;
                     }
-                    self.take_down(bytes.clone()).await;
+                    self.take_down(&bytes);
                     return Some(bytes);
                 }
                 Some(Piece::Wait(time)) => {
-                    self.exchange.pause();
+                    self.exchange.write();
                     tokio::time::sleep(time).await;
                 }
                 Some(Piece::Gate(name)) => {
-                    self.exchange.pause();
+                    self.exchange.write();
                     self.exchange.shared.gates.pass(&name).await;
                 }
                 // Other pieces are not ordinary and are not played here.
                 Some(Piece::Head(_) | Piece::Wire(_) | Piece::End(_)) => {}
                 None => {
-                    self.exchange.end(End::Complete, None).await;
+                    self.exchange.end(End::Complete, None);
                     return None;
                 }
             }
@@ -132,21 +132,14 @@ impl Playing {
     }
 
     /// Writes down what is about to be sent. From its last bytes on the client may take the response for complete, so
-    /// then it is in the file.
-    async fn take_down(&mut self, bytes: Bytes) {
-        let has_more = |piece: &Piece| matches!(piece, Piece::Body { .. });
-        if self.pieces.iter().any(has_more) {
-            self.exchange.data(bytes).await;
-            self.exchange.pause();
-        } else if self
-            .pieces
-            .iter()
-            .all(|piece| matches!(piece, Piece::End(_)))
-        {
-            self.exchange.data(bytes).await;
-            self.exchange.end(End::Complete, None).await;
+    /// then all of it is in the file.
+    fn take_down(&mut self, bytes: &Bytes) {
+        self.exchange.data(bytes);
+        let mut rest = self.pieces.iter();
+        if rest.all(|piece| matches!(piece, Piece::End(_))) {
+            self.exchange.end(End::Complete, None);
         } else {
-            self.exchange.last_data(bytes).await;
+            self.exchange.write();
         }
     }
 }

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use bytes::BufMut;
 use hyper::rt::ReadBufCursor;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -19,7 +20,7 @@ use super::framing::{ChunkScan, Framing, head_length};
 use super::head::{MAX_HEAD_BYTES, RequestHead};
 
 /// Bytes asked of the socket at once.
-const READ_BYTES: usize = 16 << 10;
+const READ_BYTES: usize = 64 << 10;
 
 /// The head that was seen last, and whether its request is still being answered: until it is, no other head is read.
 #[derive(Debug, Clone, Default)]
@@ -180,20 +181,20 @@ impl Tap {
             self.buffer.clear();
             self.start = 0;
         }
-        let filled = self.buffer.len();
-        self.buffer.resize(filled + READ_BYTES, 0);
-        let mut space = ReadBuf::new(&mut self.buffer[filled..]);
-        let outcome = Pin::new(&mut self.stream).poll_read(cx, &mut space);
-        let count = space.filled().len();
-        self.buffer.truncate(filled + count);
-        if self.buffer.is_empty() {
-            // An idle connection holds no memory.
-            self.buffer = Vec::new();
-        }
-        match outcome {
-            Poll::Ready(Ok(())) => Poll::Ready(Ok(count)),
-            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-            Poll::Pending => Poll::Pending,
+        loop {
+            if self.stream.poll_read_ready(cx)?.is_pending() {
+                if self.buffer.is_empty() {
+                    // An idle connection holds no memory.
+                    self.buffer = Vec::new();
+                }
+                return Poll::Pending;
+            }
+            self.buffer.reserve(READ_BYTES);
+            let mut room = (&mut self.buffer).limit(READ_BYTES);
+            match self.stream.try_read_buf(&mut room) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                outcome => return Poll::Ready(outcome),
+            }
         }
     }
 
@@ -208,7 +209,7 @@ impl Tap {
             Reading::Head(seen) => {
                 self.began.get_or_insert_with(Instant::now);
                 match head_length(bytes, seen) {
-                    Some(length) => {
+                    Some(length) if length <= MAX_HEAD_BYTES => {
                         let began = self.began.take().unwrap_or_else(Instant::now);
                         let (head, framing) = RequestHead::parse(&bytes[..length], began);
                         self.heads.push(head);
@@ -221,13 +222,13 @@ impl Tap {
                             Framing::Unknown => Reading::Rest,
                         };
                     }
-                    None if bytes.len() > MAX_HEAD_BYTES || self.is_at_end => {
+                    _ if bytes.len() > MAX_HEAD_BYTES || self.is_at_end => {
                         let began = self.began.take().unwrap_or_else(Instant::now);
                         self.heads.push(RequestHead::broken(bytes, began));
                         self.ready = bytes.len();
                         self.reading = Reading::Rest;
                     }
-                    None => {}
+                    _ => {}
                 }
             }
             Reading::Body(left) => {

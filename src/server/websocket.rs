@@ -92,11 +92,9 @@ impl WebSocket {
             text.push_str(&format!("{}: {}\r\n", header.name, header.value));
         }
         text.push_str("\r\n");
-        let exchange = self.exchange;
-        exchange
-            .head(Some(101), Some(headers), ContentKind::Frames)
-            .await;
-        exchange.pause();
+        let mut exchange = self.exchange;
+        exchange.head(Some(101), Some(headers), ContentKind::Frames);
+        exchange.write();
         if tap.write_all(text.as_bytes()).await.is_err() {
             return;
         }
@@ -156,7 +154,7 @@ impl Talk {
 
     /// Reads one message. Requests are given, to be written down with what they stand for; all else is written down.
     async fn read(&mut self) -> Result<Option<Asked>, Stop> {
-        self.exchange.pause();
+        self.exchange.write();
         let message = match self.stream.next().await {
             None => return Err(Stop::Ended(End::PeerClosed, None)),
             Some(Err(error)) => return Err(self.failed(&error).await),
@@ -166,12 +164,10 @@ impl Talk {
             Message::Text(text) => (FrameKind::Text, Body::from_text(text.as_str().to_owned())),
             Message::Binary(bytes) => (FrameKind::Binary, Body::from_bytes(bytes.into())),
             Message::Ping(bytes) => {
-                self.frame_of_client(FrameKind::Ping, Body::from_bytes(bytes.to_vec()))
-                    .await;
+                self.frame_of_client(FrameKind::Ping, Body::from_bytes(bytes.to_vec()));
                 // The pong is queued by now.
                 let _ = self.stream.flush().await;
-                self.frame_of_server(FrameKind::Pong, Body::from_bytes(bytes.into()))
-                    .await;
+                self.frame_of_server(FrameKind::Pong, Body::from_bytes(bytes.into()));
                 return Ok(None);
             }
             Message::Pong(bytes) => (FrameKind::Pong, Body::from_bytes(bytes.into())),
@@ -180,7 +176,7 @@ impl Talk {
             Message::Frame(_) => return Ok(None),
         };
         let Some(message) = data.json().cloned() else {
-            self.frame_of_client(kind, data).await;
+            self.frame_of_client(kind, data);
             return Ok(None);
         };
         let at_ms = self.exchange.shared.now_ms();
@@ -196,10 +192,10 @@ impl Talk {
             code: close.as_ref().map(|close| close.code.into()),
             reason: close.map_or_else(String::new, |close| close.reason.as_str().to_owned()),
         };
-        self.frame_of_client(kind.clone(), Body::Empty).await;
+        self.frame_of_client(kind.clone(), Body::Empty);
         if !self.is_closing {
             // tungstenite has queued the same frame as an answer.
-            self.frame_of_server(kind, Body::Empty).await;
+            self.frame_of_server(kind, Body::Empty);
             let _ = self.stream.flush().await;
         }
         Stop::Ended(End::Complete, None)
@@ -224,7 +220,7 @@ impl Talk {
             code: Some(code),
             reason: String::new(),
         };
-        self.frame_of_server(kind, Body::Empty).await;
+        self.frame_of_server(kind, Body::Empty);
         // Who breaks the protocol may be gone already.
         let _ = self.stream.get_mut().write_all(&frame.to_bytes()).await;
         Stop::Ended(End::Closed, Some(error.to_string()))
@@ -247,7 +243,7 @@ impl Talk {
         if let Some(expanded) = reply.expanded {
             frame.expanded = Body::from_value(expanded);
         }
-        self.exchange.frame(frame).await;
+        self.exchange.frame(&frame);
         self.play(reply.answer).await
     }
 
@@ -257,11 +253,8 @@ impl Talk {
         while let Some(piece) = pieces.pop_front() {
             match piece {
                 WsPiece::Frame { frame, flush, .. } => {
-                    let has_more = pieces
-                        .iter()
-                        .any(|piece| matches!(piece, WsPiece::Frame { .. }));
                     pending.extend_from_slice(&frame.to_bytes());
-                    self.take_down(frame, has_more).await;
+                    self.take_down(frame);
                     if flush {
                         self.write(&mut pending).await?;
                     }
@@ -310,7 +303,7 @@ impl Talk {
     }
 
     async fn write(&mut self, pending: &mut Vec<u8>) -> Result<(), Stop> {
-        self.exchange.pause();
+        self.exchange.write();
         let bytes = std::mem::take(pending);
         if bytes.is_empty() {
             return Ok(());
@@ -327,7 +320,7 @@ impl Talk {
     }
 
     /// Writes a frame down, once its message is complete.
-    async fn take_down(&mut self, frame: WsFrame, has_more: bool) {
+    fn take_down(&mut self, frame: WsFrame) {
         let (opcode, payload) = match (frame.opcode, self.fragments.take()) {
             (WsOpcode::Continuation, Some((opcode, mut payload))) => {
                 payload.extend_from_slice(&frame.payload);
@@ -355,20 +348,17 @@ impl Talk {
             }
         };
         let frame = self.frame(Direction::ServerToClient, kind, data);
-        match has_more {
-            true => self.exchange.frame(frame).await,
-            false => self.exchange.last_frame(frame).await,
-        }
+        self.exchange.frame(&frame);
     }
 
-    async fn frame_of_client(&self, kind: FrameKind, data: Body) {
+    fn frame_of_client(&mut self, kind: FrameKind, data: Body) {
         let frame = self.frame(Direction::ClientToServer, kind, data);
-        self.exchange.frame(frame).await;
+        self.exchange.frame(&frame);
     }
 
-    async fn frame_of_server(&self, kind: FrameKind, data: Body) {
+    fn frame_of_server(&mut self, kind: FrameKind, data: Body) {
         let frame = self.frame(Direction::ServerToClient, kind, data);
-        self.exchange.frame(frame).await;
+        self.exchange.frame(&frame);
     }
 
     fn frame(&self, direction: Direction, kind: FrameKind, data: Body) -> Frame {
@@ -403,7 +393,7 @@ impl Talk {
             let odd = String::from_utf8_lossy(&odd).into_owned();
             extra.insert("wire".to_owned(), odd.into());
         }
-        self.exchange.end(end, Some(extra.into())).await;
+        self.exchange.end(end, Some(extra.into()));
         let tap = self.stream.get_mut();
         match is_reset {
             true => wire::reset(tap).await,

@@ -34,7 +34,7 @@ pub(super) struct WirePlay {
 #[derive(Debug)]
 pub(super) enum Takeover {
     /// A response that hyper would not send.
-    Wire(WirePlay),
+    Wire(Box<WirePlay>),
     /// A WebSocket was asked for and is granted.
     WebSocket(Box<WebSocket>),
 }
@@ -107,7 +107,7 @@ impl WirePlay {
                 break;
             }
             if writing.piece(piece).await.is_err() {
-                writing.end(End::PeerClosed).await;
+                writing.end(End::PeerClosed);
                 return After::Gone;
             }
         }
@@ -118,17 +118,17 @@ impl WirePlay {
 impl Writing<'_> {
     async fn piece(&mut self, piece: Piece) -> Result<(), PeerGone> {
         match piece {
-            Piece::Head(head) => self.head(head).await,
+            Piece::Head(head) => self.head(head),
             Piece::Body { bytes, flush, .. } => {
                 self.length += bytes.len() as u64;
-                self.exchange.data(bytes.clone()).await;
+                self.exchange.data(&bytes);
                 self.body(&bytes);
                 if flush {
                     self.write().await?;
                 }
             }
             Piece::Wire(bytes) => {
-                self.wire(&bytes).await;
+                self.wire(&bytes);
                 self.pending.extend_from_slice(&bytes);
             }
             Piece::Wait(time) => {
@@ -146,14 +146,13 @@ impl Writing<'_> {
     }
 
     /// The head goes out with what follows it at once.
-    async fn head(&mut self, head: Head) {
+    fn head(&mut self, head: Head) {
         self.pending.extend_from_slice(&head_bytes(&head));
         let headers = framed(&head);
         self.framing = Some(head.framing);
         let content = content_kind(&headers);
         self.exchange
-            .head(Some(head.status), Some(headers), content)
-            .await;
+            .head(Some(head.status), Some(headers), content);
     }
 
     fn body(&mut self, bytes: &[u8]) {
@@ -165,12 +164,12 @@ impl Writing<'_> {
     }
 
     /// Writes down what wire bytes are to a client: content of the body, or nothing it could read.
-    async fn wire(&mut self, bytes: &Bytes) {
+    fn wire(&mut self, bytes: &Bytes) {
         match self.framing {
-            None => self.wire_head(bytes).await,
+            None => self.wire_head(bytes),
             Some(Framing::Length(_) | Framing::UntilClose) => {
                 self.length += bytes.len() as u64;
-                self.exchange.data(bytes.clone()).await;
+                self.exchange.data(bytes);
             }
             Some(Framing::Chunked) => {
                 let mut content = Vec::new();
@@ -182,13 +181,13 @@ impl Writing<'_> {
                 } else {
                     self.odd.extend_from_slice(&bytes[read..]);
                 }
-                self.exchange.data(content.into()).await;
+                self.exchange.data(&content.into());
             }
         }
     }
 
     /// Wire bytes before any head are the head, as far as they are one: then the response is written down as any other.
-    async fn wire_head(&mut self, bytes: &[u8]) {
+    fn wire_head(&mut self, bytes: &[u8]) {
         self.odd.extend_from_slice(bytes);
         let Some((head, length)) = parse_head(&self.odd) else {
             return;
@@ -199,13 +198,12 @@ impl Writing<'_> {
         self.framing = Some(head.framing);
         let content = content_kind(&head.headers);
         self.exchange
-            .head(Some(head.status), Some(head.headers), content)
-            .await;
-        Box::pin(self.wire(&body)).await;
+            .head(Some(head.status), Some(head.headers), content);
+        self.wire(&body);
     }
 
     async fn write(&mut self) -> Result<(), PeerGone> {
-        self.exchange.pause();
+        self.exchange.write();
         if self.pending.is_empty() {
             return Ok(());
         }
@@ -223,12 +221,12 @@ impl Writing<'_> {
         }
     }
 
-    async fn end(&mut self, end: End) {
+    fn end(&mut self, end: End) {
         let extra = (!self.odd.is_empty()).then(|| {
             let odd = String::from_utf8_lossy(&self.odd);
             serde_json::json!({ "wire": odd })
         });
-        self.exchange.end(end, extra).await;
+        self.exchange.end(end, extra);
     }
 
     async fn finish(mut self, ending: Ending, is_keep_alive: bool) -> After {
@@ -249,7 +247,7 @@ impl Writing<'_> {
                 } else {
                     End::Closed
                 };
-                self.end(end).await;
+                self.end(end);
                 if self.write().await.is_err() {
                     After::Gone
                 } else if is_keep_alive && is_kept {
@@ -259,13 +257,13 @@ impl Writing<'_> {
                 }
             }
             Ending::Close => {
-                self.end(End::Closed).await;
+                self.end(End::Closed);
                 // A client that has gone before sees no close.
                 let _ = self.write().await;
                 self.close().await
             }
             Ending::Reset => {
-                self.end(End::Reset).await;
+                self.end(End::Reset);
                 let _ = self.write().await;
                 self.reset().await
             }
@@ -275,7 +273,7 @@ impl Writing<'_> {
                     let time = time.unwrap_or(Duration::MAX);
                     let _ = self.unless_gone(tokio::time::sleep(time)).await;
                 }
-                self.end(End::Stall).await;
+                self.end(End::Stall);
                 self.close().await
             }
         }

@@ -1,7 +1,5 @@
 //! What can be seen of a server from outside, now and later.
 
-use std::sync::mpsc;
-
 use tokio::runtime::Handle;
 
 use crate::capture::{Capture, read_capture_bytes};
@@ -28,17 +26,8 @@ impl Watch {
         })
     }
 
-    /// What happened so far. Not for the server's own threads, for which it waits.
+    /// What happened so far.
     pub(super) fn capture(&self) -> Capture {
-        let (sender, receiver) = mpsc::sync_channel(1);
-        let memory = self.memory.clone();
-        self.runtime.spawn(async move {
-            memory.settled().await;
-            // Who waits is always there.
-            let _ = sender.send(());
-        });
-        // A server that has stopped has written all.
-        let _ = receiver.recv();
         parsed(self.memory.clone().records())
     }
 
@@ -50,9 +39,7 @@ impl Watch {
             if let Some(request) = requests.filter(Request::is_for_model).nth(index) {
                 return request;
             }
-            if !memory.grown().await {
-                std::future::pending::<()>().await;
-            }
+            memory.grown().await;
         }
     }
 

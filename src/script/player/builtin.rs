@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::respond::json_pieces;
+use super::respond::{json_pieces, text_pieces};
 use super::violation::Violation;
 use crate::http::HeaderList;
 use crate::json::Node;
@@ -69,7 +69,7 @@ fn response(facts: &Facts<'_>, names: &Names, model: Option<&str>) -> Vec<Piece>
     if wants_stream {
         stream(&rendered.beats, names)
     } else {
-        json_pieces(200, &rendered.response, Some(names.request_id()))
+        text_pieces(200, rendered.response.text(), Some(names.request_id()))
     }
 }
 
@@ -108,9 +108,10 @@ fn plain_response(facts: &Facts<'_>, names: &Names, model: Option<&str>) -> Rend
         })),
     };
     let is_warm_up = item.is_none();
-    let entries = item
-        .and_then(|item| item.as_object().cloned())
-        .map(|item| Entry::Item { item, deltas: None });
+    let entries = item.and_then(|item| match item {
+        Value::Object(item) => Some(Entry::Item { item, deltas: None }),
+        _ => None,
+    });
     let response = Response {
         entries: entries.into_iter().collect(),
         usage: Usage {
@@ -229,13 +230,13 @@ fn failed(refusal: &Refusal, facts: &Facts<'_>, names: &Names) -> Vec<Beat> {
     let response = Response::default();
     let rendered = render_response(&response, None, facts, names, &Values::default());
     let mut object = rendered.response;
-    object["status"] = "failed".into();
-    object["usage"] = Value::Null;
-    object["error"] = json!({ "code": refusal.code, "message": refusal.message });
+    object.set("status", "failed");
+    object.set("usage", &Value::Null);
+    let error = json!({ "code": refusal.code, "message": refusal.message });
+    object.set("error", &error);
     let mut beats = rendered.beats;
     beats.pop();
-    let event =
-        json!({ "type": "response.failed", "sequence_number": beats.len(), "response": object });
+    let event = json!({ "type": "response.failed", "sequence_number": beats.len(), "response": object.to_value() });
     beats.push(Beat::Event(crate::script::model::StreamEvent::of(&event)));
     beats
 }

@@ -142,18 +142,12 @@ impl Task<'_> {
         &mut self,
         faults: &[&FaultKind],
     ) -> Result<(Vec<Beat>, Option<Rendered>), FaultError> {
-        let plain = Response::default();
-        let response = match &self.step.reply {
-            Reply::Response(response) => response,
-            _ => &plain,
-        };
         let model = self.script.model.as_deref();
-        let begun = response_object(response, model, self.facts, &self.names, &self.values);
         let (mut beats, rendered) = match &self.step.reply {
             Reply::Response(response) => {
-                let rendered =
+                let mut rendered =
                     render_response(response, model, self.facts, &self.names, &self.values);
-                (rendered.beats.clone(), Some(rendered))
+                (std::mem::take(&mut rendered.beats), Some(rendered))
             }
             Reply::Events(beats) => {
                 let beats = beats.iter().map(|beat| filled(beat, &self.values));
@@ -161,9 +155,22 @@ impl Task<'_> {
             }
             Reply::Body { .. } => (Vec::new(), None),
         };
+        if faults.is_empty() {
+            return Ok((beats, rendered));
+        }
+        let plain = Response::default();
+        let response = match &self.step.reply {
+            Reply::Response(response) => response,
+            _ => &plain,
+        };
+        let begun = response_object(response, model, self.facts, &self.names, &self.values);
+        let begun = begun.to_value();
+        let finished = rendered
+            .as_ref()
+            .map(|rendered| rendered.response.to_value());
         let ends = Ends {
             response: Some(&begun),
-            finished: rendered.as_ref().map(|rendered| &rendered.response),
+            finished: finished.as_ref(),
         };
         for fault in faults {
             apply_to_events(fault, &mut beats, &ends, &mut self.random)?;
@@ -317,12 +324,17 @@ fn whole(beats: &[Beat], is_compact: bool) -> (u16, String) {
 
 /// A body of its own, for answers that no script makes.
 pub(super) fn json_pieces(status: u16, body: &Value, request_id: Option<String>) -> Vec<Piece> {
+    text_pieces(status, body.to_string(), request_id)
+}
+
+/// The same with a body that is JSON text.
+pub(super) fn text_pieces(status: u16, body: String, request_id: Option<String>) -> Vec<Piece> {
     let mut headers = HeaderList::new();
     headers.push("content-type", "application/json");
     if let Some(id) = request_id {
         headers.push("x-request-id", id);
     }
-    let bytes = Bytes::from(body.to_string());
+    let bytes = Bytes::from(body);
     vec![
         Piece::Head(Head {
             status,

@@ -2,58 +2,66 @@
 
 use serde_json::{Map, Value, json};
 
+use super::object::{Members, json_text};
 use super::writer::Writer;
 use crate::script::model::Deltas;
 
 /// Writes the events of a finished item and adds it to the output.
 ///
 /// Order and members as the API documents them and as corpus captures of codex 0.115.0–0.169.0 hold them.
-pub(super) fn write_item(writer: &mut Writer, item: Map<String, Value>, deltas: Deltas) {
-    let kind = text(&item, "type").to_owned();
+pub(super) fn write_item(writer: &mut Writer, item: &Map<String, Value>, deltas: Deltas) {
+    let kind = text(item, "type");
     let place = Place {
         index: writer.index(),
-        id: text(&item, "id").to_owned(),
+        id: text(item, "id"),
     };
-    let added = started(&item, &kind);
-    writer.event(
-        "response.output_item.added",
-        json!({ "output_index": place.index, "item": added }),
-    );
-    match kind.as_str() {
-        "message" => parts(writer, &place, &item, deltas),
+    let added = started(item, kind);
+    writer.event("response.output_item.added", |event| {
+        event.value("output_index", &place.index);
+        event.raw("item", &added);
+    });
+    match kind {
+        "message" => parts(writer, &place, item, deltas),
         "reasoning" => {
-            summary(writer, &place, &item, deltas);
-            parts(writer, &place, &item, deltas);
+            summary(writer, &place, item, deltas);
+            parts(writer, &place, item, deltas);
         }
-        "function_call" => arguments(writer, &place, &item, deltas),
-        "custom_tool_call" => input(writer, &place, &item, deltas),
+        "function_call" => arguments(writer, &place, item, deltas),
+        "custom_tool_call" => input(writer, &place, item, deltas),
         "web_search_call" => progress(
             writer,
             &place,
-            &kind,
+            kind,
             &["in_progress", "searching", "completed"],
         ),
         "image_generation_call" => {
             progress(
                 writer,
                 &place,
-                &kind,
+                kind,
                 &["in_progress", "generating", "completed"],
             );
         }
         _ => {}
     }
-    let item = Value::Object(item);
-    writer.event(
-        "response.output_item.done",
-        json!({ "output_index": place.index, "item": item }),
-    );
+    let item = json_text(item);
+    writer.event("response.output_item.done", |event| {
+        event.value("output_index", &place.index);
+        event.raw("item", &item);
+    });
     writer.output.push(item);
 }
 
-struct Place {
+struct Place<'a> {
     index: usize,
-    id: String,
+    id: &'a str,
+}
+
+impl Place<'_> {
+    fn add_to(&self, event: &mut Members) {
+        event.value("item_id", self.id);
+        event.value("output_index", &self.index);
+    }
 }
 
 fn text<'a>(item: &'a Map<String, Value>, key: &str) -> &'a str {
@@ -61,32 +69,37 @@ fn text<'a>(item: &'a Map<String, Value>, key: &str) -> &'a str {
 }
 
 /// The item as it is when it begins: without what its events bring.
-fn started(item: &Map<String, Value>, kind: &str) -> Value {
-    let mut item = item.clone();
-    let empty: &[(&str, Value)] = &match kind {
-        "message" => [("content", json!([]))],
-        "reasoning" => [("summary", json!([]))],
-        "function_call" => [("arguments", json!(""))],
-        "custom_tool_call" => [("input", json!(""))],
-        "image_generation_call" => [("result", Value::Null)],
-        _ => [("", Value::Null)],
-    };
-    for (key, value) in empty {
-        if let Some(member) = item.get_mut(*key) {
-            *member = value.clone();
+fn started(item: &Map<String, Value>, kind: &str) -> String {
+    let mut started = Members::new();
+    for (key, value) in item {
+        match (kind, key.as_str()) {
+            ("message", "content") | ("reasoning", "summary") => started.raw(key, "[]"),
+            ("function_call", "arguments") | ("custom_tool_call", "input") => {
+                started.raw(key, "\"\"");
+            }
+            ("image_generation_call", "result") => started.raw(key, "null"),
+            ("reasoning", "content") => {}
+            (_, "status") => started.value(key, "in_progress"),
+            _ => started.value(key, value),
         }
     }
-    if kind == "reasoning" {
-        item.shift_remove("content");
+    started.finish()
+}
+
+/// A part of an item without its text.
+fn without_text(part: &Value, key: &str) -> String {
+    let mut empty = Members::new();
+    for (member, value) in part.as_object().into_iter().flatten() {
+        match member == key {
+            true => empty.raw(member, "\"\""),
+            false => empty.value(member, value),
+        }
     }
-    if let Some(status) = item.get_mut("status") {
-        *status = "in_progress".into();
-    }
-    Value::Object(item)
+    empty.finish()
 }
 
 /// The parts of `content`: texts, refusals, raw reasoning.
-fn parts(writer: &mut Writer, place: &Place, item: &Map<String, Value>, deltas: Deltas) {
+fn parts(writer: &mut Writer, place: &Place<'_>, item: &Map<String, Value>, deltas: Deltas) {
     let content = item.get("content").and_then(Value::as_array);
     for (index, part) in content.into_iter().flatten().enumerate() {
         let kind = part.get("type").and_then(Value::as_str).unwrap_or_default();
@@ -96,117 +109,103 @@ fn parts(writer: &mut Writer, place: &Place, item: &Map<String, Value>, deltas: 
             _ => ("text", "response.output_text"),
         };
         let whole = part.get(key).and_then(Value::as_str).unwrap_or_default();
-        let with = |more: Value| {
-            let mut members = json!({
-                "item_id": place.id,
-                "output_index": place.index,
-                "content_index": index,
-            });
-            extend(&mut members, more);
-            if kind == "output_text" && members.get("part").is_none() {
-                members["logprobs"] = json!([]);
-            }
-            members
+        let begin = |event: &mut Members| {
+            place.add_to(event);
+            event.value("content_index", &index);
         };
-        let mut empty = part.clone();
-        if let Some(text) = empty.get_mut(key) {
-            *text = "".into();
-        }
-        writer.event(
-            "response.content_part.added",
-            with(json!({ "part": empty })),
-        );
+        let with_text = |event: &mut Members, key: &str, text: &str| {
+            begin(event);
+            event.value(key, text);
+            if kind == "output_text" {
+                event.raw("logprobs", "[]");
+            }
+        };
+        writer.event("response.content_part.added", |event| {
+            begin(event);
+            event.raw("part", &without_text(part, key));
+        });
         for delta in deltas.split(whole) {
-            writer.event(&format!("{event}.delta"), with(json!({ "delta": delta })));
+            writer.event(&format!("{event}.delta"), |event| {
+                with_text(event, "delta", delta);
+            });
         }
-        writer.event(&format!("{event}.done"), with(json!({ key: whole })));
-        writer.event("response.content_part.done", with(json!({ "part": part })));
+        writer.event(&format!("{event}.done"), |event| {
+            with_text(event, key, whole);
+        });
+        writer.event("response.content_part.done", |event| {
+            begin(event);
+            event.value("part", part);
+        });
     }
 }
 
-fn summary(writer: &mut Writer, place: &Place, item: &Map<String, Value>, deltas: Deltas) {
+fn summary(writer: &mut Writer, place: &Place<'_>, item: &Map<String, Value>, deltas: Deltas) {
     let summary = item.get("summary").and_then(Value::as_array);
     for (index, part) in summary.into_iter().flatten().enumerate() {
         let whole = part.get("text").and_then(Value::as_str).unwrap_or_default();
-        let with = |more: Value| {
-            let mut members = json!({
-                "item_id": place.id,
-                "output_index": place.index,
-                "summary_index": index,
+        let mut add = |kind: &str, key: &str, value: &Value| {
+            writer.event(kind, |event| {
+                place.add_to(event);
+                event.value("summary_index", &index);
+                event.value(key, value);
             });
-            extend(&mut members, more);
-            members
         };
         let empty = json!({ "type": "summary_text", "text": "" });
-        writer.event(
-            "response.reasoning_summary_part.added",
-            with(json!({ "part": empty })),
-        );
+        add("response.reasoning_summary_part.added", "part", &empty);
         for delta in deltas.split(whole) {
-            let delta = with(json!({ "delta": delta }));
-            writer.event("response.reasoning_summary_text.delta", delta);
+            let kind = "response.reasoning_summary_text.delta";
+            add(kind, "delta", &delta.into());
         }
-        writer.event(
+        add(
             "response.reasoning_summary_text.done",
-            with(json!({ "text": whole })),
+            "text",
+            &whole.into(),
         );
-        writer.event(
-            "response.reasoning_summary_part.done",
-            with(json!({ "part": part })),
-        );
+        add("response.reasoning_summary_part.done", "part", part);
     }
 }
 
-fn arguments(writer: &mut Writer, place: &Place, item: &Map<String, Value>, deltas: Deltas) {
+fn arguments(writer: &mut Writer, place: &Place<'_>, item: &Map<String, Value>, deltas: Deltas) {
     let whole = text(item, "arguments");
-    let members = json!({ "item_id": place.id, "output_index": place.index });
-    argument_deltas(
-        writer,
-        "response.function_call_arguments",
-        &members,
-        whole,
-        deltas,
-    );
-    let mut done = members;
-    extend(
-        &mut done,
-        json!({ "name": text(item, "name"), "arguments": whole }),
-    );
-    writer.event("response.function_call_arguments.done", done);
+    let kind = "response.function_call_arguments";
+    argument_deltas(writer, kind, place, whole, deltas);
+    writer.event("response.function_call_arguments.done", |event| {
+        place.add_to(event);
+        event.value("name", text(item, "name"));
+        event.value("arguments", whole);
+    });
 }
 
-fn input(writer: &mut Writer, place: &Place, item: &Map<String, Value>, deltas: Deltas) {
+fn input(writer: &mut Writer, place: &Place<'_>, item: &Map<String, Value>, deltas: Deltas) {
     let whole = text(item, "input");
-    let members = json!({ "item_id": place.id, "output_index": place.index });
-    argument_deltas(
-        writer,
-        "response.custom_tool_call_input",
-        &members,
-        whole,
-        deltas,
-    );
-    let mut done = members;
-    extend(&mut done, json!({ "input": whole }));
-    writer.event("response.custom_tool_call_input.done", done);
+    let kind = "response.custom_tool_call_input";
+    argument_deltas(writer, kind, place, whole, deltas);
+    writer.event("response.custom_tool_call_input.done", |event| {
+        place.add_to(event);
+        event.value("input", whole);
+    });
 }
 
-fn argument_deltas(writer: &mut Writer, kind: &str, members: &Value, whole: &str, deltas: Deltas) {
+fn argument_deltas(
+    writer: &mut Writer,
+    kind: &str,
+    place: &Place<'_>,
+    whole: &str,
+    deltas: Deltas,
+) {
     for delta in deltas.split(whole) {
-        let mut members = members.clone();
-        extend(&mut members, json!({ "delta": delta }));
-        writer.event(&format!("{kind}.delta"), members);
+        writer.event(&format!("{kind}.delta"), |event| {
+            place.add_to(event);
+            event.value("delta", delta);
+        });
     }
 }
 
-fn progress(writer: &mut Writer, place: &Place, kind: &str, states: &[&str]) {
+fn progress(writer: &mut Writer, place: &Place<'_>, kind: &str, states: &[&str]) {
     for state in states {
-        let members = json!({ "output_index": place.index, "item_id": place.id });
-        writer.event(&format!("response.{kind}.{state}"), members);
-    }
-}
-
-fn extend(members: &mut Value, more: Value) {
-    if let (Value::Object(members), Value::Object(more)) = (members, more) {
-        members.extend(more);
+        writer.event(&format!("response.{kind}.{state}"), |event| {
+            event.value("output_index", &place.index);
+            event.value("item_id", place.id);
+        });
     }
 }

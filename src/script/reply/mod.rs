@@ -1,6 +1,7 @@
 //! Replies to events, in the order in which the API sends them.
 
 mod items;
+mod object;
 mod response;
 mod writer;
 

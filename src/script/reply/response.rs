@@ -1,9 +1,13 @@
 //! A response: its object, and its events from `response.created` to `response.completed`.
 
-use serde_json::{Map, Value, json};
+use std::borrow::Cow;
+
+use serde_json::{Map, Value};
 
 use super::items::write_item;
+use super::object::{ResponseObject, json_text};
 use super::writer::Writer;
+use crate::json::Node;
 use crate::script::matcher::Facts;
 use crate::script::model::{Beat, Entry, Response};
 use crate::script::names::{Names, encrypted};
@@ -15,7 +19,7 @@ pub(in crate::script) struct Rendered {
     /// The events, and what happens between them.
     pub(in crate::script) beats: Vec<Beat>,
     /// The response object as it is in the end.
-    pub(in crate::script) response: Value,
+    pub(in crate::script) response: ResponseObject,
 }
 
 /// Renders a response to a request.
@@ -28,25 +32,29 @@ pub(in crate::script) fn render_response(
 ) -> Rendered {
     let mut object = response_object(response, model, facts, names, values);
     let mut writer = Writer::default();
-    writer.event("response.created", json!({ "response": object }));
-    writer.event("response.in_progress", json!({ "response": object }));
+    let begun = object.text();
+    for kind in ["response.created", "response.in_progress"] {
+        writer.event(kind, |event| event.raw("response", &begun));
+    }
     for entry in &response.entries {
         match entry {
             Entry::Beat(beat) => writer.beats.push(filled(beat, values)),
             Entry::Item { item, deltas } => {
                 let item = finished(item, writer.index(), facts, names, values);
-                write_item(&mut writer, item, deltas.unwrap_or(response.deltas));
+                write_item(&mut writer, &item, deltas.unwrap_or(response.deltas));
             }
         }
     }
-    object["status"] = "completed".into();
-    object["output"] = Value::Array(std::mem::take(&mut writer.output));
-    object["usage"] = response.usage.to_json();
+    object.set("status", "completed");
+    let output = format!("[{}]", writer.output.join(","));
+    object.set_text(Cow::Borrowed("output"), output.into());
+    object.set("usage", &response.usage.to_json());
     if let Some(end_turn) = response.end_turn {
-        object["end_turn"] = end_turn.into();
+        object.set("end_turn", &end_turn);
     }
     extend(&mut object, &response.extra, values);
-    writer.event("response.completed", json!({ "response": object }));
+    let ended = object.text();
+    writer.event("response.completed", |event| event.raw("response", &ended));
     Rendered {
         beats: writer.beats,
         response: object,
@@ -62,55 +70,66 @@ pub(in crate::script) fn response_object(
     facts: &Facts<'_>,
     names: &Names,
     values: &Values,
-) -> Value {
+) -> ResponseObject {
     let body = facts.body();
-    let echoed = |key: &str, default: Value| {
+    let echoed = |key: &str, default: &'static str| {
         let member = body.and_then(|body| body.get(key));
-        member
-            .and_then(|member| serde_json::from_str(member.text()).ok())
-            .unwrap_or(default)
+        member.and_then(echo).map_or(default.into(), Cow::Owned)
     };
-    let model = model.map_or_else(|| echoed("model", "fake-model".into()), Value::from);
+    let model = model.map_or_else(
+        || echoed("model", "\"fake-model\""),
+        |model| json_text(model).into(),
+    );
     let id = match &response.id {
         Some(id) => values.fill(id).into_owned(),
         None => names.response_id(),
     };
-    let mut object = json!({
-        "id": id,
-        "object": "response",
-        "created_at": names.created_at(),
-        "status": "in_progress",
-        "background": false,
-        "error": null,
-        "incomplete_details": null,
-        "instructions": null,
-        "max_output_tokens": null,
-        "model": model,
-        "output": [],
-        "parallel_tool_calls": echoed("parallel_tool_calls", true.into()),
-        "previous_response_id": echoed("previous_response_id", Value::Null),
-        "reasoning": { "effort": null, "summary": null },
-        "service_tier": "default",
-        "store": echoed("store", false.into()),
-        "temperature": 1.0,
-        "text": { "format": { "type": "text" } },
-        "tool_choice": "auto",
-        "tools": [],
-        "top_p": 1.0,
-        "truncation": "disabled",
-        "usage": null,
-        "user": null,
-        "metadata": {},
-    });
+    let mut object = ResponseObject::default();
+    object.extend([
+        ("id", json_text(&id).into()),
+        ("object", "\"response\"".into()),
+        ("created_at", names.created_at().to_string().into()),
+        ("status", "\"in_progress\"".into()),
+        ("background", "false".into()),
+        ("error", "null".into()),
+        ("incomplete_details", "null".into()),
+        ("instructions", "null".into()),
+        ("max_output_tokens", "null".into()),
+        ("model", model),
+        ("output", "[]".into()),
+        ("parallel_tool_calls", echoed("parallel_tool_calls", "true")),
+        (
+            "previous_response_id",
+            echoed("previous_response_id", "null"),
+        ),
+        ("reasoning", r#"{"effort":null,"summary":null}"#.into()),
+        ("service_tier", "\"default\"".into()),
+        ("store", echoed("store", "false")),
+        ("temperature", "1.0".into()),
+        ("text", r#"{"format":{"type":"text"}}"#.into()),
+        ("tool_choice", "\"auto\"".into()),
+        ("tools", "[]".into()),
+        ("top_p", "1.0".into()),
+        ("truncation", "\"disabled\"".into()),
+        ("usage", "null".into()),
+        ("user", "null".into()),
+        ("metadata", "{}".into()),
+    ]);
     extend(&mut object, &response.extra, values);
     object
 }
 
-fn extend(object: &mut Value, extra: &Map<String, Value>, values: &Values) {
+/// A member of the request as JSON text on one line; `None` for one that `serde_json`, as most clients, does not read.
+fn echo(member: Node<'_>) -> Option<String> {
+    let value: Value = serde_json::from_str(member.text()).ok()?;
+    Some(json_text(&value))
+}
+
+fn extend(object: &mut ResponseObject, extra: &Map<String, Value>, values: &Values) {
     for (key, value) in extra {
         let mut value = value.clone();
         values.fill_value(&mut value);
-        object[key] = value;
+        object.set(key, &value);
     }
 }
 

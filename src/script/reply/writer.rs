@@ -1,31 +1,28 @@
 //! Collects the events of a response.
 
-use serde_json::{Map, Value};
-
+use super::object::Members;
 use crate::script::model::{Beat, StreamEvent};
 
 /// The events of a response so far.
 #[derive(Default)]
 pub(super) struct Writer {
     pub(super) beats: Vec<Beat>,
-    /// The finished items.
-    pub(super) output: Vec<Value>,
+    /// The finished items as JSON text.
+    pub(super) output: Vec<String>,
     sequence: u64,
 }
 
 impl Writer {
     /// Adds an event: its type, the next sequence number, then these members.
-    pub(super) fn event(&mut self, kind: &str, members: Value) {
-        let mut data = Map::new();
-        data.insert("type".to_owned(), kind.into());
-        data.insert("sequence_number".to_owned(), self.sequence.into());
-        if let Value::Object(members) = members {
-            data.extend(members);
-        }
+    pub(super) fn event(&mut self, kind: &str, add_members: impl FnOnce(&mut Members)) {
+        let mut members = Members::new();
+        members.value("type", kind);
+        members.value("sequence_number", &self.sequence);
+        add_members(&mut members);
         self.sequence += 1;
         self.beats.push(Beat::Event(StreamEvent {
             name: Some(kind.to_owned()),
-            data: Value::Object(data).to_string(),
+            data: members.finish(),
         }));
     }
 

@@ -156,6 +156,35 @@ impl Client {
         }
     }
 
+    /// What comes until the connection ends.
+    ///
+    /// # Panics
+    ///
+    /// When it is still open after this long.
+    pub(super) fn read_for(&mut self, time: Duration) -> String {
+        let time = Some(time);
+        self.0.set_read_timeout(time).expect("a time is set");
+        self.read_to_end().0
+    }
+
+    /// Reads one response whose length its head tells.
+    pub(super) fn read_response(&mut self) -> String {
+        let mut bytes = Vec::new();
+        while !bytes.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            self.0.read_exact(&mut byte).expect("a head comes");
+            bytes.extend(byte);
+        }
+        let head = text(&bytes);
+        let length = head
+            .lines()
+            .find_map(|line| line.strip_prefix("content-length: "));
+        let length = length.and_then(|length| length.parse().ok()).unwrap_or(0);
+        let mut body = vec![0; length];
+        self.0.read_exact(&mut body).expect("the body comes");
+        head + &text(&body)
+    }
+
     /// Whether nothing comes for a while.
     pub(super) fn is_quiet(&mut self) -> bool {
         let short = Some(Duration::from_millis(60));

@@ -3,5 +3,6 @@
 mod client;
 mod faults;
 mod hostile;
+mod hostile_cases;
 mod requests;
 mod websocket;

@@ -264,7 +264,7 @@ fn load(address: &str, client: usize) -> Vec<String> {
 
 #[test]
 fn a_killed_server_leaves_every_complete_response_in_the_capture() {
-    let runs = 4;
+    let runs = 10;
     for run in 0..runs {
         let program = Program::new();
         let serving = Serving::new(&program, &["--capture", "out.jsonl"]);
@@ -274,7 +274,7 @@ fn a_killed_server_leaves_every_complete_response_in_the_capture() {
                 std::thread::spawn(move || load(&address, client))
             })
             .collect();
-        std::thread::sleep(Duration::from_millis(60 + 37 * run));
+        std::thread::sleep(Duration::from_millis(60 + 37 * run % 150));
         serving.signal("KILL");
         let _ = serving.end();
         let seen: Vec<String> = clients

@@ -1,0 +1,118 @@
+//! JSON objects put together as text: a response is sent three times, so it is never a tree.
+
+use std::borrow::Cow;
+
+use serde::Serialize;
+use serde_json::Value;
+
+/// The text of a JSON object, member by member.
+pub(super) struct Members {
+    text: Vec<u8>,
+}
+
+impl Members {
+    pub(super) fn new() -> Self {
+        let mut text = Vec::with_capacity(512);
+        text.push(b'{');
+        Self { text }
+    }
+
+    /// Adds a member.
+    pub(super) fn value(&mut self, key: &str, value: &(impl Serialize + ?Sized)) {
+        self.key(key);
+        push_json(&mut self.text, value);
+    }
+
+    /// Adds a member whose value is JSON text.
+    pub(super) fn raw(&mut self, key: &str, json: &str) {
+        self.text.reserve(key.len() + json.len() + 8);
+        self.key(key);
+        self.text.extend_from_slice(json.as_bytes());
+    }
+
+    fn key(&mut self, key: &str) {
+        if self.text.len() > 1 {
+            self.text.push(b',');
+        }
+        if key.bytes().all(|b| b.is_ascii_lowercase() || b == b'_') {
+            self.text.push(b'"');
+            self.text.extend_from_slice(key.as_bytes());
+            self.text.extend_from_slice(b"\":");
+        } else {
+            push_json(&mut self.text, key);
+            self.text.push(b':');
+        }
+    }
+
+    pub(super) fn finish(mut self) -> String {
+        self.text.push(b'}');
+        into_text(self.text)
+    }
+}
+
+/// Appends a value. Only values whose keys are strings are written here, and a vector takes every write, so it can't fail.
+fn push_json(text: &mut Vec<u8>, value: &(impl Serialize + ?Sized)) {
+    let written = serde_json::to_writer(text, value);
+    debug_assert!(written.is_ok());
+}
+
+/// `serde_json` writes UTF-8, and so is the text that is put between.
+fn into_text(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).unwrap_or_default()
+}
+
+/// A value as JSON text.
+pub(super) fn json_text(value: &(impl Serialize + ?Sized)) -> String {
+    let mut text = Vec::new();
+    push_json(&mut text, value);
+    into_text(text)
+}
+
+/// The object of a response, in the order of its members.
+#[derive(Debug, Clone, Default)]
+pub(in crate::script) struct ResponseObject {
+    /// Keys with the JSON text of their values.
+    members: Vec<(Cow<'static, str>, Cow<'static, str>)>,
+}
+
+impl ResponseObject {
+    /// Gives a member another value, or adds it at the end.
+    pub(in crate::script) fn set(&mut self, key: &str, value: &(impl Serialize + ?Sized)) {
+        self.set_text(Cow::Owned(key.to_owned()), json_text(value).into());
+    }
+
+    /// The same with JSON text.
+    pub(super) fn set_text(&mut self, key: Cow<'static, str>, json: Cow<'static, str>) {
+        match self.members.iter_mut().find(|(known, _)| *known == key) {
+            Some((_, value)) => *value = json,
+            None => self.members.push((key, json)),
+        }
+    }
+
+    /// Adds members that are not there yet.
+    pub(super) fn extend<const N: usize>(
+        &mut self,
+        members: [(&'static str, Cow<'static, str>); N],
+    ) {
+        let members = members.into_iter();
+        self.members
+            .extend(members.map(|(key, json)| (Cow::Borrowed(key), json)));
+    }
+
+    /// The object as JSON text.
+    pub(in crate::script) fn text(&self) -> String {
+        let mut object = Members::new();
+        let length = |(key, json): &(Cow<'_, str>, Cow<'_, str>)| key.len() + json.len() + 4;
+        object.text.reserve(self.members.iter().map(length).sum());
+        for (key, json) in &self.members {
+            object.raw(key, json);
+        }
+        object.finish()
+    }
+
+    /// The object as a tree.
+    pub(in crate::script) fn to_value(&self) -> Value {
+        // All members are JSON text; one that nests deeper than `serde_json` reads is left empty.
+        serde_json::from_str(&self.text()).unwrap_or_default()
+    }
+}
