@@ -226,6 +226,38 @@ def make_session(corpus, out, megabytes):
     return number
 
 
+def make_long_session(corpus, out, megabytes):
+    """Writes one long session of all numbered records of all rollouts over and over, each time with fresh ids.
+
+    Long and short records are as agents write them. Returns the number of records.
+    """
+    records = [
+        json.loads(line)
+        for path in find_rollouts(corpus)
+        for line in path.read_text().split("\n")
+        if '"ordinal":' in line and line.endswith("}")
+    ]
+    meta = next(record for record in records if record["type"] == "session_meta")
+    meta["payload"].pop("forked_from_id", None)
+    meta["payload"].pop("history_base", None)
+    turns = compact([record for record in records if record["type"] != "session_meta"])
+    thread, rng = meta["payload"]["id"], random.Random(1)
+    written = number = 0
+    repeated = [meta]
+    with open(out, "w") as file:
+        while written < megabytes * 1_000_000:
+            for record in repeated:
+                record["ordinal"] = number
+                number += 1
+                written += file.write(compact(record) + "\n")
+                if written >= megabytes * 1_000_000:
+                    break
+            fresh = {thread: thread}
+            rename = lambda id: fresh.setdefault(id[0], str(uuid.UUID(int=rng.getrandbits(128), version=4)))
+            repeated = json.loads(re.sub(r"\b(resp|call|msg|fc)_(\d\w*)", rf"\1_{number}_\2", UUID.sub(rename, turns)))
+    return number
+
+
 def make_sessions(corpus, home, count):
     """Writes rollouts below a CODEX_HOME: those of the corpus over and over, with other ids and dates."""
     rng = random.Random(5)

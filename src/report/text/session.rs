@@ -82,7 +82,8 @@ impl<W: Write> Page<'_, W> {
 
     /// A line of the head: a word, then what it stands for.
     fn fact(&mut self, word: &str, text: &str) -> io::Result<()> {
-        let word = self.styled(Style::Bold, &format!("{word:<HEAD$}"));
+        let space = if word.len() < HEAD { "" } else { " " };
+        let word = self.styled(Style::Bold, &format!("{word:<HEAD$}{space}"));
         let lines = wrapped(self.options.width, &word, &visible(text), &" ".repeat(HEAD));
         self.out.write_all(lines.as_bytes())
     }
