@@ -5,6 +5,8 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use tokio::sync::watch;
+
 use crate::json::Value;
 use crate::script::{Answer, Conversation, Decision, Player, RequestView, Upgrade, WsDecision};
 #[cfg(test)]
@@ -16,6 +18,8 @@ use super::head::RequestHead;
 #[derive(Debug)]
 pub(super) struct Decider {
     player: Mutex<Player>,
+    /// Violations so far.
+    violations: watch::Sender<usize>,
     /// Answers that are given in this order, whatever is asked.
     #[cfg(test)]
     pub(super) fixed: Option<Fixed>,
@@ -33,6 +37,7 @@ impl Decider {
     pub(super) fn new(player: Player) -> Self {
         Self {
             player: Mutex::new(player),
+            violations: watch::Sender::new(0),
             #[cfg(test)]
             fixed: None,
         }
@@ -54,7 +59,26 @@ impl Decider {
         if let Some(fixed) = &self.fixed {
             return fixed.answer();
         }
-        self.player().answer(&view(number, head, body))
+        let decision = self.player().answer(&view(number, head, body));
+        self.count(decision.violation.is_some());
+        decision
+    }
+
+    /// Says that there is one more violation, if there is.
+    fn count(&self, is_violation: bool) {
+        if is_violation {
+            self.violations.send_modify(|count| *count += 1);
+        }
+    }
+
+    /// Returns when there are more violations than were seen.
+    pub(super) async fn violated(&self, seen: usize) {
+        // The sender lives as long as this.
+        let _ = self
+            .violations
+            .subscribe()
+            .wait_for(|count| *count > seen)
+            .await;
     }
 
     /// Whether a WebSocket is granted.
@@ -67,7 +91,9 @@ impl Decider {
                 before: Vec::new(),
             };
         }
-        self.player().upgrade(&view(number, head, None))
+        let upgrade = self.player().upgrade(&view(number, head, None));
+        self.count(matches!(&upgrade, Upgrade::Refuse(refusal) if refusal.violation.is_some()));
+        upgrade
     }
 
     /// What is said to a message on a WebSocket.
@@ -82,8 +108,10 @@ impl Decider {
         if let Some(fixed) = &self.fixed {
             return fixed.reply();
         }
-        self.player()
-            .answer_message(conversation, &view(number, head, Some(message)))
+        let view = view(number, head, Some(message));
+        let decision = self.player().answer_message(conversation, &view);
+        self.count(decision.violation.is_some());
+        decision
     }
 }
 

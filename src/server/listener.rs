@@ -101,6 +101,17 @@ impl Server {
         self.shared.decider.player().violations().to_vec()
     }
 
+    /// Waits for violations behind the first `seen`, and gives those.
+    pub async fn violations_behind(&self, seen: usize) -> Vec<Violation> {
+        self.shared.decider.violated(seen).await;
+        self.violations().split_off(seen)
+    }
+
+    /// Returns when the capture can't be written any more; [`wait`](Self::wait) tells why.
+    pub async fn capture_failed(&self) {
+        self.shared.recorder.failed().await;
+    }
+
     /// What did not go as the script says, when no more requests come: steps that were not used up are among it.
     pub fn finish(&self) -> Vec<Violation> {
         self.shared.decider.player().finish()

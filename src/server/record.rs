@@ -35,6 +35,8 @@ pub(super) struct Recorder {
     redactor: Option<Redactor>,
     is_on: bool,
     state: Mutex<State>,
+    /// Whether writing failed.
+    has_failed: watch::Sender<bool>,
 }
 
 #[derive(Debug)]
@@ -79,6 +81,7 @@ impl Recorder {
             redactor,
             is_on: !matches!(state.out, Out::Nowhere),
             state: Mutex::new(state),
+            has_failed: watch::Sender::new(false),
         })
     }
 
@@ -119,6 +122,7 @@ impl Recorder {
         if let Err(error) = state.write_out() {
             state.failure = Some(error);
             state.waiting = String::new();
+            self.has_failed.send_replace(true);
         }
     }
 
@@ -133,6 +137,12 @@ impl Recorder {
             Out::Memory(memory) => Some(memory.subscribe()),
             _ => None,
         }
+    }
+
+    /// Returns when the capture can't be written any more.
+    pub(super) async fn failed(&self) {
+        // The sender lives as long as this.
+        let _ = self.has_failed.subscribe().wait_for(|failed| *failed).await;
     }
 
     /// Why the capture is not complete, once.

@@ -313,3 +313,48 @@ fn a_killed_server_leaves_every_complete_response_in_the_capture() {
         }
     }
 }
+
+#[test]
+fn a_violation_is_told_when_it_happens() {
+    let program = Program::new();
+    program.file("script.toml", SCRIPT);
+    let mut serving = Serving::new(&program, &["script.toml"]);
+    assert!(serving.post("another").starts_with("HTTP/1.1 400 "));
+    // The server goes on; without the line this would wait for ever.
+    let mut stderr = BufReader::new(serving.child.stderr.take().unwrap());
+    let mut line = String::new();
+    stderr.read_line(&mut line).unwrap();
+    assert!(line.starts_with("violation: request 0 "), "{line}");
+    serving.signal("TERM");
+    let mut rest = String::new();
+    stderr.read_to_string(&mut rest).unwrap();
+    assert_eq!(rest.matches("violation:").count(), 1, "{rest}");
+    assert!(rest.contains("violation: step 2"), "{rest}");
+    assert_eq!(serving.child.wait().unwrap().code(), Some(1));
+}
+
+#[test]
+fn a_server_that_can_not_write_its_capture_says_so_and_ends() {
+    let program = Program::new();
+    let pipe = program.path("out.jsonl");
+    let made = Command::new("mkfifo").arg(&pipe).status().unwrap();
+    assert!(made.success());
+    let reader = {
+        let pipe = pipe.clone();
+        std::thread::spawn(move || {
+            let mut byte = [0];
+            let mut pipe = std::fs::File::open(pipe).unwrap();
+            pipe.read_exact(&mut byte).unwrap();
+        })
+    };
+    let serving = Serving::new(&program, &["--capture", "out.jsonl"]);
+    reader.join().unwrap();
+    serving.post("hi");
+    let output = serving.end();
+    assert_eq!(code(&output), 2);
+    assert!(
+        stderr(&output).contains("error: failed to write the capture"),
+        "{}",
+        stderr(&output)
+    );
+}

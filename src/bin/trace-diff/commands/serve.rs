@@ -110,18 +110,26 @@ pub(crate) fn run(args: &Args) -> Outcome {
     })?;
     announce(&server, args.server_info.as_deref())?;
     let watched = args.script.as_deref().filter(|_| args.watch);
+    let mut said = 0;
     runtime.block_on(async {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
             () = server.stopping() => {}
+            () = server.capture_failed() => {}
             () = watch(&server, watched) => {}
+            () = say_violations(&server, &mut said) => {}
         }
     });
     server.stop();
     let violations = server.finish();
-    server.wait().context("failed to write the capture")?;
-    say_violations(&violations);
+    let written = server.wait();
+    violations.iter().skip(said).for_each(say_violation);
+    written.map_err(|error| {
+        // As text: that nobody reads a capture any more is no quiet end, unlike a closed standard output.
+        let error = anyhow!("{error}").context("failed to write the capture");
+        Failure::new(error).with_hint("what stands in it is complete up to there; the server has ended, for what it does would be lost")
+    })?;
     Ok(match violations.is_empty() || args.lenient {
         true => Status::Clean,
         false => Status::Findings,
@@ -157,10 +165,17 @@ async fn watch(server: &Server, path: Option<&Path>) {
     }
 }
 
-fn say_violations(violations: &[Violation]) {
-    for violation in violations {
-        say(&format!("violation: {violation}"));
+/// Tells of violations when they happen; never returns. `said` counts them.
+async fn say_violations(server: &Server, said: &mut usize) {
+    loop {
+        let violations = server.violations_behind(*said).await;
+        violations.iter().for_each(say_violation);
+        *said += violations.len();
     }
+}
+
+fn say_violation(violation: &Violation) {
+    say(&format!("violation: {violation}"));
 }
 
 fn say(text: &str) {
