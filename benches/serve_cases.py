@@ -143,8 +143,13 @@ def run(command):
     return (("exec_command", {"cmd": command}),)
 
 
+def pause(events):
+    """A long pause of aimock after so many events."""
+    return {"recordedTimings": {"ttftMs": 0, "interChunkDelaysMs": [0] * (events - 1) + [9000], "totalDurationMs": 9000}}
+
+
 CUT = {
-    "aimock": {"truncateAfterChunks": 5},
+    "aimock": {"truncateAfterChunks": 7, "latency": 30},  # without a latency nothing arrives, not even a head
     "llmposter": {"streaming": {"latency": 50}, "failure": {"disconnect_after_ms": 225}},
 }
 FAILED = got('"type": ?"response.failed"', "no `response.failed`, only an HTTP error")
@@ -157,7 +162,7 @@ ADD = "*** Begin Patch\n*** Add File: notes.txt\n+first line\n*** End Patch\n"
 PATCHED = sent('"type":"custom_tool_call_output"', "no custom tool calls")
 COMPACTION = sent('"gAAAAAfake"', "no compaction items")
 USAGE = {"aimock": {"response": {"usage": {"input_tokens": 50000, "output_tokens": 500}}}}
-BY_TEXT = {"llmposter": "usage can't be set; an answer of 88 KB was used"}
+BY_TEXT = {"llmposter": "usage can't be set; an answer of 88 KB passes the limit"}
 
 CASES = (
     Case("plain turn", scenario("01-plain-turn"), (Step("Hello from the fake model."),)),
@@ -202,12 +207,14 @@ CASES = (
         (Step("Known."),), (got("hologram", "only known events", True),),
     ),
     Case(
-        "SSE with CRLF, comments, several data lines, `[DONE]`", new("27b-raw-sse-oddities", agents.once("Say it raw."), "Raw stream."),
+        "SSE with CRLF, comments, several data lines, `[DONE]`",
+        new("27b-raw-sse-oddities", agents.once("Say it raw."), "Raw stream."),
         (Step("Raw stream."),), (got("\r\n", "one way to write events", True),),
     ),
     Case(
         "HTTP 500, retry", new("08-http-500-then-ok", agents.TRY, "Recovered."),
-        (Step(status=500, message="The server had an error."), Step("Recovered.")), (first(lambda one: one.status == 500, "no 500"),),
+        (Step(status=500, message="The server had an error."), Step("Recovered.")),
+        (first(lambda one: one.status == 500, "no 500"),),
     ),
     Case(
         "HTTP 400, end", new("14-http-400", agents.TRY, "Invalid value", 1),
@@ -234,10 +241,13 @@ CASES = (
         (Step("Twice.", llmposter={"failure": {"duplicate_frames": True}}),),
         (first(lambda one: one.got.count(b'"type":"response.created"') > 1, "every event is sent once", True),),
     ),
-    Case("stream cut, retry", scenario("10-stream-cut-then-ok"), (Step("Partial answer.", **CUT), Step("Whole answer.")), (IS_CUT,)),
+    Case(
+        "stream cut, retry", scenario("10-stream-cut-then-ok"),
+        (Step("Partial answer.", **CUT), Step("Whole answer.")), (IS_CUT,),
+    ),
     Case(
         "stream ends after a call without `response.completed`, retry", scenario("10b-stream-cut-after-item-done"),
-        (Step(calls=run("printf side-effect"), aimock={"truncateAfterChunks": 8, "chunkSize": 999},
+        (Step(calls=run("printf side-effect"), aimock={"disconnectAfterMs": 500, "chunkSize": 999, **pause(8)},
               llmposter={"failure": {"truncate_after_frames": 6}}), Step("Whole answer.")),
         (output("side-effect"), first(lambda one: one.whole, "closes the connection in place of ending the stream"),
          first(lambda one: b"response.completed" not in one.got, "is completed", True)),
@@ -252,7 +262,7 @@ CASES = (
     ),
     Case(
         "stall, retry", scenario("16-idle-stall"),
-        (Step("Partial answer.", aimock={"recordedTimings": {"ttftMs": 0, "interChunkDelaysMs": [0, 0, 0, 0, 0, 0, 9000], "totalDurationMs": 9000}},
+        (Step("Partial answer.", aimock=pause(7),
               llmposter={"streaming": {"latency": 9000}}), Step("Recovered.")),
         (first(lambda one: b"response.completed" not in one.got, "no stall", True),
          first(lambda one: b"response.output_text.delta" in one.got, "stalls after the first event only")),
@@ -272,7 +282,8 @@ CASES = (
     ),
     Case(
         "`response.failed`: context length, end", scenario("12-context-length-exceeded"),
-        (Step(status=400, message="Your input exceeds the context window of this model.", code="context_length_exceeded"),), (FAILED,), CODES,
+        (Step(status=400, message="Your input exceeds the context window of this model.", code="context_length_exceeded"),),
+        (FAILED,), CODES,
     ),
     Case(
         "`response.failed`: quota, end", scenario("12b-quota-and-policy"),
@@ -280,8 +291,10 @@ CASES = (
     ),
     Case(
         "`response.incomplete`, end", new("13-incomplete", agents.TRY, "Incomplete response returned", 1),
-        (Step("Half", aimock={"response": {"finishReason": "length"}}, llmposter={"response": {"stop_reason": "max_output_tokens"}}),),
-        (got('"type": ?"response.incomplete"', "`response.completed` with status `incomplete`, which the agent takes for success", True),),
+        (Step("Half", aimock={"response": {"finishReason": "length"}},
+              llmposter={"response": {"stop_reason": "max_output_tokens"}}),),
+        (got('"type": ?"response.incomplete"',
+             "`response.completed` with status `incomplete`, which the agent takes for success", True),),
     ),
     Case(
         "compaction by the model, by token count", scenario("17-autocompact-preturn"),
@@ -294,7 +307,8 @@ CASES = (
     ),
     Case(
         "compaction by `compaction_trigger`, by token count", scenario("35-remote-compaction"),
-        (Step("First answer.", **USAGE, llmposter={"response": {"content": LONG}}), Step("SUMMARY"), Step("Second answer.")), (COMPACTION,),
+        (Step("First answer.", **USAGE, llmposter={"response": {"content": LONG}}), Step("SUMMARY"), Step("Second answer.")),
+        (COMPACTION,),
     ),
     Case(
         "compaction by `compaction_trigger`, by hand", scenario("35b-remote-compaction-manual"),
@@ -308,7 +322,8 @@ CASES = (
         "sub-agent", scenario("21-subagent"),
         (Step(calls=(("spawn_agent", {"message": "CHILD-JOB: reply with the word done.", "agent_type": "default"}),)),
          Step("The child said done.")),
-        (some(lambda exchange: any(name == "x-openai-subagent" for name, _ in exchange.headers), "no namespaces: the call is unknown to the agent"),),
+        (some(lambda exchange: any(name == "x-openai-subagent" for name, _ in exchange.headers),
+              "no namespaces: the call is unknown to the agent"),),
     ),
     Case(
         "WebSocket: turn with a tool", scenario("25-websocket"), (Step(calls=run("printf over-ws")), Step("Over WebSocket.")),
@@ -319,16 +334,20 @@ CASES = (
         (some(lambda exchange: not exchange.is_socket and exchange.status >= 400, "always grants the upgrade"),),
     ),
     Case(
-        "WebSocket: cut, retry", scenario("25c-websocket-cut"), (Step("Partial answer.", **CUT), Step("Recovered.")), (SOCKET,), prewarmed=True,
+        "WebSocket: cut, retry", scenario("25c-websocket-cut"),
+        (Step("Partial answer.", **CUT), Step("Recovered.")), (SOCKET,), prewarmed=True,
     ),
     Case(
         "WebSocket: error 429, end", scenario("25d-websocket-error-event"),
-        (Step(status=429, message="Rate limit reached. Please try again in 1s.", code="rate_limit_exceeded"),), (SOCKET,), prewarmed=True,
+        (Step(status=429, message="Rate limit reached. Please try again in 1s.", code="rate_limit_exceeded"),),
+        (SOCKET, got('"status": ?429', "its `error` message has no status", True)), prewarmed=True,
     ),
     Case(
-        "WebSocket: two turns", scenario("25e-websocket-two-turns"), (Step("First."), Step("Second.")), (SOCKET, GOES_ON), prewarmed=True,
+        "WebSocket: two turns", scenario("25e-websocket-two-turns"),
+        (Step("First."), Step("Second.")), (SOCKET, GOES_ON), prewarmed=True,
     ),
     Case(
-        "account login, zstd bodies", scenario("39-chatgpt-auth"), (Step(calls=run("printf zstd")), Step("Compressed.")), (output("zstd"),),
+        "account login, zstd bodies", scenario("39-chatgpt-auth"), (Step(calls=run("printf zstd")), Step("Compressed.")),
+        (first(lambda one: one.status == 200, "a body with zstd gets 400", True), output("zstd")),
     ),
 )

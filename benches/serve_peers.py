@@ -158,7 +158,7 @@ class Outcome:
             vital.append(self.violations)
         if not vital and self.requests() != ours.requests():
             others.append(difference(self.requests(), ours.requests()))
-        reasons = vital or others
+        reasons = vital[:1] or others
         if (limit := self.case.limits.get(self.name)) and limit not in reasons:
             reasons.insert(0, limit)
         word = "no" if vital else "part" if others else "yes"
@@ -169,21 +169,22 @@ class Outcome:
 def kind(exchange):
     """What a request is, so that runs can be compared: way, path, and what is last in its input."""
     body = loaded(exchange.body) or {}
-    last = (body.get("input") or [{}])[-1]
+    # Reasoning that a server added to an answer that was then cut counts for nothing.
+    items = [item for item in body.get("input") or [] if item.get("type") != "reasoning"]
+    last = items[-1] if items else {}
     what = last.get("type", "nothing")
     if what == "message":
-        what = f"{last['role']}: {json.dumps(last['content'])[:60]}"
+        what = f"{last['role']} “{last['content'][0].get('text', '')[:24]}”"
     way = "WebSocket" if exchange.is_socket else "HTTP"
     if body.get("generate") is False:
         what = "prewarm"
-    return f"{way} {what}" if body else f"upgrade, {exchange.status}"
+    return f"{way} {what}" if body else f"upgrade refused with {exchange.status}"
 
 
 def difference(theirs, ours):
-    more, less = theirs - ours, ours - theirs
-    told = [f"{sum(theirs.values())} requests, not {sum(ours.values())}"] if theirs.total() != ours.total() else []
-    for words, counted in (("also", more), ("without", less)):
-        told += [f"{words} {count} × {name}" for name, count in sorted(counted.items())]
+    told = [f"{theirs.total()} requests, not {ours.total()}"]
+    for words, these, those in (("with", theirs, ours), ("without", ours, theirs)):
+        told += [f"{words} {these[name]} × {name}" for name in these if name not in those]
     return ", ".join(told)
 
 
@@ -191,7 +192,7 @@ def ending(told):
     """The last thing that the CLI said."""
     found = re.findall(r'"(?:message|text)":\s*"((?:[^"\\]|\\.)*)"', told)
     text = found[-1] if found else told.strip()[-200:]
-    plain = re.sub(r"[\\\"`]+|\\[nt]", "", text)
+    plain = re.sub(r"[\\\"`]+|\\[nt]|, url: .*", "", text)
     return f"“{plain[:99].strip()}…”" if len(plain) > 99 else f"“{plain}”"
 
 
@@ -209,34 +210,37 @@ def run(program, tested, case, name, folder):
     return Outcome(case, name, code, told, violations, tap.exchanges(), kept)
 
 
-SECRET = {"authorization", "chatgpt-account-id"}
-
-
-def keeping(outcomes):
-    """How many requests came to a server, and how many it kept: at all, with their body, with their headers, with a key in clear."""
-    sent = kept = bodies = headers = keys = 0
+def keeping(program, outcomes, scratch):
+    """What a server kept of the requests to the model: how many came, were kept, have their body, their headers, a key in clear;
+    and what trace-diff finds different between what came and what was kept."""
+    sent = kept = bodies = headers = keys = findings = 0
     for outcome in outcomes:
-        asked = [exchange for exchange in outcome.exchanges if exchange.body]
+        asked = [(dict(one.headers), loaded(one.body)) for one in outcome.exchanges if one.body]
         sent, kept = sent + len(asked), kept + len(outcome.kept)
-        bodies += len(common([loaded(one.body) for one in asked], [body for _, body in outcome.kept]))
-        theirs = [public(entry) for entry, _ in outcome.kept]
-        headers += len(common([public(dict(one.headers)) for one in asked], theirs))
+        left = [body for _, body in outcome.kept]
+        for known, body in asked:
+            if body in left:
+                left.remove(body)
+                bodies += 1
+            public = {pair for pair in known.items() if pair[0] not in ("authorization", "chatgpt-account-id")}
+            headers += any(public <= set(entry.items()) for entry, _ in outcome.kept)
         keys += sum("Bearer" in (told := json.dumps(entry)) and "Bearer <" not in told for entry, _ in outcome.kept)
-    return sent, kept, bodies, headers, keys
+        came, seen = scratch / "came.jsonl", scratch / "kept.jsonl"
+        write_capture(came, asked)
+        write_capture(seen, outcome.kept)
+        done = subprocess.run([program, came, seen, "--format", "json"], capture_output=True, text=True)
+        findings += sum(one["level"] != "note" for one in json.loads(done.stdout)["findings"])
+    return sent, kept, bodies, headers, keys, findings
 
 
-def public(headers):
-    return {name: value for name, value in headers.items() if name not in SECRET}
-
-
-def common(these, those):
-    """The elements of the one list that are in the other, each as often as it is there."""
-    left, found = list(those), []
-    for one in these:
-        if one in left:
-            left.remove(one)
-            found.append(one)
-    return found
+def write_capture(path, requests):
+    records = [{"format": "trace-diff/capture", "version": 1, "type": "capture", "source": "serve_peers", "redacted": False}]
+    for number, (headers, body) in enumerate(requests):
+        about = {"exchange": number, "type": "request", "method": "POST", "target": "/v1/responses"}
+        known = {"headers": list(headers.items()), "headers_lack": ["order", "case", "repeats"]} if headers else {}
+        records.append({**about, **known, **({"body": {"json": body, "exact": False}} if body else {})})
+        records.append({"exchange": number, "type": "end", "how": "lost"})
+    path.write_text("".join(json.dumps(record) + "\n" for record in records))
 
 
 def main():
@@ -255,10 +259,10 @@ def main():
             places = [Path(scratch) / case.scenario.name / name for name in names]
             rows.append([pool.submit(run, program, tested, case, name, place) for name, place in zip(names, places)])
         outcomes = [[future.result() for future in row] for row in rows]
-    tell(names, outcomes)
+        tell(names, outcomes, [keeping(program, column, Path(scratch)) for column in zip(*outcomes)])
 
 
-def tell(names, outcomes):
+def tell(names, outcomes, kept):
     print(f"| scenario | {' | '.join(names)} |\n|---|---|---|---|")
     totals = [Counter() for _ in names]
     for row in outcomes:
@@ -269,9 +273,10 @@ def tell(names, outcomes):
         print(f"| {row[0].case.title} | {' | '.join(cells)} |")
     sums = [", ".join(f"{total[word]} {word}" for word in ("yes", "part", "no")) for total in totals]
     print(f"| **of {len(outcomes)}** | {' | '.join(sums)} |\n")
-    print("| requests to the model | sent | kept | body as sent | headers as sent | key in clear |\n|---|---|---|---|---|---|")
-    for number, name in enumerate(names):
-        print(f"| {name} | {' | '.join(map(str, keeping([row[number] for row in outcomes])))} |")
+    print("| requests to the model | came | kept | body as sent | headers as sent | key in clear | `trace-diff` finds |")
+    print("|---|---|---|---|---|---|---|")
+    for name, counts in zip(names, kept):
+        print(f"| {name} | {' | '.join(map(str, counts))} |")
 
 
 if __name__ == "__main__":

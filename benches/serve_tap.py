@@ -111,7 +111,7 @@ class Connection:
 
 
 def messages(data):
-    """The HTTP messages in what one side sent: offset, first line, headers, body, whether it is whole, all that follows the head."""
+    """The HTTP messages in what one side sent: offset, first line, headers, body, is it whole, all behind the head."""
     at = 0
     while (end := data.find(b"\r\n\r\n", at)) >= 0:
         first, *lines = data[at:end].decode("latin-1").split("\r\n")
