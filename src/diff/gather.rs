@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::json::Pointer;
+use crate::json::{Pointer, PointerPattern};
 use crate::normalize::TextPlace;
 use crate::responses::is_call;
 
@@ -60,7 +60,9 @@ impl Filter<'_> {
     /// Whether a change at a place is told.
     fn wants(&mut self, cx: &Comparer<'_>, pointer: &Pointer, change: &LocalChange) -> bool {
         let only = &self.options.only;
-        if !only.is_empty() && !only.iter().any(|pattern| pattern.matches(pointer)) {
+        // An exchange that one side lacks is all places at once.
+        let is_in = |pattern: &PointerPattern| pointer.is_root() || pattern.matches(pointer);
+        if !only.is_empty() && !only.iter().any(is_in) {
             return false;
         }
         let mut texts = change.texts.as_deref().cloned();

@@ -79,6 +79,26 @@ fn a_rules_file_with_a_mistake_ends_the_run() {
 }
 
 #[test]
+fn an_exchange_that_one_side_lacks_is_told_whatever_place_is_asked_for() {
+    let directory = tempfile::tempdir().unwrap();
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("fixtures/captures/codex-0.169.0-02-shell-roundtrip.jsonl");
+    let whole = std::fs::read_to_string(fixture).unwrap();
+    let last = whole.trim_end().rfind('\n').unwrap();
+    let [a, b] = ["whole.jsonl", "less.jsonl"].map(|name| directory.path().join(name));
+    std::fs::write(&a, &whole).unwrap();
+    std::fs::write(&b, &whole[..=last]).unwrap();
+    for place in ["/request", "/request/headers/user-agent", "/response"] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_trace-diff"));
+        let arguments = ["--only", place, "--format", "json"];
+        let output = command.env_clear().args([&a, &b]).args(arguments).output();
+        let output = output.unwrap();
+        assert_eq!(output.status.code(), Some(1), "{place}");
+        assert_eq!(report(&output)["findings"][0]["rule"], "exchange-missing");
+    }
+}
+
+#[test]
 fn only_and_ignore_choose_places() {
     let directory = tempfile::tempdir().unwrap();
     let all = pointers(&compare_in(directory.path(), &[]));

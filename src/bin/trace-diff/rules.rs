@@ -18,7 +18,7 @@ const FILE_NAME: &str = "trace-diff.toml";
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Comparison")]
 pub(crate) struct RuleArgs {
-    /// Tells only what is found at this place or below it, such as /request/body/tools; may be repeated
+    /// Tells only what is found at this place or below it, such as /request/body/tools, and exchanges that one side lacks; may be repeated
     #[arg(long, value_name = "POINTER")]
     only: Vec<PointerPattern>,
     /// Leaves out this place and all below it; * is any one step, ** any number; may be repeated

@@ -347,9 +347,19 @@ fn a_server_that_can_not_write_its_capture_says_so_and_ends() {
             pipe.read_exact(&mut byte).unwrap();
         })
     };
-    let serving = Serving::new(&program, &["--capture", "out.jsonl"]);
+    let mut serving = Serving::new(&program, &["--capture", "out.jsonl"]);
     reader.join().unwrap();
-    serving.post("hi");
+    // A process that another test is just starting may hold the pipe open for a moment.
+    while serving.child.try_wait().unwrap().is_none() {
+        let Ok(mut stream) = TcpStream::connect(&serving.address) else {
+            break;
+        };
+        let request =
+            "POST /v1/responses HTTP/1.1\r\nconnection: close\r\ncontent-length: 2\r\n\r\n{}";
+        // The server may end at any moment.
+        let _ = stream.write_all(request.as_bytes());
+        let _ = stream.read_to_end(&mut Vec::new());
+    }
     let output = serving.end();
     assert_eq!(code(&output), 2);
     assert!(
