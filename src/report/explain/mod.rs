@@ -5,5 +5,6 @@ mod exchange_rules;
 mod reader_rules;
 mod rollout_rules;
 mod rule;
+mod tool_rules;
 
 pub use rule::{Rule, UnknownRule, explain, rule_names, rules};
