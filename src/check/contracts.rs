@@ -3,6 +3,7 @@
 use crate::capture::Capture;
 
 use super::attempts::{ThreadView, threads};
+use super::history;
 use super::profile::Profile;
 use super::request::Trace;
 use super::sink::Sink;
@@ -40,7 +41,10 @@ pub fn check_capture(capture: &Capture, profile: &Profile) -> Contracts {
         tool_round_trip::check_inputs(thread, &mut sink);
     }
     match gap(capture, &trace) {
-        Some(reason) => sink.not_checked(tool_round_trip::ACROSS_REQUESTS, None, reason),
+        Some(reason) => {
+            sink.not_checked(tool_round_trip::ACROSS_REQUESTS, None, reason.clone());
+            sink.not_checked(history::ACROSS_REQUESTS, None, reason);
+        }
         None => check_across_requests(&views, profile, &mut sink),
     }
     sink.finish()
@@ -50,6 +54,7 @@ pub fn check_capture(capture: &Capture, profile: &Profile) -> Contracts {
 fn check_across_requests(views: &[ThreadView<'_>], _profile: &Profile, sink: &mut Sink) {
     for thread in views {
         tool_round_trip::check_deliveries(thread, sink);
+        history::check(thread, sink);
     }
 }
 

@@ -4,7 +4,9 @@
 //! kept. A clean run of a correct agent has none: what agents are known to do otherwise is named at its place.
 
 mod attempts;
+mod continuation;
 mod contracts;
+mod history;
 mod item;
 mod label;
 mod profile;

@@ -33,6 +33,8 @@ pub(super) struct Request {
     pub(super) response: ResponseFacts,
     /// The version in `user-agent`, of Codex or of the Codex that a port imitates.
     pub(super) version: Option<String>,
+    /// The body as sent.
+    pub(super) body: Value,
     /// When it began, in milliseconds on the recorder's clock.
     pub(super) started_ms: Option<f64>,
 }
@@ -118,6 +120,7 @@ impl Builder {
             input_pointer,
             is_whole,
             response,
+            body: body.clone(),
             started_ms: exchange.started_ms.as_option().copied(),
         });
     }

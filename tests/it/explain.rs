@@ -34,6 +34,10 @@ pub(crate) const TOOL_RULES: &str = "
     call-executed-twice arguments-changed delivered-item-missing parallel-call-lost item-invented item-altered
     output-altered";
 
+/// Every rule about how the history of a thread grows.
+pub(crate) const HISTORY_RULES: &str = "
+    history-rewritten reasoning-dropped item-id-changed prompt-cache-broken instructions-changed tools-changed";
+
 #[test]
 fn every_rule_is_explained() {
     let names = || {
@@ -42,6 +46,7 @@ fn every_rule_is_explained() {
             .chain(READER_RULES.split_whitespace())
             .chain(ROLLOUT_RULES.split_whitespace())
             .chain(TOOL_RULES.split_whitespace())
+            .chain(HISTORY_RULES.split_whitespace())
     };
     assert_eq!(
         names().count(),

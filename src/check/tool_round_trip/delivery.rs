@@ -4,9 +4,10 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::json::Value;
-use crate::responses::{RequestKind, call_id, is_output, item_type, message_text};
+use crate::responses::{RequestKind, call_id, is_output, item_type};
 
 use super::super::attempts::{Attempt, ThreadView, begins_turn};
+use super::super::continuation::{Continuation, Link, links};
 use super::super::item::{
     Facts, ItemFacts, delivered_meaning, delivery_difference, resent_difference,
 };
@@ -21,29 +22,29 @@ use super::rules;
 pub(in super::super) fn check_deliveries(thread: &ThreadView<'_>, sink: &mut Sink) {
     let mut walk = Walk {
         thread,
-        base: None,
         known: HashSet::new(),
         executions: HashMap::new(),
         facts: Facts::default(),
     };
+    let links = links(thread, &mut walk.facts);
     let mut last: Option<&Attempt<'_>> = None;
-    for attempt in &thread.attempts {
-        if attempt.request.is_whole {
-            walk.take(attempt, last, sink);
-        } else {
-            walk.base = None;
-            walk.learn(&attempt.request.input);
-            walk.learn_delivered(attempt.request);
+    for (now, link) in thread.attempts.iter().zip(links) {
+        match link {
+            Link::Begins => walk.learn(&now.request.input),
+            Link::Apart => {}
+            Link::Continues(continuation) => {
+                Step::new(&mut walk, &continuation).check(last, sink);
+            }
         }
-        last = Some(attempt);
+        walk.check_executions(now, sink);
+        walk.learn_delivered(now.request);
+        last = Some(now);
     }
 }
 
 /// A thread while it is walked through.
 struct Walk<'t> {
     thread: &'t ThreadView<'t>,
-    /// The last request whose history the next one continues.
-    base: Option<&'t Attempt<'t>>,
     /// What the model made, and outputs, as far as they have been seen.
     known: HashSet<u64>,
     /// How often completed responses delivered a call with an id.
@@ -51,35 +52,22 @@ struct Walk<'t> {
     facts: Facts,
 }
 
-impl<'t> Walk<'t> {
-    fn take(&mut self, now: &'t Attempt<'t>, last: Option<&Attempt<'_>>, sink: &mut Sink) {
-        let is_compaction = now.request.facts.kind == RequestKind::Compaction;
-        let is_compaction_again = is_compaction && now.attempt > 1;
-        match self.base {
-            // Codex and pycodex leave out old items where a compaction is too long for the model.
-            _ if is_compaction_again => {}
-            Some(base) => Step::new(self, base, now).check(last, sink),
-            None => self.learn(&now.request.input),
-        }
-        self.check_executions(now, sink);
-        self.learn_delivered(now.request);
-        if !is_compaction {
-            self.base = Some(now);
-        } else if now.request.response.outcome != Outcome::Failed {
-            self.base = None;
-        }
-    }
-
+impl Walk<'_> {
     /// Takes items of an input as they are.
     fn learn(&mut self, items: &[Value]) {
+        let mut counts: HashMap<String, usize> = HashMap::new();
         for item in items {
             let facts = self.facts.of(item);
             if facts.is_of_model() || facts.is_output() {
                 self.known.insert(key(&facts));
             }
             if let Some(id) = facts.call_id.as_ref().filter(|_| facts.is_call()) {
-                *self.executions.entry(id.clone()).or_default() += 1;
+                *counts.entry(id.clone()).or_default() += 1;
             }
+        }
+        for (id, count) in counts {
+            let asked = self.executions.entry(id).or_default();
+            *asked = count.max(*asked);
         }
     }
 
@@ -172,10 +160,9 @@ fn key(facts: &ItemFacts) -> u64 {
 /// From one request to the next that continues its history.
 struct Step<'w, 't> {
     walk: &'w mut Walk<'t>,
-    base: &'t Attempt<'t>,
-    now: &'t Attempt<'t>,
-    /// Items of the base that do not stand at the same place any more.
-    old: Vec<Arc<ItemFacts>>,
+    continuation: &'w Continuation<'w>,
+    base: &'w Attempt<'w>,
+    now: &'w Attempt<'w>,
     /// The items behind those that both begin with.
     new: Vec<NewItem>,
 }
@@ -189,37 +176,28 @@ struct NewItem {
 }
 
 impl<'w, 't> Step<'w, 't> {
-    fn new(walk: &'w mut Walk<'t>, base: &'t Attempt<'t>, now: &'t Attempt<'t>) -> Self {
-        let (before, items) = (&base.request.input, &now.request.input);
-        let facts = &mut walk.facts;
-        let mut pairs = before.iter().zip(items.iter());
-        let shared = pairs
-            .position(|(a, b)| a.text() != b.text() && facts.of(a).meaning != facts.of(b).meaning)
-            .unwrap_or(before.len().min(items.len()));
-        let old = before[shared..].iter().map(|item| facts.of(item)).collect();
-        let new = items.iter().enumerate().skip(shared);
-        let new = new.map(|(at, item)| NewItem {
-            at,
-            facts: facts.of(item),
+    fn new(walk: &'w mut Walk<'t>, continuation: &'w Continuation<'w>) -> Self {
+        let new = continuation.new.iter().enumerate();
+        let new = new.map(|(number, facts)| NewItem {
+            at: continuation.shared + number,
+            facts: Arc::clone(facts),
             is_matched: false,
         });
-        let new = new.collect();
         Self {
+            new: new.collect(),
             walk,
-            base,
-            now,
-            old,
-            new,
+            continuation,
+            base: continuation.base,
+            now: continuation.now,
         }
     }
 
     fn check(mut self, last: Option<&Attempt<'_>>, sink: &mut Sink) {
-        let is_fresh = self.is_rolled_back() || self.is_compacted();
         // An answer that the agent could not read counts as none.
         let is_dropped = self.new.is_empty()
             && self.now.request.facts.kind == RequestKind::Turn
             && last.is_some_and(|last| !begins_turn(last.request, self.now.request));
-        if !is_fresh && !is_dropped {
+        if !is_dropped {
             self.match_old(sink);
             self.match_delivered(sink);
             self.check_invented(sink);
@@ -229,45 +207,10 @@ impl<'w, 't> Step<'w, 't> {
         self.walk.known.extend(made.map(|facts| key(facts)));
     }
 
-    /// Whether turns were taken back: the last message of the user, and all that came of it, are gone.
-    fn is_rolled_back(&self) -> bool {
-        let still = |facts: &Arc<ItemFacts>| {
-            let mut new = self.new.iter();
-            new.any(|new| new.facts.meaning == facts.meaning)
-        };
-        let Some(last) = self.old.iter().rposition(|facts| facts.is_of_user()) else {
-            return false;
-        };
-        let gone = &self.old[last..];
-        let came_of_it = gone.iter().filter(|facts| !facts.is_context());
-        !came_of_it.clone().any(still) && !self.delivered().iter().any(still)
-    }
-
-    /// Whether the history was shortened by a compaction that is not in the capture.
-    fn is_compacted(&self) -> bool {
-        let is_summary = |facts: &ItemFacts| match facts.kind.as_str() {
-            "compaction" | "compaction_summary" | "context_compaction" => true,
-            "message" => message_text(facts.item.node())
-                .starts_with("Another language model started to solve this problem"),
-            _ => false,
-        };
-        self.new.iter().any(|new| {
-            is_summary(&new.facts) && !self.old.iter().any(|old| old.meaning == new.facts.meaning)
-        })
-    }
-
-    fn delivered(&self) -> Vec<Arc<ItemFacts>> {
-        let items = self.base.request.response.delivered.iter();
-        items
-            .map(|one| Arc::new(ItemFacts::new(one.item.clone())))
-            .collect()
-    }
-
     /// Finds what was sent before among the new items, and what of it is sent otherwise.
     fn match_old(&mut self, sink: &mut Sink) {
-        let old = std::mem::take(&mut self.old);
         let mut left: Vec<&Arc<ItemFacts>> = Vec::new();
-        for facts in &old {
+        for facts in &self.continuation.old {
             let same = |new: &&mut NewItem| !new.is_matched && new.facts.meaning == facts.meaning;
             match self.new.iter_mut().find(same) {
                 Some(new) => new.is_matched = true,
@@ -294,13 +237,12 @@ impl<'w, 't> Step<'w, 't> {
                 self.tell_changed(at, &facts, &difference, "an earlier request", sink);
             }
         }
-        self.old = old;
     }
 
     fn match_delivered(&mut self, sink: &mut Sink) {
-        let delivered = self.delivered();
+        let delivered = &self.continuation.delivered;
         let mut left = Vec::new();
-        for facts in &delivered {
+        for facts in delivered {
             let meaning = key(facts);
             let same = |new: &&mut NewItem| !new.is_matched && key(&new.facts) == meaning;
             match self.new.iter_mut().find(same) {
@@ -325,7 +267,7 @@ impl<'w, 't> Step<'w, 't> {
                     }
                 }
                 None if is_complete && facts.is_kept_by(true) => {
-                    self.tell_missing(facts, &delivered, sink);
+                    self.tell_missing(facts, delivered, sink);
                 }
                 None => {}
             }

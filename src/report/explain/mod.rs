@@ -2,6 +2,7 @@
 
 mod body_rules;
 mod exchange_rules;
+mod history_rules;
 mod reader_rules;
 mod rollout_rules;
 mod rule;

@@ -89,8 +89,43 @@ pub(super) const KINDS: &[Kind] = &[
     },
     Kind {
         rule: "output-altered",
-        follows: &[],
+        follows: &["prompt-cache-broken"],
         apply: output_altered,
+    },
+    Kind {
+        rule: "history-rewritten",
+        follows: &["prompt-cache-broken"],
+        apply: user_message_lost,
+    },
+    Kind {
+        rule: "history-rewritten",
+        follows: &["prompt-cache-broken"],
+        apply: context_inserted,
+    },
+    Kind {
+        rule: "reasoning-dropped",
+        follows: &["prompt-cache-broken"],
+        apply: reasoning_dropped,
+    },
+    Kind {
+        rule: "item-id-changed",
+        follows: &["prompt-cache-broken"],
+        apply: item_id_changed,
+    },
+    Kind {
+        rule: "prompt-cache-broken",
+        follows: &[],
+        apply: prompt_cache_broken,
+    },
+    Kind {
+        rule: "instructions-changed",
+        follows: &[],
+        apply: instructions_changed,
+    },
+    Kind {
+        rule: "tools-changed",
+        follows: &[],
+        apply: tools_changed,
     },
 ];
 
@@ -106,7 +141,12 @@ pub(super) fn pairs(trace: &Trace) -> Vec<Pair> {
         let cache_key = |unit| &trace.body(unit)["prompt_cache_key"];
         let events = trace.units[pair.before].events.len();
         let mut kinds = (0..events).map(|event| trace.event_type(pair.before, event));
+        let mut later = requests.iter().filter(|unit| **unit > pair.unit);
+        let is_kept = |unit: &usize| {
+            cache_key(*unit) != cache_key(pair.unit) || trace.input(*unit).starts_with(now)
+        };
         now.len() > before.len()
+            && later.all(is_kept)
             && now.starts_with(before)
             && cache_key(pair.before) == cache_key(pair.unit)
             && kinds.any(|kind| kind == "response.completed")
@@ -135,6 +175,20 @@ fn new_item(trace: &Trace, pair: Pair, is_it: fn(&Value) -> bool) -> Option<usiz
     let from = trace.input(pair.before).len();
     let new = trace.input(pair.unit).iter().skip(from);
     Some(from + new.clone().position(is_it)?)
+}
+
+/// Changes the bodies of the second request and of all later ones of its thread.
+fn change_bodies(trace: &mut Trace, pair: Pair, edit: impl Fn(&mut Value)) {
+    let cache_key = trace.body(pair.unit)["prompt_cache_key"].clone();
+    let later = trace
+        .requests()
+        .into_iter()
+        .filter(|unit| *unit >= pair.unit);
+    for unit in later.collect::<Vec<_>>() {
+        if trace.body(unit)["prompt_cache_key"] == cache_key {
+            edit(trace.body_mut(unit));
+        }
+    }
 }
 
 /// Changes the second request and each later one that still begins with it.
@@ -304,4 +358,103 @@ fn output_altered(trace: &mut Trace, pair: Pair) -> Option<Place> {
         input[output]["output"] = json!("Another result.");
     });
     Some(at(pair, output, "/output"))
+}
+
+/// Position of the last message of a user in the first request.
+fn user_message(trace: &Trace, pair: Pair) -> Option<usize> {
+    let is_of_user = |item: &Value| item["type"] == "message" && item["role"] == "user";
+    trace.input(pair.before).iter().rposition(is_of_user)
+}
+
+/// Takes away a message of the user, of which the answer is still there.
+fn user_message_lost(trace: &mut Trace, pair: Pair) -> Option<Place> {
+    let message = user_message(trace, pair)?;
+    change(trace, pair, |input| {
+        input.remove(message);
+    });
+    Some(Place {
+        unit: pair.unit,
+        pointer: "/request/body/input".to_owned(),
+    })
+}
+
+fn context_inserted(trace: &mut Trace, pair: Pair) -> Option<Place> {
+    let before = user_message(trace, pair)?;
+    let content = json!([{"type": "input_text", "text": "<note>It was Tuesday all along.</note>"}]);
+    let item = json!({"type": "message", "role": "developer", "content": content});
+    change(trace, pair, |input| input.insert(before, item.clone()));
+    Some(at(pair, before, ""))
+}
+
+/// Takes away a reasoning item that was sent before.
+fn reasoning_dropped(trace: &mut Trace, pair: Pair) -> Option<Place> {
+    let mut before = trace.input(pair.before).iter();
+    let Some(reasoning) = before.position(|item| item["type"] == "reasoning") else {
+        return reasoning_of_the_first_request(trace, pair);
+    };
+    change(trace, pair, |input| {
+        input.remove(reasoning);
+    });
+    Some(Place {
+        unit: pair.unit,
+        pointer: "/request/body/input".to_owned(),
+    })
+}
+
+/// Gives the first request of a capture a reasoning item, which the next one does not send.
+fn reasoning_of_the_first_request(trace: &mut Trace, pair: Pair) -> Option<Place> {
+    if trace.requests().first() != Some(&pair.before) {
+        return None;
+    }
+    let item = json!({"type": "reasoning", "summary": [], "encrypted_content": "gAAA"});
+    trace.input_mut(pair.before)?.push(item);
+    Some(Place {
+        unit: pair.unit,
+        pointer: "/request/body/input".to_owned(),
+    })
+}
+
+fn item_id_changed(trace: &mut Trace, pair: Pair) -> Option<Place> {
+    let mut before = trace.input(pair.before).iter();
+    let named = before.position(|item| item["id"].is_string())?;
+    change(trace, pair, |input| input[named]["id"] = json!("msg_other"));
+    Some(at(pair, named, "/id"))
+}
+
+/// Writes an item that was sent before with its members in another order: the same to the model, other bytes.
+fn prompt_cache_broken(trace: &mut Trace, pair: Pair) -> Option<Place> {
+    let message = user_message(trace, pair)?;
+    change(trace, pair, |input| {
+        let members = input[message].as_object().cloned().unwrap_or_default();
+        input[message] = members
+            .into_iter()
+            .rev()
+            .collect::<serde_json::Map<_, _>>()
+            .into();
+    });
+    Some(at(pair, message, ""))
+}
+
+fn instructions_changed(trace: &mut Trace, pair: Pair) -> Option<Place> {
+    trace.body(pair.before)["instructions"].as_str()?;
+    change_bodies(trace, pair, |body| {
+        body["instructions"] = json!("Do as you like.")
+    });
+    Some(Place {
+        unit: pair.unit,
+        pointer: "/request/body/instructions".to_owned(),
+    })
+}
+
+fn tools_changed(trace: &mut Trace, pair: Pair) -> Option<Place> {
+    trace.body(pair.before)["tools"].as_array()?.first()?;
+    change_bodies(trace, pair, |body| {
+        if let Some(tools) = body["tools"].as_array_mut() {
+            tools.pop();
+        }
+    });
+    Some(Place {
+        unit: pair.unit,
+        pointer: "/request/body/tools".to_owned(),
+    })
 }
