@@ -22,6 +22,10 @@ fn rendered() -> String {
         let parts = [
             ("reader-", "What could not be read"),
             ("rollout-", "Wire against disk"),
+            (
+                "call-without-output",
+                "Calls, outputs and what responses delivered",
+            ),
         ];
         let new = parts
             .iter()

@@ -28,6 +28,16 @@ const ROLLOUT_RULES: &str = "
     rollout-delivery-changed rollout-item-invented rollout-compaction-changed rollout-usage-changed
     rollout-usage-missing rollout-id-changed rollout-lineage-broken rollout-missing rollout-unused rollout-not-compared";
 
+/// Every rule about calls, their outputs and what responses delivered.
+pub(crate) const TOOL_RULES: &str = "
+    call-without-output output-without-call output-doubled output-type-wrong output-before-call outputs-out-of-order
+    call-executed-twice arguments-changed delivered-item-missing parallel-call-lost item-invented item-altered
+    output-altered";
+
+/// Every rule about how the history of a thread grows.
+pub(crate) const HISTORY_RULES: &str = "
+    history-rewritten reasoning-dropped item-id-changed prompt-cache-broken instructions-changed tools-changed";
+
 #[test]
 fn every_rule_is_explained() {
     let names = || {
@@ -35,6 +45,8 @@ fn every_rule_is_explained() {
             .split_whitespace()
             .chain(READER_RULES.split_whitespace())
             .chain(ROLLOUT_RULES.split_whitespace())
+            .chain(TOOL_RULES.split_whitespace())
+            .chain(HISTORY_RULES.split_whitespace())
     };
     assert_eq!(
         names().count(),

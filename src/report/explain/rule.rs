@@ -4,7 +4,7 @@ use std::fmt;
 
 use thiserror::Error;
 
-use super::{body_rules, exchange_rules, reader_rules, rollout_rules};
+use super::{body_rules, exchange_rules, history_rules, reader_rules, rollout_rules, tool_rules};
 use crate::report::Level;
 
 /// A kind of finding, as `trace-diff explain` describes it.
@@ -39,6 +39,8 @@ pub fn rules() -> impl Iterator<Item = &'static Rule> {
     let groups = [
         exchange_rules::RULES,
         body_rules::RULES,
+        tool_rules::RULES,
+        history_rules::RULES,
         rollout_rules::RULES,
         reader_rules::RULES,
     ];
