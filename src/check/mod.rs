@@ -3,10 +3,16 @@
 //! A contract looks at a capture, and at what belongs to it, and yields a [`Violation`] for each promise that is not
 //! kept. A clean run of a correct agent has none: what agents are known to do otherwise is named at its place.
 
+mod profiles;
 mod request;
 mod rollout;
 mod same;
 mod violation;
 
+pub use profiles::{
+    Backoff, Cause, Compaction, Context, DelayHint, FailureFacts, FailureRule, Headers, Ids,
+    ItemIds, Limit, Limits, OnOverflow, OverflowInRequest, PartialItems, Profile, ProfileError,
+    RemoteCompaction, Retry, StatusRange, SubagentCacheKey, Version,
+};
 pub use rollout::{CheckedRollout, RolloutCheck, RolloutCheckError, check_rollouts};
 pub use violation::{RolloutPlace, Violation};

@@ -28,6 +28,7 @@ mod import_foreign;
 mod json;
 mod late_arrival;
 mod mutations;
+mod profiles;
 mod program;
 mod recover;
 mod report;
