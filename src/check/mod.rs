@@ -5,8 +5,10 @@
 
 mod profiles;
 mod request;
+mod retry;
 mod rollout;
 mod same;
+mod stream_grammar;
 mod violation;
 
 pub use profiles::{
@@ -14,5 +16,7 @@ pub use profiles::{
     ItemIds, Limit, Limits, OnOverflow, OverflowInRequest, PartialItems, Profile, ProfileError,
     RemoteCompaction, Retry, StatusRange, SubagentCacheKey, Version,
 };
+pub use retry::check_retries;
 pub use rollout::{CheckedRollout, RolloutCheck, RolloutCheckError, check_rollouts};
+pub use stream_grammar::check_stream_grammar;
 pub use violation::{RolloutPlace, Violation};

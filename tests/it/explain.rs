@@ -28,6 +28,13 @@ const ROLLOUT_RULES: &str = "
     rollout-delivery-changed rollout-item-invented rollout-compaction-changed rollout-usage-changed
     rollout-usage-missing rollout-id-changed rollout-lineage-broken rollout-missing rollout-unused rollout-not-compared";
 
+/// Every rule about retries and about the events of a response.
+const CONTRACT_RULES: &str = "
+    retry-missing retry-of-fatal retry-over-limit retry-gave-up-early retry-too-soon retry-backoff retry-body-changed
+    retry-partial-lost retry-truncated-taken retry-storm retry-websocket-leftover
+    stream-event-order stream-end-missing stream-end-doubled stream-event-after-end stream-id-changed
+    stream-item-unfinished stream-item-doubled stream-index stream-delta-sum stream-output-differs stream-usage-missing";
+
 #[test]
 fn every_rule_is_explained() {
     let names = || {
@@ -35,6 +42,7 @@ fn every_rule_is_explained() {
             .split_whitespace()
             .chain(READER_RULES.split_whitespace())
             .chain(ROLLOUT_RULES.split_whitespace())
+            .chain(CONTRACT_RULES.split_whitespace())
     };
     assert_eq!(
         names().count(),

@@ -3,7 +3,9 @@
 mod body_rules;
 mod exchange_rules;
 mod reader_rules;
+mod retry_rules;
 mod rollout_rules;
 mod rule;
+mod stream_rules;
 
 pub use rule::{Rule, UnknownRule, explain, rule_names, rules};

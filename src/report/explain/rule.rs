@@ -4,7 +4,7 @@ use std::fmt;
 
 use thiserror::Error;
 
-use super::{body_rules, exchange_rules, reader_rules, rollout_rules};
+use super::{body_rules, exchange_rules, reader_rules, retry_rules, rollout_rules, stream_rules};
 use crate::report::Level;
 
 /// A kind of finding, as `trace-diff explain` describes it.
@@ -40,6 +40,8 @@ pub fn rules() -> impl Iterator<Item = &'static Rule> {
         exchange_rules::RULES,
         body_rules::RULES,
         rollout_rules::RULES,
+        retry_rules::RULES,
+        stream_rules::RULES,
         reader_rules::RULES,
     ];
     groups.into_iter().flatten()
