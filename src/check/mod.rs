@@ -3,14 +3,21 @@
 //! A contract looks at a capture, and at what belongs to it, and yields a [`Violation`] for each promise that is not
 //! kept. A clean run of a correct agent has none: what agents are known to do otherwise is named at its place.
 
+mod attempts;
+mod contracts;
+mod item;
+mod label;
 mod profiles;
 mod request;
 mod retry;
 mod rollout;
 mod same;
+mod sink;
 mod stream_grammar;
+mod tool_round_trip;
 mod violation;
 
+pub use contracts::{Contracts, NotChecked, check_capture};
 pub use profiles::{
     Backoff, Cause, Compaction, Context, DelayHint, FailureFacts, FailureRule, Headers, Ids,
     ItemIds, Limit, Limits, OnOverflow, OverflowInRequest, PartialItems, Profile, ProfileError,

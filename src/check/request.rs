@@ -8,11 +8,13 @@ use crate::capture::{
 };
 use crate::http::HeaderList;
 use crate::json::{Kind, Pointer, Value};
-use crate::responses::{RequestFacts, RequestKind};
+use crate::responses::{RequestFacts, RequestKind, endpoint};
 
 /// All requests to the model in a capture, in order.
 pub(super) struct Trace {
     pub(super) requests: Vec<Request>,
+    /// Exchanges that ask for a response and of which the capture does not hold the body.
+    pub(super) without_body: Vec<usize>,
 }
 
 /// One request to the model with what its response said.
@@ -31,6 +33,8 @@ pub(super) struct Request {
     pub(super) response: ResponseFacts,
     /// The version in `user-agent`, of Codex or of the Codex that a port imitates.
     pub(super) version: Option<String>,
+    /// When it began, in milliseconds on the recorder's clock.
+    pub(super) started_ms: Option<f64>,
 }
 
 /// What a response said.
@@ -65,6 +69,7 @@ impl Trace {
         }
         Self {
             requests: builder.requests,
+            without_body: builder.without_body,
         }
     }
 }
@@ -72,6 +77,7 @@ impl Trace {
 #[derive(Default)]
 struct Builder {
     requests: Vec<Request>,
+    without_body: Vec<usize>,
     /// Requests by the ids of their responses.
     by_response: HashMap<String, usize>,
 }
@@ -86,10 +92,13 @@ impl Builder {
         let headers = owner.exchange.request.headers.as_option();
         let headers = headers.map(|headers| &headers.list);
         let Some(body) = exchange.request.body.json() else {
+            let is_sampling = exchange.request.method == "POST"
+                && is_sampling(endpoint(&exchange.request.target));
+            self.without_body.extend(is_sampling.then_some(number));
             return;
         };
         let mut facts = RequestFacts::new(&exchange.request.target, headers, Some(body.node()));
-        if !matches!(facts.endpoint.as_str(), "/responses" | "/responses/compact") {
+        if !is_sampling(&facts.endpoint) {
             return;
         }
         if let Some(thread) = thread_of_trace(exchange.extra.as_ref()) {
@@ -109,6 +118,7 @@ impl Builder {
             input_pointer,
             is_whole,
             response,
+            started_ms: exchange.started_ms.as_option().copied(),
         });
     }
 
@@ -135,6 +145,11 @@ impl Builder {
         let whole = sent.chain(delivered).chain(own).collect();
         (whole, pointer, previous.is_whole)
     }
+}
+
+/// Whether this endpoint asks for a response.
+fn is_sampling(endpoint: &str) -> bool {
+    matches!(endpoint, "/responses" | "/responses/compact")
 }
 
 /// The version in `codex_exec/0.169.0 (Debian 12.0.0; x86_64) …`.

@@ -25,3 +25,32 @@ impl Level {
         }
     }
 }
+
+/// Another level for the findings of a rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LevelRule {
+    /// Name of the rule.
+    pub rule: String,
+    /// The level; `None` leaves its findings out.
+    pub level: Option<Level>,
+}
+
+impl LevelRule {
+    /// The words that say a level: those of [`Level::name`], and `off`.
+    pub const WORDS: [&str; 4] = ["error", "warning", "note", "off"];
+
+    /// Makes the rule of a name and one of [`LevelRule::WORDS`]; `None` for another word.
+    pub fn new(rule: &str, word: &str) -> Option<Self> {
+        let level = match word {
+            "error" => Some(Level::Error),
+            "warning" => Some(Level::Warning),
+            "note" => Some(Level::Note),
+            "off" => None,
+            _ => return None,
+        };
+        Some(Self {
+            rule: rule.to_owned(),
+            level,
+        })
+    }
+}

@@ -9,11 +9,12 @@ pub mod place;
 mod renaming;
 mod rules;
 mod rules_error;
+mod rules_levels;
 mod shapes;
 mod token;
 
 pub use fingerprint::{embedded_json, fingerprint, text_fingerprint, text_place};
-pub use level::Level;
+pub use level::{Level, LevelRule};
 pub use locations::LocationFinder;
 pub use renaming::{Conflict, IdNumber, IdTable, Pair, conflicts, identifier_core};
 pub use rules::{AcceptRule, IgnoreRule, Rules};

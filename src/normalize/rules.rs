@@ -8,7 +8,7 @@ use regex::Regex;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::{RulesError, RulesProblem};
+use super::{LevelRule, RulesError, RulesProblem};
 use crate::json::{PointerError, PointerPattern, bad_regex};
 
 /// A rules file, read; see `docs/rules-file.md`.
@@ -18,8 +18,11 @@ pub struct Rules {
     pub path: String,
     /// The capture to compare with when none is named, relative to the directory of the rules file.
     pub baseline: Option<String>,
-    /// Whose contracts hold: `codex`, `pycodex`, or a file.
+    /// Whose contracts hold: `codex`, `codex@0.137.0`, `pycodex`, `generic`, or a file relative to the directory of the rules
+    /// file.
     pub profile: Option<String>,
+    /// The `[levels]` table: other levels for the findings of rules.
+    pub levels: Vec<LevelRule>,
     /// The `[[accept]]` tables, first in the file first.
     pub accept: Vec<AcceptRule>,
     /// The `[[ignore]]` tables, first in the file first.
@@ -75,7 +78,7 @@ impl AcceptRule {
     }
 }
 
-const TOP_KEYS: &[&str] = &["baseline", "profile", "accept", "ignore"];
+const TOP_KEYS: &[&str] = &["baseline", "profile", "levels", "accept", "ignore"];
 const ACCEPT_KEYS: &[&str] = &["rule", "pointer", "pattern", "reason", "until"];
 const IGNORE_KEYS: &[&str] = &["pointer", "pattern", "reason"];
 
@@ -126,14 +129,19 @@ impl Rules {
 }
 
 /// A rules file while it is read.
-struct File<'a> {
+pub(super) struct File<'a> {
     text: &'a str,
-    known_rules: &'a [&'a str],
+    pub(super) known_rules: &'a [&'a str],
     problems: Vec<RulesProblem>,
 }
 
 impl File<'_> {
-    fn report(&mut self, span: Range<usize>, message: impl Into<String>, hint: Option<String>) {
+    pub(super) fn report(
+        &mut self,
+        span: Range<usize>,
+        message: impl Into<String>,
+        hint: Option<String>,
+    ) {
         self.problems
             .push(RulesProblem::new(self.text, span, message, hint));
     }
@@ -146,6 +154,7 @@ impl File<'_> {
         rules.profile = self
             .text_at(document, "profile")
             .map(|(text, _)| text.to_owned());
+        rules.levels = self.levels(document);
         for (table, span) in self.tables_at(document, "accept") {
             rules.accept.extend(self.accept_rule(table, span));
         }
@@ -225,6 +234,11 @@ impl File<'_> {
 
     fn rule_name(&mut self, table: &DeTable<'_>) -> Option<String> {
         let (name, span) = self.text_at(table, "rule")?;
+        self.check_rule_name(name, span);
+        Some(name.to_owned())
+    }
+
+    pub(super) fn check_rule_name(&mut self, name: &str, span: Range<usize>) {
         if !self.known_rules.contains(&name) {
             let hint = similar_name(name, self.known_rules).map_or_else(
                 || "`trace-diff explain` lists the rules".to_owned(),
@@ -232,7 +246,6 @@ impl File<'_> {
             );
             self.report(span, format!("unknown rule `{name}`"), Some(hint));
         }
-        Some(name.to_owned())
     }
 
     fn pointer(&mut self, table: &DeTable<'_>) -> Option<PointerPattern> {
@@ -349,7 +362,7 @@ impl File<'_> {
     }
 }
 
-fn type_name(value: &Spanned<DeValue<'_>>) -> &'static str {
+pub(super) fn type_name(value: &Spanned<DeValue<'_>>) -> &'static str {
     match value.get_ref() {
         DeValue::String(_) => "a string",
         DeValue::Integer(_) | DeValue::Float(_) => "a number",

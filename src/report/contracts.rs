@@ -3,13 +3,13 @@
 use std::cmp::Ordering;
 
 use crate::capture::Capture;
-use crate::check::{CheckedRollout, RolloutCheck, Violation};
+use crate::check::{CheckedRollout, Contracts, RolloutCheck, Violation};
 use crate::diff::{ExchangePair, Options};
 use crate::json::{Pointer, Problem};
 use crate::normalize::{Scanner, TextPlace, text_fingerprint};
 
 use super::mask::Mask;
-use super::{Finding, Input, Level, Report, Role, Source, finding_id};
+use super::{Finding, Input, Level, NotChecked, Report, Role, Source, finding_id};
 
 /// Adds rollouts and what they show to the report of the capture that they belong to.
 ///
@@ -25,18 +25,51 @@ pub fn add_rollout_check(
         let problems = rollout.problems.iter();
         problems.map(|problem| reader_finding(rollout, problem))
     });
-    let violations = check.violations.iter().filter(|one| is_told(one, options));
-    let mut found: Vec<Finding> = violations.map(finding).collect();
+    add_findings(
+        report,
+        capture,
+        problems.collect(),
+        &check.violations,
+        options,
+    );
+}
+
+/// Adds what contracts say of a capture to its report; `options` leave out places as they do in a comparison.
+pub fn add_contracts(
+    report: &mut Report,
+    capture: &Capture,
+    contracts: &Contracts,
+    options: &Options,
+) {
+    add_findings(report, capture, Vec::new(), &contracts.violations, options);
+    let mut mask = Mask::new(&[capture]);
+    report
+        .not_checked
+        .extend(contracts.not_checked.iter().map(|one| NotChecked {
+            rules: one.rules.iter().map(|rule| (*rule).to_owned()).collect(),
+            exchange: one.exchange,
+            reason: mask.text(&one.reason),
+        }));
+}
+
+/// Puts findings behind those of the readers, `problems` first.
+fn add_findings(
+    report: &mut Report,
+    capture: &Capture,
+    problems: Vec<Finding>,
+    violations: &[Violation],
+    options: &Options,
+) {
+    let told = violations.iter().filter(|one| is_told(one, options));
+    let mut found: Vec<Finding> = told.map(finding).collect();
     found.sort_by(by_weight_and_place);
-    let mut new: Vec<Finding> = problems.chain(found).collect();
+    let mut new = problems;
+    new.extend(found);
     let mut mask = Mask::new(&[capture]);
     new.iter_mut().for_each(|finding| mask.finding(finding));
     let is_reading = |finding: &Finding| finding.source == Source::Reader;
-    let at = report
-        .findings
-        .iter()
-        .take_while(|one| is_reading(one))
-        .count();
+    let readers = report.findings.iter().take_while(|one| is_reading(one));
+    let at = readers.count();
     report.findings.splice(at..at, new);
     report.update_summary();
 }

@@ -26,6 +26,9 @@ pub struct Report {
     pub summary: Summary,
     /// Rules of the rules file that did nothing, and those that have expired.
     pub unused_rules: Vec<UnusedRule>,
+    /// Contracts that could not be checked, and why.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub not_checked: Vec<NotChecked>,
 }
 
 impl Report {
@@ -45,6 +48,7 @@ impl Report {
             findings,
             summary: Summary::default(),
             unused_rules: Vec::new(),
+            not_checked: Vec::new(),
         };
         report.update_summary();
         report
@@ -177,6 +181,17 @@ pub struct Finding {
     /// Lines for a person who wants to see more: a diff of a long text, the values that were tied.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub detail: Vec<String>,
+}
+
+/// Contracts that could not be checked somewhere.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NotChecked {
+    /// Names of the rules.
+    pub rules: Vec<String>,
+    /// The first exchange that it is about; `None` for the whole capture.
+    pub exchange: Option<usize>,
+    /// Why, as the end of a sentence that begins with "not checked, because".
+    pub reason: String,
 }
 
 /// Which part of the program found it.

@@ -25,6 +25,10 @@ fn rendered() -> String {
             ("retry-", "Retries"),
             // Other rules begin with `stream-`, too.
             ("stream-event-order", "Events of a response"),
+            (
+                "call-without-output",
+                "Calls, outputs and what responses delivered",
+            ),
         ];
         let new = parts
             .iter()

@@ -34,6 +34,11 @@ const CONTRACT_RULES: &str = "
     retry-partial-lost retry-truncated-taken retry-storm retry-websocket-leftover
     stream-event-order stream-end-missing stream-end-doubled stream-event-after-end stream-id-changed
     stream-item-unfinished stream-item-doubled stream-index stream-delta-sum stream-output-differs stream-usage-missing";
+/// Every rule about calls, their outputs and what responses delivered.
+pub(crate) const TOOL_RULES: &str = "
+    call-without-output output-without-call output-doubled output-type-wrong output-before-call outputs-out-of-order
+    call-executed-twice arguments-changed delivered-item-missing parallel-call-lost item-invented item-altered
+    output-altered";
 
 #[test]
 fn every_rule_is_explained() {
@@ -43,6 +48,7 @@ fn every_rule_is_explained() {
             .chain(READER_RULES.split_whitespace())
             .chain(ROLLOUT_RULES.split_whitespace())
             .chain(CONTRACT_RULES.split_whitespace())
+            .chain(TOOL_RULES.split_whitespace())
     };
     assert_eq!(
         names().count(),

@@ -18,6 +18,7 @@ mod cli_secrets;
 mod compare;
 mod compare_properties;
 mod compressed;
+mod contracts;
 mod contracts_of_responses;
 mod corpus;
 mod discover;

@@ -31,7 +31,7 @@ use crate::samples::{self, Sample};
 use kinds::{KINDS, Kind};
 use rng::Rng;
 use table::Row;
-use trace::Trace;
+pub(crate) use trace::Trace;
 
 const SEED: u64 = 20_261_121;
 /// Runs of the corpus that are mutated besides those done twice, how many more over a WebSocket, and how large any may be.
@@ -62,7 +62,8 @@ fn subjects(samples: &[Sample]) -> Vec<Subject> {
         .collect()
 }
 
-fn trace_of(sample: &Sample) -> Trace {
+/// A sample as records that can be mutated.
+pub(crate) fn trace_of(sample: &Sample) -> Trace {
     let records = serde_json::Deserializer::from_slice(&sample.bytes)
         .into_iter::<Value>()
         .collect::<Result<_, _>>()

@@ -28,7 +28,7 @@ Examples:
   trace-diff new.jsonl --baseline old.har --report json=report.json -q
       For CI: a report in a file, and the exit status.
   trace-diff new.jsonl
-      One capture at a glance: a line for each request.
+      One capture alone: a line for each request, and what a correct agent would not do.
 
 Exit status:
   0  nothing found

@@ -8,8 +8,8 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use trace_diff::diff::Options;
 use trace_diff::json::PointerPattern;
-use trace_diff::normalize::{IgnoreRule, Rules};
-use trace_diff::report::rule_names;
+use trace_diff::normalize::{IgnoreRule, LevelRule, Rules};
+use trace_diff::report::{explain, rule_names};
 
 use crate::exit::Failure;
 
@@ -27,6 +27,25 @@ pub(crate) struct RuleArgs {
     /// Rules file, which says what is known; without it trace-diff.toml here or in a directory above
     #[arg(long, value_name = "FILE")]
     rules: Option<PathBuf>,
+    /// Gives the findings of a rule another level: error, warning, note, or off; may be repeated
+    #[arg(long = "rule", value_name = "NAME=LEVEL", value_parser = level_rule)]
+    levels: Vec<LevelRule>,
+}
+
+/// Reads `NAME=LEVEL`.
+fn level_rule(text: &str) -> Result<LevelRule, String> {
+    let expected = || {
+        format!(
+            "expected NAME=LEVEL, where LEVEL is one of {}",
+            LevelRule::WORDS.join(", ")
+        )
+    };
+    let (name, word) = text.split_once('=').ok_or_else(expected)?;
+    explain(name).map_err(|error| match error.nearest {
+        Some(nearest) => format!("{error}; did you mean {nearest}?"),
+        None => format!("{error}; trace-diff explain lists the rules"),
+    })?;
+    LevelRule::new(name, word).ok_or_else(expected)
 }
 
 impl RuleArgs {
@@ -39,6 +58,11 @@ impl RuleArgs {
             .with_context(|| format!("failed to read {}", path.display()))?;
         let shown = path.to_string_lossy();
         Ok(Rules::parse(&shown, &text, &rule_names())?)
+    }
+
+    /// The levels that rules have for this run; those of the command line count before those of the file.
+    pub(crate) fn levels(&self, rules: &Rules) -> Vec<LevelRule> {
+        rules.levels.iter().chain(&self.levels).cloned().collect()
     }
 
     /// What the comparison has to know; the ignore rules of the file come first.

@@ -1,5 +1,6 @@
 //! Requests that are made again: the attempts at one answer.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use crate::capture::{FlatExchange, Transport};
@@ -47,7 +48,15 @@ pub(super) fn chains<'t>(flat: &'t [FlatExchange<'t>], trace: &'t Trace) -> Vec<
         }
     }
     let mut chains: Vec<Chain<'t>> = Vec::new();
-    for requests in threads.values() {
+    for requests in threads.values_mut() {
+        let time = |request: &Request| {
+            let started = flat[request.exchange].exchange.started_ms;
+            started.as_option().copied()
+        };
+        // A recorder may write records in another order than they were made in.
+        if requests.iter().all(|request| time(request).is_some()) {
+            requests.sort_by(|a, b| time(a).partial_cmp(&time(b)).unwrap_or(Ordering::Equal));
+        }
         let mut open: Vec<Attempt<'t>> = Vec::new();
         for (number, request) in requests.iter().copied().enumerate() {
             let one = &flat[request.exchange];
@@ -84,7 +93,7 @@ fn is_followed(flat: &[FlatExchange<'_>], number: usize) -> bool {
     let Some(ended) = flat[number].exchange.response.ended_ms.as_option() else {
         return false;
     };
-    flat[number + 1..].iter().any(|later| {
+    flat.iter().any(|later| {
         let started = later.exchange.started_ms.as_option();
         started.is_some_and(|started| started - ended > LONG_MS)
     })

@@ -39,6 +39,7 @@ pub fn check_retries(capture: &Capture, profile: &Profile) -> Vec<Violation> {
 /// A chain that ended with a failure that could have been tried again.
 struct GaveUp {
     exchange: usize,
+    thread: Option<String>,
     pace: Pace,
     failure: String,
     limits: [Option<Limit>; 2],
@@ -152,6 +153,7 @@ impl Checker<'_> {
         } else if may_retry {
             self.ends.push(GaveUp {
                 exchange: last.exchange(),
+                thread: last.request.facts.thread.clone(),
                 pace,
                 failure: failure.name(),
                 limits,
@@ -202,10 +204,14 @@ impl Checker<'_> {
         };
         let name = failure.name();
         let at = Pointer::root();
+        let row = self.row(one);
+        if row.as_ref().is_some_and(|row| row.then == Retry::Compact) {
+            return;
+        }
         for (rule, pointer, message) in body::compare(one, next, self.profile.partial_items) {
             self.tell(rule, Level::Error, next.exchange(), pointer, message);
         }
-        let Some(row) = self.row(one) else {
+        let Some(row) = row else {
             return;
         };
         if row.then == Retry::Fail {
@@ -231,13 +237,13 @@ impl Checker<'_> {
                 return;
             }
         }
-        if matches!(row.then, Retry::Unspecified | Retry::Compact) {
+        if row.then == Retry::Unspecified {
             return;
         }
         let which = pace.next_loop(row.then, one, next, self.profile);
         let number = pace.count(which);
         if hint.is_none() {
-            self.backoff(one, next, number);
+            self.backoff(one, next, number, row.then);
         }
         let limit = match which {
             Loop::Request => limits[0],
@@ -265,7 +271,7 @@ impl Checker<'_> {
         }
     }
 
-    fn backoff(&mut self, one: &Attempt<'_>, next: &Attempt<'_>, number: u32) {
+    fn backoff(&mut self, one: &Attempt<'_>, next: &Attempt<'_>, number: u32, then: Retry) {
         let (Some(gap), Some(backoff)) = (one.gap_ms(next), self.profile.backoff) else {
             return;
         };
@@ -276,11 +282,15 @@ impl Checker<'_> {
             .failure
             .as_ref()
             .is_some_and(|failure| failure.cause == Cause::Stall);
-        let [least, most] = backoff.window(number);
+        let [mut least, most] = backoff.window(number);
+        if then != Retry::Stream {
+            // A capture that lacks attempts does not show where a round began, and each begins with the first delay.
+            [least, _] = backoff.window(1);
+        }
         let (level, how) = if is_too_soon(gap, least) {
             (Level::Error, "soon")
         } else if has_upper && !is_stalled && is_too_late(gap, most) {
-            (Level::Warning, "late")
+            (Level::Note, "late")
         } else {
             return;
         };
@@ -325,10 +335,13 @@ impl Checker<'_> {
 
     /// Chains that ended before the limit. Where the limit is only a default, what the capture itself shows counts.
     fn judge_ends(&mut self) {
-        let rounds = self.ends.iter().map(|end| end.pace.rounds).max();
+        let ends = std::mem::take(&mut self.ends);
         let in_round = |end: &GaveUp| end.pace.longest_round.max(end.pace.in_round);
-        let longest = self.ends.iter().map(in_round).max();
-        for end in std::mem::take(&mut self.ends) {
+        for end in &ends {
+            // Another thread may be another process, with other limits.
+            let others = || ends.iter().filter(|one| one.thread == end.thread);
+            let rounds = others().map(|one| one.pace.rounds).max();
+            let longest = others().map(in_round).max();
             let known = |limit: Option<Limit>, seen: Option<u32>| match limit {
                 Some(limit) if limit.is_certain => Some(limit.retries),
                 Some(limit) => seen.map(|seen| seen.min(limit.retries)),

@@ -8,3 +8,6 @@ mod pace;
 mod transport;
 
 pub use check::check_retries;
+
+/// The rules about attempts that are not there.
+pub(super) const ENDS: &[&str] = &["retry-missing", "retry-gave-up-early"];

@@ -57,8 +57,9 @@ impl Pace {
         };
         let again = is_near(gap, backoff, self.in_round + 1);
         let anew = is_near(gap, backoff, self.rounds + 1);
+        let [least, _] = backoff.window(self.in_round + 1);
         // Codex keeps a connection only within a round, so another one after some retries is a new round.
-        if anew && (!again || self.in_round > 0) {
+        if (anew && (!again || self.in_round > 0)) || (!again && is_too_soon(gap, least)) {
             Loop::Stream
         } else {
             Loop::Request

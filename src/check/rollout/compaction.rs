@@ -6,9 +6,9 @@ use crate::normalize::Level;
 use crate::responses::{RequestKind, item_type, message_text};
 use crate::rollout::RecordKind;
 
+use super::super::label::excerpt;
 use super::super::request::Outcome;
 use super::super::violation::Violation;
-use super::label::excerpt;
 use super::stretch::Stretch;
 
 /// Tells where the record of a compaction does not hold what the model delivered: the summary, or the `compaction` item.

@@ -3,16 +3,16 @@
 use std::sync::Arc;
 
 use crate::capture::DeliveredItem;
-use crate::json::{Kind, Node, Pointer};
-use crate::normalize::{Level, embedded_json};
+use crate::json::Pointer;
+use crate::normalize::Level;
 use crate::responses::{RequestKind, is_from_other_thread};
 use crate::rollout::{RecordKind, Version, What};
 
+use super::super::item::{Facts, ItemFacts, delivery_difference};
+use super::super::label::{excerpt, label, the};
 use super::super::request::{Outcome, Request};
 use super::super::same::Difference;
 use super::super::violation::Violation;
-use super::item::{Facts, ItemFacts, delivery_difference};
-use super::label::{excerpt, label, the};
 use super::pairs::is_version;
 use super::replay::Position;
 use super::stored::StoredRollout;
@@ -60,7 +60,8 @@ impl Delivery<'_> {
                     Waiting {
                         request,
                         item,
-                        is_required: self.is_required(number) && self.is_recorded(&facts),
+                        is_required: self.is_required(number)
+                            && facts.is_kept_by(self.is_pycodex()),
                         facts,
                     }
                 })
@@ -168,29 +169,6 @@ impl Delivery<'_> {
         between
             .iter()
             .any(|record| record.kind == RecordKind::Compacted)
-    }
-
-    /// Whether the agent keeps such an item. What it can't read it drops, without a word.
-    fn is_recorded(&self, facts: &ItemFacts) -> bool {
-        let node = facts.item.node();
-        let has = |keys: &[&str]| keys.iter().all(|key| node.get_string(key).is_some());
-        let is_array = |key: &str| {
-            node.get(key)
-                .is_some_and(|value| value.kind() == Kind::Array)
-        };
-        match facts.kind.as_str() {
-            "message" => has(&["role"]) && is_array("content") && has_known_parts(node),
-            "reasoning" => is_array("summary"),
-            // pycodex ends the turn where arguments are no object (0.1.13–0.5.1).
-            "function_call" => {
-                let arguments = node.get_string("arguments").unwrap_or_default();
-                let is_readable = !self.is_pycodex() || embedded_json(&arguments).is_some();
-                has(&["name", "arguments", "call_id"]) && is_readable
-            }
-            "custom_tool_call" => has(&["name", "input", "call_id"]),
-            "web_search_call" => !self.is_pycodex(),
-            _ => false,
-        }
     }
 
     /// An id that was delivered and is not on disk, where nearly all other items have theirs.
@@ -373,11 +351,4 @@ fn take_equal<'m, 'a>(one: &Waiting<'_>, made: &'m mut [Made<'a>]) -> Option<&'m
     let record = made.iter_mut().find(is_same)?;
     record.is_matched = true;
     Some(record)
-}
-
-/// Whether the parts of a message are of the types that agents know.
-fn has_known_parts(message: Node<'_>) -> bool {
-    let parts = message.get("content").into_iter().flat_map(Node::items);
-    let mut kinds = parts.map(|part| (part.get_string("type"), part.get_string("text")));
-    kinds.all(|(kind, text)| kind.as_deref() == Some("output_text") && text.is_some())
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use crate::rollout::Version;
 
+use super::super::item::{Facts, ItemFacts, delivery_difference};
 use super::super::request::{Outcome, Request};
-use super::item::{Facts, ItemFacts, delivery_difference};
 use super::replay::Kept;
 use super::sent::Pairing;
 use super::stored::StoredRollout;

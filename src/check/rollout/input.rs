@@ -7,12 +7,13 @@ use crate::json::Pointer;
 use crate::normalize::Level;
 use crate::responses::RequestKind;
 
+use super::super::item::{ItemFacts, item_difference};
+use super::super::label::{excerpt, label, the};
 use super::super::request::{Outcome, Request};
 use super::super::same::Difference;
 use super::super::violation::{RolloutPlace, Violation};
 use super::excuse::Excuses;
-use super::item::{ItemFacts, item_difference};
-use super::label::{excerpt, label, pointer_in_record, the};
+use super::label::pointer_in_record;
 use super::pairs::Pairs;
 use super::replay::Kept;
 use super::sampling::{Fit, Sample};

@@ -9,7 +9,6 @@ mod excuse;
 mod habits;
 mod identifiers;
 mod input;
-mod item;
 mod label;
 mod notes;
 mod pairs;

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use crate::align::common_subsequence;
 use crate::responses::message_text;
 
-use super::item::ItemFacts;
+use super::super::item::ItemFacts;
 use super::sent::{Due, Wire, WireItem};
 
 /// Which item due goes with which item sent, as numbers.

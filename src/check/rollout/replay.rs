@@ -10,7 +10,7 @@ use crate::rollout::{
     What,
 };
 
-use super::item::{Facts, ItemFacts};
+use super::super::item::{Facts, ItemFacts};
 use super::stored::StoredRollout;
 
 /// Where an item of a history stands on disk.

@@ -7,10 +7,10 @@ use std::ops::Range;
 use crate::responses::RequestKind;
 use crate::rollout::What;
 
+use super::super::item::ItemFacts;
 use super::super::request::Request;
 use super::excuse::Excuses;
 use super::habits::Habits;
-use super::item::ItemFacts;
 use super::pairs::Pairs;
 use super::replay::{Kept, Position, Replay, Texts};
 use super::sent::{Due, Pairing, Wire, WireItem, all_due, due_items, is_sent_as};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::json::Value;
 
-use super::item::{Facts, ItemFacts, is_output_on_its_way};
+use super::super::item::{Facts, ItemFacts, is_output_on_its_way};
 use super::replay::{Kept, Origin};
 
 /// An item that a request should send.

@@ -10,9 +10,9 @@ use crate::rollout::{
     RolloutSource, Version, What,
 };
 
+use super::super::item::{Facts, ItemFacts};
 use super::super::violation::RolloutPlace;
 use super::check::CheckedRollout;
-use super::item::{Facts, ItemFacts};
 
 /// One of a thread's own rollouts, in memory.
 pub(super) struct StoredRollout {

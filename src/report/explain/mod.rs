@@ -7,5 +7,6 @@ mod retry_rules;
 mod rollout_rules;
 mod rule;
 mod stream_rules;
+mod tool_rules;
 
 pub use rule::{Rule, UnknownRule, explain, rule_names, rules};

@@ -53,7 +53,7 @@ pub(super) const RULES: &[Rule] = &[
         name: "retry-backoff",
         level: Level::Error,
         example: "",
-        means: "The delay before a retry is outside its window: an error when it is too short, a warning when it is too long.",
+        means: "The delay before a retry is outside its window: an error when it is too short, a note when it is too long.",
         matters: "Retries without growing delays hit a server at its worst moment; too long ones make the user wait.",
         expectation: "200 ms × 2 for each retry; Codex with ±10 %, python-codex exactly. Upper ends allow for a loaded machine; \
              delays in which tools ran have none.",

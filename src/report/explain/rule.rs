@@ -4,7 +4,9 @@ use std::fmt;
 
 use thiserror::Error;
 
-use super::{body_rules, exchange_rules, reader_rules, retry_rules, rollout_rules, stream_rules};
+use super::{
+    body_rules, exchange_rules, reader_rules, retry_rules, rollout_rules, stream_rules, tool_rules,
+};
 use crate::report::Level;
 
 /// A kind of finding, as `trace-diff explain` describes it.
@@ -39,6 +41,7 @@ pub fn rules() -> impl Iterator<Item = &'static Rule> {
     let groups = [
         exchange_rules::RULES,
         body_rules::RULES,
+        tool_rules::RULES,
         rollout_rules::RULES,
         retry_rules::RULES,
         stream_rules::RULES,

@@ -76,7 +76,13 @@ impl Entry {
         exchanges.extend(&finding.recurs);
         let subject = match finding.rule.as_str() {
             "item-missing" | "item-added" | "item-moved" => None,
-            _ if matches!(section, Section::Reading | Section::Contracts) => None,
+            _ if matches!(
+                section,
+                Section::Reading | Section::Contracts | Section::Rollouts
+            ) =>
+            {
+                None
+            }
             "tool-missing" | "tool-added" => tool_of(finding).0,
             _ => finding.subject.as_deref(),
         };
@@ -249,7 +255,9 @@ fn text(section: Section, finding: &Finding, label: &str) -> String {
             labelled(label, &format!("{a} → {b}"))
         }
         "text-changed" | "header-changed" => text_changed(finding, label),
-        _ if section == Section::Contracts => labelled(finding.pointer.as_str(), message),
+        _ if matches!(section, Section::Contracts | Section::Rollouts) => {
+            labelled(finding.pointer.as_str(), message)
+        }
         _ if section == Section::Identifiers => {
             format!("{}: {message}", identifier_place(finding))
         }

@@ -283,6 +283,21 @@ impl<W: Write> Page<'_, W> {
                 self.wrapped("  · ", &visible(&text.to_lowercase()), "    ")?;
             }
         }
+        self.not_checked(report)
+    }
+
+    fn not_checked(&mut self, report: &Report) -> io::Result<()> {
+        if !report.not_checked.is_empty() {
+            writeln!(self.out, "\n{}", self.styled(Style::Bold, "Not checked"))?;
+        }
+        for one in &report.not_checked {
+            let text = format!(
+                "{}: not checked, because {}",
+                one.rules.join(", "),
+                one.reason
+            );
+            self.wrapped("  · ", &visible(&text), "    ")?;
+        }
         Ok(())
     }
 

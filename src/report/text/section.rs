@@ -7,6 +7,7 @@ use crate::report::{Finding, Source};
 pub(super) enum Section {
     Reading,
     Contracts,
+    Rollouts,
     Exchanges,
     Identifiers,
     Headers,
@@ -24,6 +25,9 @@ impl Section {
         let pointer = finding.pointer.as_str();
         match finding.rule.as_str() {
             _ if finding.source == Source::Reader => return Section::Reading,
+            _ if finding.source == Source::Check && finding.rule.starts_with("rollout-") => {
+                return Section::Rollouts;
+            }
             _ if finding.source == Source::Check => return Section::Contracts,
             "method-changed" | "path-changed" | "endpoint-changed" | "continuation-changed" => {
                 return Section::Exchanges;
@@ -56,7 +60,8 @@ impl Section {
     pub(super) fn title(self) -> &'static str {
         match self {
             Section::Reading => "Reading",
-            Section::Contracts => "Wire against disk",
+            Section::Contracts => "Contracts",
+            Section::Rollouts => "Wire against disk",
             Section::Exchanges => "Exchanges",
             Section::Identifiers => "Identifiers",
             Section::Headers => "Request headers",

@@ -3,13 +3,16 @@
 use std::path::PathBuf;
 
 use trace_diff::capture::Capture;
+use trace_diff::check::check_capture;
 use trace_diff::diff::compare;
 use trace_diff::normalize::Rules;
 use trace_diff::report::{
-    Verdict, apply_accept, comparison_report, outline_report, render_outline,
+    Verdict, add_contracts, apply_accept, apply_levels, comparison_report, outline_report,
+    render_outline,
 };
 
 use crate::exit::{Failure, Outcome, Status};
+use crate::profile::ProfileArgs;
 use crate::report::{Rendered, ReportArgs};
 use crate::rollouts::RolloutArgs;
 use crate::{input, rules};
@@ -17,7 +20,7 @@ use crate::{input, rules};
 /// Captures to compare.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The capture to compare with. A capture alone is outlined, or compared with --baseline
+    /// The capture to compare with. A capture alone is checked and outlined, or compared with --baseline
     #[arg(value_name = "BASELINE")]
     first: Option<String>,
     /// The capture to judge
@@ -28,6 +31,8 @@ pub(crate) struct Args {
     baseline: Option<String>,
     #[command(flatten)]
     rollouts: RolloutArgs,
+    #[command(flatten)]
+    profile: ProfileArgs,
     #[command(flatten)]
     rules: rules::RuleArgs,
     #[command(flatten)]
@@ -44,13 +49,17 @@ pub(crate) fn run(args: &Args) -> Outcome {
             let comparison = compare(&baseline, &candidate, &options);
             let mut report = comparison_report(&baseline, &candidate, &comparison);
             args.rollouts.check(&candidate, &options, &mut report)?;
+            apply_levels(&mut report, &args.rules.levels(&rules));
             apply_accept(&mut report, &rules, rules::today(), &comparison.ignore_used);
             (report, None)
         }
         None => {
             let capture = input::capture(&candidate)?;
             let mut report = outline_report(&capture);
+            let contracts = check_capture(&capture, &args.profile.load(&rules, &capture)?);
+            add_contracts(&mut report, &capture, &contracts, &options);
             args.rollouts.check(&capture, &options, &mut report)?;
+            apply_levels(&mut report, &args.rules.levels(&rules));
             apply_accept(&mut report, &rules, rules::today(), &[]);
             (report, Some(render_outline(&capture)))
         }

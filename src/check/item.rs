@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use xxhash_rust::xxh3::xxh3_128;
 
-use crate::json::Value;
+use crate::json::{Kind, Node, Value};
+use crate::normalize::embedded_json;
 use crate::responses::{call_id, context_tags, is_call, is_output, item_type};
 
-use super::super::same::{Difference, first_difference, meaning};
+use super::same::{Difference, first_difference, meaning};
 
 /// Whether a member of an item counts only where both sides have it.
 ///
@@ -76,6 +77,30 @@ impl ItemFacts {
         self.kind == "message" && role.as_deref() == Some("user") && !self.is_context()
     }
 
+    /// Whether the agent keeps such an item of a response. What it can't read it drops, without a word (Codex
+    /// 0.115.0–0.169.0; pycodex 0.1.13–0.5.1 also drops web searches).
+    pub(super) fn is_kept_by(&self, is_pycodex: bool) -> bool {
+        let node = self.item.node();
+        let has = |keys: &[&str]| keys.iter().all(|key| node.get_string(key).is_some());
+        let is_array = |key: &str| {
+            node.get(key)
+                .is_some_and(|value| value.kind() == Kind::Array)
+        };
+        match self.kind.as_str() {
+            "message" => has(&["role"]) && is_array("content") && has_known_parts(node),
+            "reasoning" => is_array("summary"),
+            // pycodex ends the turn where arguments are no object (0.1.13–0.5.1).
+            "function_call" => {
+                let arguments = node.get_string("arguments").unwrap_or_default();
+                let is_readable = !is_pycodex || embedded_json(&arguments).is_some();
+                has(&["name", "arguments", "call_id"]) && is_readable
+            }
+            "custom_tool_call" => has(&["name", "input", "call_id"]),
+            "web_search_call" => !is_pycodex,
+            _ => false,
+        }
+    }
+
     /// Its id.
     pub(super) fn id(&self) -> Option<Cow<'_, str>> {
         self.item.node().get_string("id")
@@ -101,6 +126,13 @@ impl ItemFacts {
                 _ => false,
             }
     }
+}
+
+/// Whether the parts of a message are of the types that agents know.
+fn has_known_parts(message: Node<'_>) -> bool {
+    let parts = message.get("content").into_iter().flat_map(Node::items);
+    let mut kinds = parts.map(|part| (part.get_string("type"), part.get_string("text")));
+    kinds.all(|(kind, text)| kind.as_deref() == Some("output_text") && text.is_some())
 }
 
 /// Makes facts of items once for each text.
@@ -132,6 +164,16 @@ pub(super) fn delivery_difference(disk: &ItemFacts, delivered: &ItemFacts) -> Op
         delivered.item.node(),
         is_loose_in_delivery,
     )
+}
+
+/// A hash of what agents keep of a delivered item: equal for the item in a response and the same item in a request.
+pub(super) fn delivered_meaning(item: &ItemFacts) -> u64 {
+    meaning(item.item.node(), is_loose_in_delivery) as u64
+}
+
+/// Where an item of a request differs from the same item in an earlier request.
+pub(super) fn resent_difference(before: &ItemFacts, now: &ItemFacts) -> Option<Difference> {
+    first_difference(before.item.node(), now.item.node(), is_loose)
 }
 
 /// Whether a member of a delivered item counts only where it is on disk too: agents read items into types of their own

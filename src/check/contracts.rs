@@ -1,0 +1,76 @@
+//! All contracts that a capture has to keep by itself.
+
+use crate::capture::Capture;
+
+use super::attempts::{ThreadView, threads};
+use super::profiles::Profile;
+use super::request::Trace;
+use super::retry::{self, check_retries};
+use super::sink::Sink;
+use super::stream_grammar::check_stream_grammar;
+use super::tool_round_trip;
+use super::violation::Violation;
+
+/// What a capture shows when it is checked by itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Contracts {
+    /// What is not kept, in the order of exchanges.
+    pub violations: Vec<Violation>,
+    /// What could not be checked, and why.
+    pub not_checked: Vec<NotChecked>,
+}
+
+/// Rules that could not be checked somewhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotChecked {
+    /// Names of the rules.
+    pub rules: &'static [&'static str],
+    /// The first exchange that it is about; `None` for the whole capture.
+    pub exchange: Option<usize>,
+    /// Why, as the end of a sentence that begins with "not checked, because".
+    pub reason: String,
+}
+
+/// Checks what a correct agent of this profile does in every session.
+///
+/// Time and memory grow with the size of the capture: items are compared with those of the request before.
+pub fn check_capture(capture: &Capture, profile: &Profile) -> Contracts {
+    let trace = Trace::new(capture);
+    let mut sink = Sink::default();
+    let views = threads(&trace);
+    for thread in &views {
+        tool_round_trip::check_inputs(thread, &mut sink);
+    }
+    match gap(capture, &trace) {
+        Some(reason) => sink.not_checked(tool_round_trip::ACROSS_REQUESTS, None, reason),
+        None => check_across_requests(&views, &mut sink),
+    }
+    if !capture.problems.is_empty() {
+        let reason = "parts of the capture could not be read, and a retry may be among them";
+        sink.not_checked(retry::ENDS, None, reason.to_owned());
+    }
+    let mut contracts = sink.finish();
+    let violations = &mut contracts.violations;
+    violations.extend(check_stream_grammar(capture));
+    violations.extend(check_retries(capture, profile));
+    violations.sort_by_key(|violation| violation.exchange);
+    contracts
+}
+
+/// Checks what ties a request to those before it.
+fn check_across_requests(views: &[ThreadView<'_>], sink: &mut Sink) {
+    for thread in views {
+        tool_round_trip::check_deliveries(thread, sink);
+    }
+}
+
+/// Why requests of this capture can't be compared with those before them.
+fn gap(capture: &Capture, trace: &Trace) -> Option<String> {
+    if let Some(exchange) = trace.without_body.first() {
+        return Some(format!(
+            "the capture does not hold the body of exchange #{exchange}"
+        ));
+    }
+    (!capture.problems.is_empty())
+        .then(|| "parts of the capture could not be read, and exchanges may be lost".to_owned())
+}

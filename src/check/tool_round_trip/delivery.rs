@@ -1,0 +1,463 @@
+//! What a response delivered against the next request of its thread.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use crate::json::Value;
+use crate::responses::{RequestKind, call_id, is_output, item_type, message_text};
+
+use super::super::attempts::{Attempt, ThreadView, begins_turn};
+use super::super::item::{
+    Facts, ItemFacts, delivered_meaning, delivery_difference, resent_difference,
+};
+use super::super::label::{excerpt, label, the};
+use super::super::request::{Outcome, Request};
+use super::super::same::Difference;
+use super::super::sink::{RuleName, Sink};
+use super::super::violation::Violation;
+use super::rules;
+
+/// Checks, request by request of a thread, that what was delivered is sent back, and nothing else in the model's name.
+pub(in super::super) fn check_deliveries(thread: &ThreadView<'_>, sink: &mut Sink) {
+    let mut walk = Walk {
+        thread,
+        base: None,
+        known: HashSet::new(),
+        executions: HashMap::new(),
+        facts: Facts::default(),
+    };
+    let mut last: Option<&Attempt<'_>> = None;
+    for attempt in &thread.attempts {
+        if attempt.request.is_whole {
+            walk.take(attempt, last, sink);
+        } else {
+            walk.base = None;
+            walk.learn(&attempt.request.input);
+            walk.learn_delivered(attempt.request);
+        }
+        last = Some(attempt);
+    }
+}
+
+/// A thread while it is walked through.
+struct Walk<'t> {
+    thread: &'t ThreadView<'t>,
+    /// The last request whose history the next one continues.
+    base: Option<&'t Attempt<'t>>,
+    /// What the model made, and outputs, as far as they have been seen.
+    known: HashSet<u64>,
+    /// How often completed responses delivered a call with an id.
+    executions: HashMap<String, usize>,
+    facts: Facts,
+}
+
+impl<'t> Walk<'t> {
+    fn take(&mut self, now: &'t Attempt<'t>, last: Option<&Attempt<'_>>, sink: &mut Sink) {
+        let is_compaction = now.request.facts.kind == RequestKind::Compaction;
+        let is_compaction_again = is_compaction && now.attempt > 1;
+        match self.base {
+            // Codex and pycodex leave out old items where a compaction is too long for the model.
+            _ if is_compaction_again => {}
+            Some(base) => Step::new(self, base, now).check(last, sink),
+            None => self.learn(&now.request.input),
+        }
+        self.check_executions(now, sink);
+        self.learn_delivered(now.request);
+        if !is_compaction {
+            self.base = Some(now);
+        } else if now.request.response.outcome != Outcome::Failed {
+            self.base = None;
+        }
+    }
+
+    /// Takes items of an input as they are.
+    fn learn(&mut self, items: &[Value]) {
+        for item in items {
+            let facts = self.facts.of(item);
+            if facts.is_of_model() || facts.is_output() {
+                self.known.insert(key(&facts));
+            }
+            if let Some(id) = facts.call_id.as_ref().filter(|_| facts.is_call()) {
+                *self.executions.entry(id.clone()).or_default() += 1;
+            }
+        }
+    }
+
+    fn learn_delivered(&mut self, request: &Request) {
+        for delivered in &request.response.delivered {
+            let facts = self.facts.of(&delivered.item);
+            self.known.insert(key(&facts));
+            let is_counted = facts.is_call() && request.response.outcome != Outcome::Failed;
+            if let Some(id) = facts.call_id.as_ref().filter(|_| is_counted) {
+                *self.executions.entry(id.clone()).or_default() += 1;
+            }
+        }
+    }
+
+    /// Whether a call stands there with an output more often than completed responses asked for it.
+    fn check_executions(&self, now: &Attempt<'_>, sink: &mut Sink) {
+        let mut counts: HashMap<_, (usize, usize, usize)> = HashMap::new();
+        for (at, item) in now.request.input.iter().enumerate() {
+            let Some(id) = call_id(item.node()) else {
+                continue;
+            };
+            let count = counts.entry(id).or_default();
+            if is_output(&item_type(item.node())) {
+                count.1 += 1;
+            } else {
+                count.0 += 1;
+                count.2 = at;
+            }
+        }
+        for (id, (calls, outputs, at)) in counts {
+            let asked = self
+                .executions
+                .get(id.as_ref())
+                .copied()
+                .unwrap_or(0)
+                .max(1);
+            if calls.min(outputs) > asked {
+                let facts = ItemFacts::new(now.request.input[at].clone());
+                let mut violation = violation(rules::CALL_EXECUTED_TWICE, now, at, &facts);
+                violation.message = format!(
+                    "{} has {outputs} outputs in {now}, and responses asked for it {}",
+                    the(&facts),
+                    times(asked)
+                );
+                self.tell(&facts, violation, sink);
+            }
+        }
+    }
+
+    fn tell(&self, facts: &ItemFacts, violation: Violation, sink: &mut Sink) {
+        let what = match &facts.call_id {
+            Some(id) => id.clone(),
+            None => format!("{:x}", facts.meaning),
+        };
+        sink.tell(
+            format!("{} {what}", self.thread.id.unwrap_or_default()),
+            violation,
+        );
+    }
+}
+
+fn times(count: usize) -> String {
+    match count {
+        1 => "once".to_owned(),
+        count => format!("{count} times"),
+    }
+}
+
+fn violation(rule: RuleName, now: &Attempt<'_>, at: usize, facts: &ItemFacts) -> Violation {
+    let pointer = now.request.input_pointer.index(at);
+    let mut violation = rule.at(now.request.exchange, pointer);
+    violation.subject = Some(label(facts));
+    violation.found = Some(excerpt(facts.item.text()));
+    violation
+}
+
+fn role(facts: &ItemFacts) -> Option<String> {
+    let role = facts.item.node().get_string("role");
+    role.map(|role| role.into_owned())
+}
+
+/// What an item is known by: what agents keep of one that the model made, all that an output says.
+fn key(facts: &ItemFacts) -> u64 {
+    match facts.is_output() {
+        true => facts.meaning,
+        false => delivered_meaning(facts),
+    }
+}
+
+/// From one request to the next that continues its history.
+struct Step<'w, 't> {
+    walk: &'w mut Walk<'t>,
+    base: &'t Attempt<'t>,
+    now: &'t Attempt<'t>,
+    /// Items of the base that do not stand at the same place any more.
+    old: Vec<Arc<ItemFacts>>,
+    /// The items behind those that both begin with.
+    new: Vec<NewItem>,
+}
+
+/// An item of a request behind what it shares with the one before.
+struct NewItem {
+    /// Its position in the input.
+    at: usize,
+    facts: Arc<ItemFacts>,
+    is_matched: bool,
+}
+
+impl<'w, 't> Step<'w, 't> {
+    fn new(walk: &'w mut Walk<'t>, base: &'t Attempt<'t>, now: &'t Attempt<'t>) -> Self {
+        let (before, items) = (&base.request.input, &now.request.input);
+        let facts = &mut walk.facts;
+        let mut pairs = before.iter().zip(items.iter());
+        let shared = pairs
+            .position(|(a, b)| a.text() != b.text() && facts.of(a).meaning != facts.of(b).meaning)
+            .unwrap_or(before.len().min(items.len()));
+        let old = before[shared..].iter().map(|item| facts.of(item)).collect();
+        let new = items.iter().enumerate().skip(shared);
+        let new = new.map(|(at, item)| NewItem {
+            at,
+            facts: facts.of(item),
+            is_matched: false,
+        });
+        let new = new.collect();
+        Self {
+            walk,
+            base,
+            now,
+            old,
+            new,
+        }
+    }
+
+    fn check(mut self, last: Option<&Attempt<'_>>, sink: &mut Sink) {
+        let is_fresh = self.is_rolled_back() || self.is_compacted();
+        // An answer that the agent could not read counts as none.
+        let is_dropped = self.new.is_empty()
+            && self.now.request.facts.kind == RequestKind::Turn
+            && last.is_some_and(|last| !begins_turn(last.request, self.now.request));
+        if !is_fresh && !is_dropped {
+            self.match_old(sink);
+            self.match_delivered(sink);
+            self.check_invented(sink);
+        }
+        let new = self.new.iter().map(|new| &new.facts);
+        let made = new.filter(|facts| facts.is_of_model() || facts.is_output());
+        self.walk.known.extend(made.map(|facts| key(facts)));
+    }
+
+    /// Whether turns were taken back: the last message of the user, and all that came of it, are gone.
+    fn is_rolled_back(&self) -> bool {
+        let still = |facts: &Arc<ItemFacts>| {
+            let mut new = self.new.iter();
+            new.any(|new| new.facts.meaning == facts.meaning)
+        };
+        let Some(last) = self.old.iter().rposition(|facts| facts.is_of_user()) else {
+            return false;
+        };
+        let gone = &self.old[last..];
+        let came_of_it = gone.iter().filter(|facts| !facts.is_context());
+        !came_of_it.clone().any(still) && !self.delivered().iter().any(still)
+    }
+
+    /// Whether the history was shortened by a compaction that is not in the capture.
+    fn is_compacted(&self) -> bool {
+        let is_summary = |facts: &ItemFacts| match facts.kind.as_str() {
+            "compaction" | "compaction_summary" | "context_compaction" => true,
+            "message" => message_text(facts.item.node())
+                .starts_with("Another language model started to solve this problem"),
+            _ => false,
+        };
+        self.new.iter().any(|new| {
+            is_summary(&new.facts) && !self.old.iter().any(|old| old.meaning == new.facts.meaning)
+        })
+    }
+
+    fn delivered(&self) -> Vec<Arc<ItemFacts>> {
+        let items = self.base.request.response.delivered.iter();
+        items
+            .map(|one| Arc::new(ItemFacts::new(one.item.clone())))
+            .collect()
+    }
+
+    /// Finds what was sent before among the new items, and what of it is sent otherwise.
+    fn match_old(&mut self, sink: &mut Sink) {
+        let old = std::mem::take(&mut self.old);
+        let mut left: Vec<&Arc<ItemFacts>> = Vec::new();
+        for facts in &old {
+            let same = |new: &&mut NewItem| !new.is_matched && new.facts.meaning == facts.meaning;
+            match self.new.iter_mut().find(same) {
+                Some(new) => new.is_matched = true,
+                None => left.push(facts),
+            }
+        }
+        for before in left {
+            let known = &self.walk.known;
+            let is_version = |new: &&mut NewItem| {
+                !new.is_matched
+                    && new.facts.kind == before.kind
+                    && role(&new.facts) == role(before)
+                    && new.facts.call_id == before.call_id
+                    && (before.call_id.is_some()
+                        || (before.is_of_model() && !known.contains(&key(&new.facts))))
+            };
+            let Some(new) = self.new.iter_mut().find(is_version) else {
+                continue;
+            };
+            new.is_matched = true;
+            let (at, facts) = (new.at, Arc::clone(&new.facts));
+            let is_back = known.contains(&key(&facts));
+            if let Some(difference) = resent_difference(before, &facts).filter(|_| !is_back) {
+                self.tell_changed(at, &facts, &difference, "an earlier request", sink);
+            }
+        }
+        self.old = old;
+    }
+
+    fn match_delivered(&mut self, sink: &mut Sink) {
+        let delivered = self.delivered();
+        let mut left = Vec::new();
+        for facts in &delivered {
+            let meaning = key(facts);
+            let same = |new: &&mut NewItem| !new.is_matched && key(&new.facts) == meaning;
+            match self.new.iter_mut().find(same) {
+                Some(new) => new.is_matched = true,
+                None => left.push(facts),
+            }
+        }
+        let is_complete = self.base.request.response.outcome == Outcome::Completed;
+        for facts in left {
+            match self.version_of(facts) {
+                Some(at) => {
+                    let new = &mut self.new[at];
+                    new.is_matched = true;
+                    let (at, now) = (new.at, Arc::clone(&new.facts));
+                    if let Some(difference) = delivery_difference(&now, facts) {
+                        let difference = Difference {
+                            a: difference.b,
+                            b: difference.a,
+                            ..difference
+                        };
+                        self.tell_changed(at, &now, &difference, "the response", sink);
+                    }
+                }
+                None if is_complete && facts.is_kept_by(true) => {
+                    self.tell_missing(facts, &delivered, sink);
+                }
+                None => {}
+            }
+        }
+    }
+
+    /// Position among the new items of one that is another version of what was delivered.
+    fn version_of(&self, delivered: &ItemFacts) -> Option<usize> {
+        let is_named = |new: &&NewItem| match (&delivered.call_id, delivered.id()) {
+            (Some(id), _) => new.facts.call_id.as_ref() == Some(id),
+            (None, Some(id)) => new.facts.id() == Some(id),
+            (None, None) => false,
+        };
+        let is_alike = |new: &&NewItem| {
+            !new.is_matched
+                && new.facts.kind == delivered.kind
+                && role(&new.facts) == role(delivered)
+        };
+        let is_free = |new: &&NewItem| {
+            delivered.call_id.is_none() && !self.walk.known.contains(&key(&new.facts))
+        };
+        let mut named = self.new.iter();
+        let named = named.position(|new| is_alike(&new) && is_named(&new));
+        named.or_else(|| {
+            let mut alike = self.new.iter();
+            alike.position(|new| is_alike(&new) && is_free(&new))
+        })
+    }
+
+    fn tell_changed(
+        &self,
+        at: usize,
+        facts: &ItemFacts,
+        difference: &Difference,
+        before: &str,
+        sink: &mut Sink,
+    ) {
+        let first = difference.pointer.segments().next();
+        let is_argument = matches!(first.as_deref(), Some("arguments" | "input" | "action"));
+        let rule = match () {
+            () if facts.is_output() => rules::OUTPUT_ALTERED,
+            () if facts.is_call() && is_argument => rules::ARGUMENTS_CHANGED,
+            () => rules::ITEM_ALTERED,
+        };
+        let mut violation = violation(rule, self.now, at, facts);
+        violation.pointer = violation.pointer.join(&difference.pointer);
+        violation.expected = difference.a.as_deref().map(excerpt);
+        violation.found = difference.b.as_deref().map(excerpt);
+        violation.message = format!(
+            "{} stands otherwise in {} than in {before}",
+            the(facts),
+            self.now
+        );
+        self.walk.tell(facts, violation, sink);
+    }
+
+    fn tell_missing(&self, facts: &ItemFacts, delivered: &[Arc<ItemFacts>], sink: &mut Sink) {
+        let is_sent = |other: &&Arc<ItemFacts>| {
+            other.is_call()
+                && self
+                    .new
+                    .iter()
+                    .any(|new| new.facts.call_id == other.call_id)
+        };
+        let is_parallel = facts.is_call() && delivered.iter().any(|other| is_sent(&other));
+        let rule = match is_parallel {
+            true => rules::PARALLEL_CALL_LOST,
+            false => rules::DELIVERED_ITEM_MISSING,
+        };
+        let request = self.now.request;
+        let mut violation = rule.at(request.exchange, request.input_pointer.clone());
+        violation.subject = Some(label(facts));
+        violation.expected = Some(excerpt(facts.item.text()));
+        violation.message = match is_parallel {
+            true => format!(
+                "{} was delivered beside other calls in exchange #{} and is not in {}",
+                the(facts),
+                self.base.request.exchange,
+                self.now
+            ),
+            false => format!(
+                "{} was delivered in exchange #{} and is not in {}",
+                the(facts),
+                self.base.request.exchange,
+                self.now
+            ),
+        };
+        self.walk.tell(facts, violation, sink);
+    }
+
+    /// What stands there in the model's name and no response delivered.
+    fn check_invented(&self, sink: &mut Sink) {
+        for (number, new) in self.new.iter().enumerate() {
+            let is_news = !new.is_matched
+                && new.facts.is_of_model()
+                && !self.walk.known.contains(&key(&new.facts));
+            if !is_news {
+                continue;
+            }
+            if self.may_be_unrecorded(number) {
+                let reason = format!(
+                    "{} in exchange #{} may be of a response that is not in the capture",
+                    the(&new.facts),
+                    self.now.request.exchange
+                );
+                let exchange = Some(self.now.request.exchange);
+                sink.not_checked(&[rules::ITEM_INVENTED.name], exchange, reason);
+                continue;
+            }
+            let mut violation = violation(rules::ITEM_INVENTED, self.now, new.at, &new.facts);
+            violation.message = format!(
+                "{} stands in {} and no response delivered it",
+                the(&new.facts),
+                self.now
+            );
+            self.walk.tell(&new.facts, violation, sink);
+        }
+    }
+
+    /// Whether an item may be of an exchange between the two that was not recorded: it begins a response of its own,
+    /// behind what is known, and is answered.
+    fn may_be_unrecorded(&self, number: usize) -> bool {
+        if self.base.request.response.outcome == Outcome::Unknown {
+            return true;
+        }
+        let is_of_known = |new: &NewItem| new.is_matched;
+        let is_answer = |new: &NewItem| !new.facts.is_of_model();
+        let behind = &self.new[number + 1..];
+        let mut before = self.new[..number].iter().rev();
+        let begins = before
+            .find(|new| is_answer(new) || is_of_known(new))
+            .is_some_and(is_answer);
+        begins && behind.iter().any(is_answer) && !behind.iter().any(is_of_known)
+    }
+}
