@@ -4,9 +4,11 @@ use crate::capture::Capture;
 
 use super::attempts::{ThreadView, threads};
 use super::history;
-use super::profile::Profile;
+use super::profiles::Profile;
 use super::request::Trace;
+use super::retry::{self, check_retries};
 use super::sink::Sink;
+use super::stream_grammar::check_stream_grammar;
 use super::tool_round_trip;
 use super::violation::Violation;
 
@@ -45,13 +47,22 @@ pub fn check_capture(capture: &Capture, profile: &Profile) -> Contracts {
             sink.not_checked(tool_round_trip::ACROSS_REQUESTS, None, reason.clone());
             sink.not_checked(history::ACROSS_REQUESTS, None, reason);
         }
-        None => check_across_requests(&views, profile, &mut sink),
+        None => check_across_requests(&views, &mut sink),
     }
-    sink.finish()
+    if !capture.problems.is_empty() {
+        let reason = "parts of the capture could not be read, and a retry may be among them";
+        sink.not_checked(retry::ENDS, None, reason.to_owned());
+    }
+    let mut contracts = sink.finish();
+    let violations = &mut contracts.violations;
+    violations.extend(check_stream_grammar(capture));
+    violations.extend(check_retries(capture, profile));
+    violations.sort_by_key(|violation| violation.exchange);
+    contracts
 }
 
 /// Checks what ties a request to those before it.
-fn check_across_requests(views: &[ThreadView<'_>], _profile: &Profile, sink: &mut Sink) {
+fn check_across_requests(views: &[ThreadView<'_>], sink: &mut Sink) {
     for thread in views {
         tool_round_trip::check_deliveries(thread, sink);
         history::check(thread, sink);

@@ -9,15 +9,23 @@ mod contracts;
 mod history;
 mod item;
 mod label;
-mod profile;
+mod profiles;
 mod request;
+mod retry;
 mod rollout;
 mod same;
 mod sink;
+mod stream_grammar;
 mod tool_round_trip;
 mod violation;
 
 pub use contracts::{Contracts, NotChecked, check_capture};
-pub use profile::Profile;
+pub use profiles::{
+    Backoff, Cause, Compaction, Context, DelayHint, FailureFacts, FailureRule, Headers, Ids,
+    ItemIds, Limit, Limits, OnOverflow, OverflowInRequest, PartialItems, Profile, ProfileError,
+    RemoteCompaction, Retry, StatusRange, SubagentCacheKey, Version,
+};
+pub use retry::check_retries;
 pub use rollout::{CheckedRollout, RolloutCheck, RolloutCheckError, check_rollouts};
+pub use stream_grammar::check_stream_grammar;
 pub use violation::{RolloutPlace, Violation};

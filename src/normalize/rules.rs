@@ -18,7 +18,8 @@ pub struct Rules {
     pub path: String,
     /// The capture to compare with when none is named, relative to the directory of the rules file.
     pub baseline: Option<String>,
-    /// Whose contracts hold: `codex`, `pycodex`, or a file.
+    /// Whose contracts hold: `codex`, `codex@0.137.0`, `pycodex`, `generic`, or a file relative to the directory of the rules
+    /// file.
     pub profile: Option<String>,
     /// The `[levels]` table: other levels for the findings of rules.
     pub levels: Vec<LevelRule>,

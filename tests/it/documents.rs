@@ -22,6 +22,9 @@ fn rendered() -> String {
         let parts = [
             ("reader-", "What could not be read"),
             ("rollout-", "Wire against disk"),
+            ("retry-", "Retries"),
+            // Other rules begin with `stream-`, too.
+            ("stream-event-order", "Events of a response"),
             (
                 "call-without-output",
                 "Calls, outputs and what responses delivered",

@@ -28,6 +28,12 @@ const ROLLOUT_RULES: &str = "
     rollout-delivery-changed rollout-item-invented rollout-compaction-changed rollout-usage-changed
     rollout-usage-missing rollout-id-changed rollout-lineage-broken rollout-missing rollout-unused rollout-not-compared";
 
+/// Every rule about retries and about the events of a response.
+const CONTRACT_RULES: &str = "
+    retry-missing retry-of-fatal retry-over-limit retry-gave-up-early retry-too-soon retry-backoff retry-body-changed
+    retry-partial-lost retry-truncated-taken retry-storm retry-websocket-leftover
+    stream-event-order stream-end-missing stream-end-doubled stream-event-after-end stream-id-changed
+    stream-item-unfinished stream-item-doubled stream-index stream-delta-sum stream-output-differs stream-usage-missing";
 /// Every rule about calls, their outputs and what responses delivered.
 pub(crate) const TOOL_RULES: &str = "
     call-without-output output-without-call output-doubled output-type-wrong output-before-call outputs-out-of-order
@@ -45,6 +51,7 @@ fn every_rule_is_explained() {
             .split_whitespace()
             .chain(READER_RULES.split_whitespace())
             .chain(ROLLOUT_RULES.split_whitespace())
+            .chain(CONTRACT_RULES.split_whitespace())
             .chain(TOOL_RULES.split_whitespace())
             .chain(HISTORY_RULES.split_whitespace())
     };

@@ -5,6 +5,7 @@ mod commands;
 mod exit;
 mod input;
 mod output;
+mod profile;
 mod report;
 mod rollouts;
 mod rules;

@@ -4,8 +4,10 @@ mod body_rules;
 mod exchange_rules;
 mod history_rules;
 mod reader_rules;
+mod retry_rules;
 mod rollout_rules;
 mod rule;
+mod stream_rules;
 mod tool_rules;
 
 pub use rule::{Rule, UnknownRule, explain, rule_names, rules};

@@ -4,7 +4,10 @@ use std::fmt;
 
 use thiserror::Error;
 
-use super::{body_rules, exchange_rules, history_rules, reader_rules, rollout_rules, tool_rules};
+use super::{
+    body_rules, exchange_rules, history_rules, reader_rules, retry_rules, rollout_rules,
+    stream_rules, tool_rules,
+};
 use crate::report::Level;
 
 /// A kind of finding, as `trace-diff explain` describes it.
@@ -42,6 +45,8 @@ pub fn rules() -> impl Iterator<Item = &'static Rule> {
         tool_rules::RULES,
         history_rules::RULES,
         rollout_rules::RULES,
+        retry_rules::RULES,
+        stream_rules::RULES,
         reader_rules::RULES,
     ];
     groups.into_iter().flatten()

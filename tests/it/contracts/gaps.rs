@@ -25,6 +25,8 @@ fn assert_clean(name: &str, contracts: &Contracts) {
     let told: Vec<_> = contracts
         .violations
         .iter()
+        // What a server streams is wrong whatever the capture lacks; that something may be missing is a note.
+        .filter(|one| !one.rule.starts_with("stream-") && one.level.name() != "note")
         .map(|one| (one.rule, &one.message))
         .collect();
     assert!(told.is_empty(), "{name}: {told:?}");
@@ -101,11 +103,15 @@ fn a_damaged_capture_says_what_was_not_checked() {
     assert_clean("cut", &contracts);
     let mut rules = Vec::new();
     for one in &contracts.not_checked {
-        assert_eq!(
-            one.reason,
-            "parts of the capture could not be read, and exchanges may be lost"
+        assert!(
+            one.reason
+                .starts_with("parts of the capture could not be read, and "),
+            "{}",
+            one.reason
         );
         rules.extend(one.rules);
     }
-    assert!(rules.contains(&"item-invented") && rules.contains(&"history-rewritten"));
+    for rule in ["item-invented", "history-rewritten", "retry-missing"] {
+        assert!(rules.contains(&rule), "{rule}");
+    }
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use trace_diff::capture::Capture;
-use trace_diff::check::{Profile, check_capture};
+use trace_diff::check::check_capture;
 use trace_diff::diff::compare;
 use trace_diff::normalize::Rules;
 use trace_diff::report::{
@@ -12,6 +12,7 @@ use trace_diff::report::{
 };
 
 use crate::exit::{Failure, Outcome, Status};
+use crate::profile::ProfileArgs;
 use crate::report::{Rendered, ReportArgs};
 use crate::rollouts::RolloutArgs;
 use crate::{input, rules};
@@ -30,6 +31,8 @@ pub(crate) struct Args {
     baseline: Option<String>,
     #[command(flatten)]
     rollouts: RolloutArgs,
+    #[command(flatten)]
+    profile: ProfileArgs,
     #[command(flatten)]
     rules: rules::RuleArgs,
     #[command(flatten)]
@@ -53,7 +56,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
         None => {
             let capture = input::capture(&candidate)?;
             let mut report = outline_report(&capture);
-            let contracts = check_capture(&capture, &Profile::of(&capture));
+            let contracts = check_capture(&capture, &args.profile.load(&rules, &capture)?);
             add_contracts(&mut report, &capture, &contracts, &options);
             args.rollouts.check(&capture, &options, &mut report)?;
             apply_levels(&mut report, &args.rules.levels(&rules));

@@ -18,6 +18,8 @@ enum Format {
     Capture,
     /// The outline that `show --format json` writes
     Outline,
+    /// What an agent is expected to do
+    Profile,
     /// What `recover --format json` says
     Recovery,
     /// The report that `--format json` writes
@@ -34,6 +36,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
     let schema = match args.format {
         Format::Capture => include_str!("../../../../schemas/capture.schema.json"),
         Format::Outline => include_str!("../../../../schemas/outline.schema.json"),
+        Format::Profile => include_str!("../../../../schemas/profile.schema.json"),
         Format::Recovery => include_str!("../../../../schemas/recovery.schema.json"),
         Format::Report => include_str!("../../../../schemas/report.schema.json"),
         Format::Rules => include_str!("../../../../schemas/rules.schema.json"),

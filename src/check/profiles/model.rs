@@ -1,0 +1,211 @@
+//! What a profile says.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::failure::{Cause, FailureFacts, FailureRule};
+use super::version::Version;
+
+/// What an agent is expected to do.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Profile {
+    /// `codex`, `pycodex`, `generic`, or the name in a file.
+    pub name: String,
+    /// The version whose values these are; `None` where all versions do the same.
+    pub version: Option<Version>,
+    /// How often it tries.
+    pub limits: Limits,
+    /// How long it waits; `None` where nothing is promised.
+    pub backoff: Option<Backoff>,
+    /// What happens to the items of a stream that broke; `None` where nothing is promised.
+    pub partial_items: Option<PartialItems>,
+    /// What it does after which failure; the first row that matches holds.
+    pub failures: Vec<FailureRule>,
+    /// How it compacts.
+    pub compaction: Compaction,
+    /// What its requests to the model are headed by.
+    pub headers: Headers,
+    /// Which identifiers it sends.
+    pub ids: Ids,
+    /// For each value (`limits.stream_retries`) the versions and runs in which it was observed.
+    pub observed: BTreeMap<String, String>,
+}
+
+/// A number of retries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limit {
+    /// How many.
+    pub retries: u32,
+    /// Whether it is known to be the number in force. What a built-in profile says is the default of the agent, and its
+    /// user may have configured fewer.
+    pub is_certain: bool,
+}
+
+/// How often an agent tries.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// Retries of the same bytes in each round.
+    pub request_retries: Option<Limit>,
+    /// Rounds after the first.
+    pub stream_retries: Option<Limit>,
+    /// Requests for one answer, all together; without it what the other two allow.
+    pub requests: Option<u32>,
+}
+
+impl Limits {
+    /// The most requests that one answer may take.
+    pub fn most_requests(&self) -> Option<u32> {
+        let retries = |limit: Option<Limit>| limit.map(|limit| limit.retries.saturating_add(1));
+        self.requests.or_else(|| {
+            let rounds = retries(self.stream_retries)?;
+            Some(rounds.saturating_mul(retries(self.request_retries).unwrap_or(1)))
+        })
+    }
+}
+
+/// Delays that grow: the n-th retry waits `base_ms` × `factor`ⁿ⁻¹ × a number in `jitter`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Backoff {
+    /// The first delay in milliseconds.
+    pub base_ms: f64,
+    /// What each delay is of the one before.
+    pub factor: f64,
+    /// The least and the greatest factor of chance.
+    pub jitter: [f64; 2],
+}
+
+impl Backoff {
+    /// The least and the greatest delay before the n-th retry, n from 1, in milliseconds.
+    pub fn window(&self, retry: u32) -> [f64; 2] {
+        let exponent = i32::try_from(retry.saturating_sub(1)).unwrap_or(i32::MAX);
+        let delay = self.base_ms * self.factor.powi(exponent);
+        self.jitter.map(|jitter| delay * jitter)
+    }
+}
+
+/// What happens to the items that a stream delivered before it broke.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PartialItems {
+    /// The retry sends them, calls with their outputs.
+    Kept,
+    /// The retry sends what was sent before.
+    Dropped,
+}
+
+/// How an agent compacts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Compaction {
+    /// What it asks of a provider named OpenAI; a local summary is asked of any other.
+    pub remote: Option<RemoteCompaction>,
+    /// Rounds after the first for a remote compaction.
+    pub remote_stream_retries: Option<u32>,
+    /// Whether user messages stay beside the local summary.
+    pub keeps_user_messages: Option<bool>,
+    /// Where the context messages stand after a local compaction before a turn.
+    pub context: Option<Context>,
+    /// What it does when a request is too long for the model.
+    pub on_overflow: Option<OnOverflow>,
+    /// What it leaves out when the request for a compaction is too long.
+    pub overflow_in_request: Option<OverflowInRequest>,
+}
+
+/// How a provider named OpenAI is asked for a compaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RemoteCompaction {
+    /// Like any other.
+    None,
+    /// `POST /responses/compact`, answered with a body.
+    CompactEndpoint,
+    /// `POST /responses` with a `compaction_trigger` as the last item.
+    TriggerItem,
+}
+
+/// Where the context messages stand after a compaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Context {
+    /// Before everything else.
+    First,
+    /// Between the summary and the new user message.
+    BehindSummary,
+}
+
+/// What an agent does when a request is too long for the model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnOverflow {
+    /// The turn fails; the next one begins with a compaction.
+    Fail,
+    /// It compacts in the same turn and asks again, once.
+    Compact,
+}
+
+/// What is left out of a request for a compaction that is too long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OverflowInRequest {
+    /// The first item of the history.
+    DropFirstItem,
+    /// The oldest output with its call.
+    DropOldestOutput,
+}
+
+/// What requests to the model are headed by.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Headers {
+    /// The header that names the session.
+    pub session: Option<String>,
+    /// Headers of every `POST /responses`.
+    pub required: Vec<String>,
+}
+
+/// Which identifiers an agent sends.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Ids {
+    /// Those of input items.
+    pub items: Option<ItemIds>,
+    /// What `prompt_cache_key` of a sub-agent is.
+    pub subagent_cache_key: Option<SubagentCacheKey>,
+    /// Whether requests name their context window (`x-codex-window-id`).
+    pub has_windows: Option<bool>,
+}
+
+/// What becomes of the ids of items.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ItemIds {
+    /// No item has one.
+    Dropped,
+    /// Items of the model keep theirs.
+    Kept,
+    /// Items of the model keep theirs, and those of the agent get one.
+    Made,
+}
+
+/// What `prompt_cache_key` of a sub-agent is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SubagentCacheKey {
+    /// Its own thread.
+    Thread,
+    /// The session of the root.
+    Session,
+}
+
+impl Profile {
+    /// The row about a failure, if there is one.
+    pub fn failure(&self, cause: Cause, facts: &FailureFacts) -> Option<&FailureRule> {
+        self.failures.iter().find(|row| row.matches(cause, facts))
+    }
+
+    /// How messages name it: `codex 0.169.0`, `generic`.
+    pub fn label(&self) -> String {
+        match self.version {
+            Some(version) => format!("{} {version}", self.name),
+            None => self.name.clone(),
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! One layer of a profile as it stands in a file: every value may be missing.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::failure::FailureRule;
+use super::model::{
+    Backoff, Context, ItemIds, Limit, OnOverflow, OverflowInRequest, PartialItems, Profile,
+    RemoteCompaction, SubagentCacheKey,
+};
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct LimitsPart {
+    request_retries: Option<u32>,
+    stream_retries: Option<u32>,
+    requests: Option<u32>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct BackoffPart {
+    base_ms: Option<f64>,
+    factor: Option<f64>,
+    jitter: Option<[f64; 2]>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct StreamPart {
+    partial_items: Option<PartialItems>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct CompactionPart {
+    remote: Option<RemoteCompaction>,
+    remote_stream_retries: Option<u32>,
+    keeps_user_messages: Option<bool>,
+    context: Option<Context>,
+    on_overflow: Option<OnOverflow>,
+    overflow_in_request: Option<OverflowInRequest>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct HeadersPart {
+    session: Option<String>,
+    required: Option<Vec<String>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct IdsPart {
+    items: Option<ItemIds>,
+    subagent_cache_key: Option<SubagentCacheKey>,
+    has_windows: Option<bool>,
+}
+
+/// The sections of a layer.
+#[derive(Debug, Default)]
+pub(super) struct Part {
+    pub(super) limits: LimitsPart,
+    pub(super) backoff: BackoffPart,
+    pub(super) stream: StreamPart,
+    pub(super) compaction: CompactionPart,
+    pub(super) headers: HeadersPart,
+    pub(super) ids: IdsPart,
+    pub(super) failure: Vec<FailureRule>,
+    pub(super) observed: BTreeMap<String, String>,
+}
+
+fn set<T>(value: &mut Option<T>, new: Option<T>) {
+    if new.is_some() {
+        *value = new;
+    }
+}
+
+impl Part {
+    /// Puts the values of this layer over those of a profile; its rows stand before the others.
+    ///
+    /// `is_certain` tells that its limits are those in force.
+    pub(super) fn apply(self, profile: &mut Profile, is_certain: bool) {
+        let limit = |retries: Option<u32>| {
+            retries.map(|retries| Limit {
+                retries,
+                is_certain,
+            })
+        };
+        set(
+            &mut profile.limits.request_retries,
+            limit(self.limits.request_retries),
+        );
+        set(
+            &mut profile.limits.stream_retries,
+            limit(self.limits.stream_retries),
+        );
+        set(&mut profile.limits.requests, self.limits.requests);
+        self.backoff.apply(&mut profile.backoff);
+        set(&mut profile.partial_items, self.stream.partial_items);
+        let compaction = &mut profile.compaction;
+        set(&mut compaction.remote, self.compaction.remote);
+        set(
+            &mut compaction.remote_stream_retries,
+            self.compaction.remote_stream_retries,
+        );
+        set(
+            &mut compaction.keeps_user_messages,
+            self.compaction.keeps_user_messages,
+        );
+        set(&mut compaction.context, self.compaction.context);
+        set(&mut compaction.on_overflow, self.compaction.on_overflow);
+        set(
+            &mut compaction.overflow_in_request,
+            self.compaction.overflow_in_request,
+        );
+        set(&mut profile.headers.session, self.headers.session);
+        if let Some(required) = self.headers.required {
+            profile.headers.required = required;
+        }
+        set(&mut profile.ids.items, self.ids.items);
+        set(
+            &mut profile.ids.subagent_cache_key,
+            self.ids.subagent_cache_key,
+        );
+        set(&mut profile.ids.has_windows, self.ids.has_windows);
+        profile.failures.splice(0..0, self.failure);
+        profile.observed.extend(self.observed);
+    }
+}
+
+impl BackoffPart {
+    /// A value that no layer names is the one that changes nothing: no delay, no growth, no chance.
+    fn apply(self, backoff: &mut Option<Backoff>) {
+        if self.base_ms.is_none() && self.factor.is_none() && self.jitter.is_none() {
+            return;
+        }
+        let old = backoff.unwrap_or(Backoff {
+            base_ms: 0.0,
+            factor: 1.0,
+            jitter: [1.0, 1.0],
+        });
+        *backoff = Some(Backoff {
+            base_ms: self.base_ms.unwrap_or(old.base_ms),
+            factor: self.factor.unwrap_or(old.factor),
+            jitter: self.jitter.unwrap_or(old.jitter),
+        });
+    }
+}

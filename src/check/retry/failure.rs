@@ -1,0 +1,166 @@
+//! Why a request failed, and how long the server asks to wait.
+
+use regex::Regex;
+
+use crate::capture::{Body, Content, End, Event, Exchange, is_terminal};
+use crate::check::profiles::{Cause, DelayHint, FailureFacts};
+use crate::http::HeaderList;
+use crate::json::Node;
+
+/// A failure of one request.
+pub(super) struct Failure {
+    pub(super) cause: Cause,
+    pub(super) facts: FailureFacts,
+    retry_after_ms: Option<f64>,
+    message: Option<String>,
+}
+
+impl Failure {
+    /// Reads how a request failed; `None` when it did not, or nobody knows. `agent` are the headers of the request.
+    pub(super) fn of(exchange: &Exchange, agent: Option<&HeaderList>) -> Option<Self> {
+        let mut failure = Self::read(exchange)?;
+        let headers = exchange.response.headers.as_option();
+        let header = headers.and_then(|headers| headers.list.get("retry-after"));
+        if let Some(seconds) = header.and_then(|text| text.trim().parse::<f64>().ok()) {
+            failure.retry_after_ms = Some(seconds * 1000.0);
+        }
+        failure.facts.has_retry_after = header.is_some() || failure.retry_after_ms.is_some();
+        failure.facts.has_account =
+            agent.is_some_and(|headers| headers.get("chatgpt-account-id").is_some());
+        Some(failure)
+    }
+
+    fn new(cause: Cause) -> Self {
+        Self {
+            cause,
+            facts: FailureFacts::default(),
+            retry_after_ms: None,
+            message: None,
+        }
+    }
+
+    fn read(exchange: &Exchange) -> Option<Self> {
+        let response = &exchange.response;
+        match response.status.as_option() {
+            Some(None) => {
+                let is_cut = matches!(response.end.as_option(), Some(End::Closed | End::Reset));
+                return is_cut.then(|| Self::new(Cause::NoResponse));
+            }
+            Some(Some(status)) if *status >= 400 => {
+                let mut failure = Self::new(Cause::Status);
+                failure.facts.status = Some(*status);
+                match response.content.body() {
+                    Some(Body::Json(body)) => failure.read_error(body.value.node()),
+                    Some(Body::Text(text)) => failure.message = Some(text.clone()),
+                    _ => {}
+                }
+                return Some(failure);
+            }
+            _ => {}
+        }
+        let Content::Events(stream) = &response.content else {
+            return None;
+        };
+        let mut ends = stream
+            .events
+            .iter()
+            .filter(|event| is_terminal(&event.kind()));
+        match ends.next() {
+            Some(event) => Self::read_end(event),
+            None => match response.end.as_option()? {
+                End::Complete | End::Closed | End::Reset => Some(Self::new(Cause::Cut)),
+                End::Stall => Some(Self::new(Cause::Stall)),
+                _ => None,
+            },
+        }
+    }
+
+    fn read_end(event: &Event) -> Option<Self> {
+        let data = event.data.json()?.node();
+        let response = data.get("response").unwrap_or(data);
+        let mut failure = match event.kind().as_str() {
+            "response.failed" => Self::new(Cause::Failed),
+            "response.incomplete" => Self::new(Cause::Incomplete),
+            "error" => Self::new(Cause::ErrorEvent),
+            _ => return None,
+        };
+        failure.read_error(response);
+        let details = response.get("incomplete_details");
+        if let Some(reason) = details.and_then(|details| details.get_string("reason")) {
+            failure.facts.code = Some(reason.into_owned());
+        }
+        let status = data.get("status").and_then(|status| status.unsigned());
+        failure.facts.status = status.and_then(|status| u16::try_from(status).ok());
+        Some(failure)
+    }
+
+    /// Reads `error {code, type, message, headers}` of a body or of a response.
+    fn read_error(&mut self, body: Node<'_>) {
+        let Some(error) = body.get("error").filter(|error| !error.is_null()) else {
+            return;
+        };
+        let text = |key: &str| error.get_string(key).map(|text| text.into_owned());
+        self.facts.code = text("code").or_else(|| text("type"));
+        self.message = text("message");
+        let after = error
+            .get("headers")
+            .and_then(|headers| headers.get_string("retry-after"));
+        self.retry_after_ms = after
+            .and_then(|text| text.parse::<f64>().ok())
+            .map(|seconds| seconds * 1000.0);
+    }
+
+    /// How long the server asks to wait, in milliseconds, by the first of these hints that it gives.
+    pub(super) fn delay_ms(&self, hints: &[DelayHint]) -> Option<f64> {
+        hints.iter().find_map(|hint| match hint {
+            DelayHint::RetryAfter => self.retry_after_ms,
+            DelayHint::Message => self.message.as_deref().and_then(in_message),
+        })
+    }
+
+    /// Whether the request was too long for the model.
+    pub(super) fn is_overflow(&self) -> bool {
+        self.facts.code.as_deref() == Some("context_length_exceeded")
+    }
+
+    /// For messages: `HTTP 503`, `response.failed (rate_limit_exceeded)`.
+    pub(super) fn name(&self) -> String {
+        let code = |name: &str| match &self.facts.code {
+            Some(code) => format!("{name} ({code})"),
+            None => name.to_owned(),
+        };
+        match (self.cause, self.facts.status) {
+            (Cause::Status, Some(status)) => code(&format!("HTTP {status}")),
+            (Cause::Status, None) => "an HTTP error".to_owned(),
+            (Cause::NoResponse, _) => "a connection that ended before a status line".to_owned(),
+            (Cause::Cut, _) => "a stream that broke off".to_owned(),
+            (Cause::Stall, _) => "a stream that stalled".to_owned(),
+            (Cause::Failed, _) => code("response.failed"),
+            (Cause::Incomplete, _) => code("response.incomplete"),
+            (Cause::ErrorEvent, _) => code("an error event"),
+        }
+    }
+}
+
+/// The delay in "Please try again in 1.5s", as Codex reads it (0.169.0): a number with `s`, `ms` or `seconds`.
+fn in_message(message: &str) -> Option<f64> {
+    let pattern = Regex::new(r"(?i)try again in\s*(\d+(?:\.\d+)?)\s*(ms|s|seconds?)\b").ok()?;
+    let found = pattern.captures(message)?;
+    let number: f64 = found[1].parse().ok()?;
+    let is_ms = found[2].eq_ignore_ascii_case("ms");
+    Some(if is_ms { number } else { number * 1000.0 })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn delays_are_read_out_of_messages() {
+        assert_eq!(in_message("Please try again in 1.5s."), Some(1500.0));
+        assert_eq!(in_message("Try again in 20 ms"), Some(20.0));
+        assert_eq!(in_message("try again in 3 seconds"), Some(3000.0));
+        assert_eq!(in_message("try again in 2 minutes"), None);
+        assert_eq!(in_message("try again later"), None);
+    }
+}
