@@ -27,7 +27,9 @@ def findings(capture, rollouts):
         report = json.loads(done.stdout)
     except ValueError:
         return None
-    counting = [f for f in report["findings"] if f["source"] == "check" and f["level"] != "note"]
+    # The scripted servers of three scenarios break the grammar of streams, which is another contract.
+    is_ours = lambda f: f["source"] == "check" and f["rule"].startswith("rollout-")
+    counting = [f for f in report["findings"] if is_ours(f) and f["level"] != "note"]
     if done.returncode != bool([f for f in report["findings"] if f["level"] != "note"]):
         return None
     return counting
