@@ -7,6 +7,7 @@ mod explain;
 mod json;
 mod levels;
 mod mask;
+mod matrix;
 mod model;
 mod outline;
 mod recovery;
@@ -19,6 +20,10 @@ pub use contracts::{add_contracts, add_rollout_check};
 pub use explain::{Rule, UnknownRule, explain, rule_names, rules};
 pub use json::{render_checked_session_json, render_json, render_session_json};
 pub use levels::apply_levels;
+pub use matrix::{
+    Cell, CellFinding, CellVerdict, Matrix, MatrixAgent, MatrixRow, SharedDifference,
+    render_matrix_json, render_matrix_text,
+};
 pub use model::{
     Accepted, AlignmentEntry, ExchangeCounts, ExchangePair, Finding, FindingCounts, Input, Level,
     NotChecked, Report, Role, RolloutPlace, RuleState, Source, Summary, UnusedRule, Verdict,

@@ -13,6 +13,7 @@ mod names;
 mod parse;
 mod player;
 mod reply;
+pub mod scenario;
 mod strict_api;
 mod template;
 mod wire;

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::fault::Fault;
 use super::matcher::Matcher;
+use super::scenario::Scenario;
 use crate::http::HeaderList;
 
 /// What a server plays; see `docs/script.md`.
@@ -15,6 +16,10 @@ use crate::http::HeaderList;
 pub struct Script {
     /// Path of the file, for messages; empty for a script without one.
     pub path: String,
+    /// What people call it.
+    pub name: Option<String>,
+    /// How an agent is driven by it, where it says so.
+    pub scenario: Option<Scenario>,
     /// The model that responses name; `None` names the one that the request asks for.
     pub model: Option<String>,
     /// Where random faults begin, if the script fixes it.

@@ -7,6 +7,7 @@ mod fields;
 mod matchers;
 mod places;
 mod replies;
+mod scenario;
 mod script;
 mod steps;
 mod transport_faults;

@@ -24,6 +24,8 @@ pub(super) const KEYS: &[&str] = &[
     "templates",
     "websocket",
     "rest",
+    "run",
+    "expect",
     "step",
     "default",
 ];
@@ -79,7 +81,8 @@ impl Reader<'_> {
                 .contains(&key)
                 .then(|| format!("`{key}` belongs to a step: put it below `[[step]]`"))
         });
-        self.string(top, "name");
+        script.name = self.string(top, "name");
+        script.scenario = self.scenario(top);
         script.model = self.string(top, "model");
         script.seed = self.integer(top, "seed", 0);
         script.is_strict_api = self.boolean(top, "strict_api").unwrap_or_default();

@@ -399,7 +399,16 @@ fn what_builders_write_fits_the_schema_and_uses_all_of_it() {
         use_keys(&schema, &schema, "#", &value, &mut used);
     }
     let mut all = BTreeSet::new();
+    // A test in Rust drives its agent itself.
+    let scenario = [
+        "#/properties/run",
+        "#/properties/expect",
+        "#/$defs/run/",
+        "#/$defs/act/",
+        "#/$defs/expectation/",
+    ];
     all_keys(&schema, "#", &mut all);
+    all.retain(|key| !scenario.iter().any(|of| key.starts_with(of)));
     assert!(all.len() > 120, "{}", all.len());
     let unused: Vec<_> = all.difference(&used).collect();
     assert_eq!(unused, OTHER_WORDS, "no builder writes these");

@@ -4,3 +4,4 @@ mod builder;
 mod builder_faults;
 mod corpus;
 mod documents;
+mod scenario;

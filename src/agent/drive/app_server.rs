@@ -1,0 +1,264 @@
+//! `codex app-server`, spoken to in JSON-RPC: one message on each line (0.115.0–0.169.0).
+
+use std::io::Write;
+use std::sync::mpsc::RecvTimeoutError;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::agent::{AgentCommand, AgentError, Ending, Outcome, Process, Watch};
+use crate::script::scenario::{Act, Meanwhile, Prompt};
+
+use super::{MEANWHILE_AFTER, Stage};
+
+/// How often the process is looked at while a message is waited for.
+const PAUSE: Duration = Duration::from_millis(50);
+/// How long a server whose input has ended may take to end: 0.125.0–0.153.4 take five seconds.
+const FAREWELL: Duration = Duration::from_secs(15);
+
+/// A running `codex app-server`.
+pub(super) struct AppServer<'a> {
+    process: Process,
+    stage: Stage<'a>,
+    /// Requests that the server had when this was started.
+    requests_before: usize,
+    asked: u64,
+    told: Told,
+}
+
+/// What it said.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    pub(super) answer: String,
+    pub(super) errors: Vec<String>,
+    pub(super) is_failure: bool,
+}
+
+/// Why a conversation ends early.
+enum Stop {
+    /// The process ended, or had to be ended.
+    Ended(Ending),
+    /// It refused something.
+    Refused(String),
+}
+
+impl<'a> AppServer<'a> {
+    pub(super) fn start(command: &AgentCommand, stage: Stage<'a>) -> Result<Self, AgentError> {
+        let Stage { place, surroundings, limits, .. } = stage;
+        Ok(Self {
+            process: Process::start_talking(command, place, surroundings, limits)?,
+            stage,
+            requests_before: (stage.requests)(),
+            asked: 0,
+            told: Told::default(),
+        })
+    }
+
+    /// Does what a user does, in this thread or in a new one, and ends the server.
+    pub(super) fn converse(
+        mut self,
+        acts: &[Act],
+        thread: &mut Option<String>,
+    ) -> (Outcome, Told) {
+        let ending = match self.play(acts, thread) {
+            Ok(()) => {
+                drop(self.process.stdin().take());
+                self.wait_for_end()
+            }
+            Err(Stop::Ended(ending)) => ending,
+            Err(Stop::Refused(why)) => {
+                self.told.is_failure = true;
+                self.told.errors.push(why);
+                Ending::Stopped
+            }
+        };
+        let (stage, before) = (self.stage, self.requests_before);
+        let has_connected = || (stage.requests)() > before;
+        let watch = Watch { has_connected: &has_connected, ..Watch::default() };
+        (self.process.finish(ending, &watch), self.told)
+    }
+
+    fn play(&mut self, acts: &[Act], thread: &mut Option<String>) -> Result<(), Stop> {
+        let client = json!({ "name": "trace_diff", "title": "trace-diff", "version": "1" });
+        let initialize = json!({ "clientInfo": client, "capabilities": { "experimentalApi": true } });
+        self.ask("initialize", initialize)?;
+        self.send(&json!({ "method": "initialized" }));
+        let begun = match thread.as_ref() {
+            Some(thread) => self.ask("thread/resume", json!({ "threadId": thread }))?,
+            None => self.ask("thread/start", json!({ "cwd": self.stage.place.work }))?,
+        };
+        let mut id = begun["thread"]["id"].as_str().unwrap_or_default().to_owned();
+        let model = begun["model"].clone();
+        for act in acts {
+            self.act(act, &mut id, &model)?;
+        }
+        *thread = Some(id);
+        Ok(())
+    }
+
+    fn act(&mut self, act: &Act, thread: &mut String, model: &Value) -> Result<(), Stop> {
+        match act {
+            Act::Prompt(prompt) => self.turn(prompt, thread, model),
+            Act::Compact => {
+                self.ask("thread/compact/start", json!({ "threadId": thread }))?;
+                self.turn_end()
+            }
+            Act::Fork => {
+                let forked = self.ask("thread/fork", json!({ "threadId": thread }))?;
+                let id = forked["thread"]["id"].as_str();
+                *thread = id.unwrap_or_default().to_owned();
+                Ok(())
+            }
+            Act::Rollback => self.roll_back(thread),
+            Act::Review(instructions) => {
+                let target = json!({ "type": "custom", "instructions": instructions });
+                let review = json!({ "threadId": thread, "target": target, "delivery": "inline" });
+                self.ask("review/start", review)?;
+                self.turn_end()
+            }
+        }
+    }
+
+    fn turn(&mut self, prompt: &Prompt, thread: &str, model: &Value) -> Result<(), Stop> {
+        let before = (self.stage.requests)();
+        let input = json!([{ "type": "text", "text": prompt.text }]);
+        let mut turn = json!({ "threadId": thread, "input": input });
+        if prompt.is_plan {
+            let settings =
+                json!({ "model": model, "reasoning_effort": null, "developer_instructions": null });
+            turn["collaborationMode"] = json!({ "mode": "plan", "settings": settings });
+        }
+        let begun = self.ask("turn/start", turn)?;
+        let id = &begun["turn"]["id"];
+        let Some(meanwhile) = &prompt.meanwhile else {
+            return self.turn_end();
+        };
+        while (self.stage.requests)() == before {
+            self.look()?;
+            std::thread::sleep(PAUSE);
+        }
+        std::thread::sleep(MEANWHILE_AFTER);
+        match meanwhile {
+            Meanwhile::Interrupt => {
+                self.ask("turn/interrupt", json!({ "threadId": thread, "turnId": id }))?;
+            }
+            Meanwhile::Steer(text) => {
+                let input = json!([{ "type": "text", "text": text }]);
+                let steer = json!({ "threadId": thread, "expectedTurnId": id, "input": input });
+                self.ask("turn/steer", steer)?;
+            }
+            Meanwhile::Kill => return Err(Stop::Ended(Ending::Stopped)),
+        }
+        self.turn_end()
+    }
+
+    /// `thread/rollback` up to 0.137.0, `thread/revert` behind it.
+    fn roll_back(&mut self, thread: &str) -> Result<(), Stop> {
+        let rollback = json!({ "threadId": thread, "numTurns": 1 });
+        match self.ask("thread/rollback", rollback) {
+            Err(Stop::Refused(_)) => {}
+            done => return done.map(|_| ()),
+        }
+        let read = self.ask("thread/read", json!({ "threadId": thread, "includeTurns": true }))?;
+        let turns = read["thread"]["turns"].as_array();
+        let last = turns.and_then(|turns| turns.last());
+        let last = last.map_or(Value::Null, |turn| turn["id"].clone());
+        let revert = json!({ "threadId": thread, "beforeTurnId": last });
+        self.ask("thread/revert", revert).map(|_| ())
+    }
+
+    /// Waits for the end of a turn.
+    fn turn_end(&mut self) -> Result<(), Stop> {
+        loop {
+            // What is waited for is taken note of in passing.
+            let message = self.next()?;
+            if message["method"] == "turn/completed" {
+                return Ok(());
+            }
+        }
+    }
+
+    fn ask(&mut self, method: &str, params: Value) -> Result<Value, Stop> {
+        self.asked += 1;
+        let id = self.asked;
+        self.send(&json!({ "id": id, "method": method, "params": params }));
+        loop {
+            let mut message = self.next()?;
+            if message["id"] != id || message.get("method").is_some() {
+                continue;
+            }
+            return match message.get("error") {
+                Some(error) => Err(Stop::Refused(format!("{method}: {}", error["message"]))),
+                None => Ok(message["result"].take()),
+            };
+        }
+    }
+
+    fn send(&mut self, message: &Value) {
+        if let Some(stdin) = self.process.stdin() {
+            // A process that has ended is noticed when its answer is waited for.
+            let _ = writeln!(stdin, "{message}").and_then(|()| stdin.flush());
+        }
+    }
+
+    /// The next message; notifications are taken note of.
+    fn next(&mut self) -> Result<Value, Stop> {
+        loop {
+            let received = match self.process.lines() {
+                Some(lines) => lines.recv_timeout(PAUSE),
+                None => Err(RecvTimeoutError::Disconnected),
+            };
+            match received {
+                Ok(line) => {
+                    if let Ok(message) = serde_json::from_slice::<Value>(&line) {
+                        self.note(&message);
+                        return Ok(message);
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => self.look()?,
+                Err(RecvTimeoutError::Disconnected) => {
+                    self.look()?;
+                    std::thread::sleep(PAUSE);
+                }
+            }
+        }
+    }
+
+    fn note(&mut self, message: &Value) {
+        let params = &message["params"];
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        match message["method"].as_str() {
+            Some("item/completed") if params["item"]["type"] == "agentMessage" => {
+                self.told.answer = text(&params["item"]["text"]).unwrap_or_default();
+            }
+            Some("error") => self.told.errors.extend(text(&params["error"]["message"])),
+            Some("turn/completed") => {
+                self.told.is_failure = params["turn"]["status"] == "failed";
+                self.told.errors.extend(text(&params["turn"]["error"]["message"]));
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether it goes on.
+    fn look(&mut self) -> Result<(), Stop> {
+        let (stage, before) = (self.stage, self.requests_before);
+        let has_connected = || (stage.requests)() > before;
+        let watch = Watch { has_connected: &has_connected, ..Watch::default() };
+        match self.process.poll(&watch) {
+            Some(ending) => Err(Stop::Ended(ending)),
+            None => Ok(()),
+        }
+    }
+
+    fn wait_for_end(&mut self) -> Ending {
+        let asked = Instant::now();
+        loop {
+            match self.look() {
+                Err(Stop::Ended(ending)) => return ending,
+                _ if asked.elapsed() > FAREWELL => return Ending::TimedOut(asked.elapsed()),
+                _ => std::thread::sleep(PAUSE),
+            }
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! Does with an agent what the user of a scenario does.
+
+mod app_server;
+mod codex;
+mod other;
+mod pycodex;
+mod terminal;
+
+use std::time::Duration;
+
+use crate::script::scenario::{Act, Meanwhile, Prompt, Scenario};
+
+use super::{AgentError, Limits, Outcome, Place, Profile, Settings, Surroundings, Watch, configure};
+
+/// Between the first request of a turn and what the user does meanwhile: what was streamed has been read, and a call runs.
+const MEANWHILE_AFTER: Duration = Duration::from_millis(800);
+
+/// An installed agent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Agent {
+    /// What reports call it.
+    pub name: String,
+    /// How it is driven.
+    pub profile: Profile,
+    /// The program and the arguments that come first. For [`Profile::Other`] the whole command, in which `{prompt}` stands for
+    /// the words of the user; without it they come last.
+    pub argv: Vec<String>,
+    /// Its version, where it is known.
+    pub version: Option<String>,
+}
+
+/// Where an agent is driven, and against what.
+#[derive(Clone, Copy)]
+pub struct Stage<'a> {
+    /// Its directories.
+    pub place: &'a Place,
+    /// The server, and variables.
+    pub surroundings: &'a Surroundings,
+    /// What is put up with.
+    pub limits: &'a Limits,
+    /// How many requests to the model the server has had.
+    pub requests: &'a dyn Fn() -> usize,
+    /// Whether it is answering one.
+    pub is_busy: &'a dyn Fn() -> bool,
+}
+
+/// What came of it.
+#[derive(Debug, Default)]
+pub struct Driven {
+    /// How each process ended.
+    pub outcomes: Vec<Outcome>,
+    /// Whether the last turn failed, by what the agent says or by its exit code.
+    pub is_failure: bool,
+    /// What the agent said last; of one on a terminal all that it showed.
+    pub answer: String,
+    /// What it said went wrong.
+    pub errors: Vec<String>,
+}
+
+/// Why a scenario can't be played to an agent.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DriveError {
+    /// The agent has no way to do it.
+    #[error("{0}")]
+    NotApplicable(&'static str),
+    /// A file could not be written, or the agent not started.
+    #[error(transparent)]
+    Agent(#[from] AgentError),
+}
+
+/// Sets an agent up and does what the user of a scenario does.
+///
+/// # Errors
+///
+/// When the agent can't do something of it, or can't be set up or started. What it does then is in [`Driven`].
+pub fn drive(agent: &Agent, scenario: &Scenario, stage: Stage<'_>) -> Result<Driven, DriveError> {
+    let settings = settings(scenario);
+    configure(agent.profile, &settings, stage.place, stage.surroundings)?;
+    for (path, bytes) in &scenario.files {
+        write(&stage.place.work.join(path), bytes)?;
+    }
+    match agent.profile {
+        Profile::Codex => codex::drive(agent, scenario, stage),
+        Profile::Pycodex => pycodex::drive(agent, scenario, stage),
+        Profile::Other => other::drive(agent, scenario, stage),
+    }
+}
+
+/// Commands of scenarios write below the work directory; the sandbox of an agent would need privileges that a machine for
+/// tests may lack.
+const SANDBOX: &str = "danger-full-access";
+
+fn settings(scenario: &Scenario) -> Settings {
+    let wanted = &scenario.settings;
+    Settings {
+        model: wanted.model.clone(),
+        sandbox: Some(SANDBOX.to_owned()),
+        provider: wanted.provider.clone(),
+        compact_limit: wanted.compact_at,
+        request_retries: wanted.request_retries,
+        stream_retries: wanted.stream_retries,
+        idle_time: wanted.idle_timeout,
+        websocket: wanted.has_websocket,
+        account: wanted.has_account,
+        ..Settings::default()
+    }
+}
+
+fn write(path: &std::path::Path, bytes: &[u8]) -> Result<(), AgentError> {
+    let made = path.parent().map_or(Ok(()), std::fs::create_dir_all);
+    let failed = |source| AgentError::Write {
+        path: path.to_owned(),
+        source,
+    };
+    made.and_then(|()| std::fs::write(path, bytes))
+        .map_err(failed)
+}
+
+/// The words of a process with one plain prompt, which may be killed.
+fn only_prompt(acts: &[Act]) -> Option<&Prompt> {
+    match acts {
+        [Act::Prompt(prompt)]
+            if !prompt.is_plan && matches!(prompt.meanwhile, None | Some(Meanwhile::Kill)) =>
+        {
+            Some(prompt)
+        }
+        _ => None,
+    }
+}
+
+impl Stage<'_> {
+    /// Runs a command without input to its end; `is_killed` once a request of it has come and a call of it may run.
+    fn run(&self, command: &super::AgentCommand, is_killed: bool) -> Result<Outcome, AgentError> {
+        let before = (self.requests)();
+        let first = std::cell::Cell::new(None);
+        let has_connected = || (self.requests)() > before;
+        let is_over = || {
+            if !is_killed || !has_connected() {
+                return false;
+            }
+            let since: std::time::Instant = first.get().unwrap_or_else(std::time::Instant::now);
+            first.set(Some(since));
+            since.elapsed() > MEANWHILE_AFTER
+        };
+        let watch = Watch {
+            has_connected: &has_connected,
+            is_over: &is_over,
+        };
+        let limits = Limits {
+            // Killed means killed: an agent that is asked to end tidies up.
+            term_time: if is_killed { Duration::ZERO } else { self.limits.term_time },
+            ..self.limits.clone()
+        };
+        super::run(command, self.place, self.surroundings, &limits, &watch)
+    }
+}

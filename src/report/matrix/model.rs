@@ -1,0 +1,249 @@
+//! The matrix as plain data; its serialised form is `schemas/matrix.schema.json`, version 1.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::report::{Level, Verdict};
+
+/// Scenarios × agents, in the key order of its JSON form. Nothing in it changes from run to run unless an agent does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Matrix {
+    /// Always `trace-diff/matrix`.
+    pub format: &'static str,
+    /// Version of the format.
+    pub version: u32,
+    /// Whether the run fails.
+    pub verdict: Verdict,
+    /// The columns; with two or more the first is the baseline.
+    pub agents: Vec<MatrixAgent>,
+    /// The rows, in the order in which scenarios were given.
+    pub scenarios: Vec<MatrixRow>,
+    /// Differences from the baseline that several scenarios of an agent show; they are not repeated in the cells.
+    pub shared: Vec<SharedDifference>,
+}
+
+/// An agent of a matrix.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct MatrixAgent {
+    /// What the user calls it.
+    pub name: String,
+    /// How it was driven: `codex`, `pycodex`, `other`.
+    pub profile: String,
+    /// Its version, where it is known.
+    pub version: Option<String>,
+    /// How many cells it has of each verdict.
+    pub counts: BTreeMap<&'static str, usize>,
+}
+
+/// A scenario with what became of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct MatrixRow {
+    /// The name of the scenario, after its file.
+    pub name: String,
+    /// What it is about, in a sentence.
+    pub title: Option<String>,
+    /// One for each agent.
+    pub cells: Vec<Cell>,
+}
+
+/// A scenario with one agent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Cell {
+    /// What became of it.
+    pub verdict: CellVerdict,
+    /// Why it does not apply, or what the agent is known to do instead.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// What is not as expected, and how the agent differs from the baseline in this scenario alone.
+    pub findings: Vec<CellFinding>,
+    /// How many differences from the baseline there are besides that other scenarios show, too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shared_differences: Option<usize>,
+}
+
+/// What became of a scenario.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CellVerdict {
+    /// All is as expected.
+    Pass,
+    /// It is as expected, and not as the baseline does it.
+    Differs,
+    /// It is as the scenario knows this agent to be, which is not what others do.
+    Gap,
+    /// It is not as expected.
+    Fails,
+    /// The agent has no such thing.
+    NotApplicable,
+}
+
+impl CellVerdict {
+    /// All of them, as legends list them.
+    pub const ALL: [Self; 5] = [
+        Self::Pass,
+        Self::Differs,
+        Self::Gap,
+        Self::Fails,
+        Self::NotApplicable,
+    ];
+
+    /// The word in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            CellVerdict::Pass => "pass",
+            CellVerdict::Differs => "differs",
+            CellVerdict::Gap => "gap",
+            CellVerdict::Fails => "fails",
+            CellVerdict::NotApplicable => "not-applicable",
+        }
+    }
+}
+
+/// One thing about a cell.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct CellFinding {
+    /// What is wrong: the name of an expectation (`answer`, `script`, `agent-ended`), of a contract, or of a change rule.
+    pub rule: String,
+    /// How much it matters.
+    pub level: Level,
+    /// One sentence. What differs from run to run stands as its class.
+    pub message: String,
+}
+
+/// A difference that several scenarios show.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SharedDifference {
+    /// The agent that differs from the baseline.
+    pub agent: String,
+    /// The difference.
+    #[serde(flatten)]
+    pub finding: CellFinding,
+    /// How many scenarios show it.
+    pub scenarios: usize,
+}
+
+impl Matrix {
+    /// Value of [`Matrix::format`].
+    pub const FORMAT: &'static str = "trace-diff/matrix";
+    /// Value of [`Matrix::version`].
+    pub const VERSION: u32 = 1;
+
+    /// Makes a matrix, with its counts and verdict; what several cells of an agent tell as a difference is moved out of them.
+    pub fn new(mut agents: Vec<MatrixAgent>, mut scenarios: Vec<MatrixRow>) -> Self {
+        let mut shared = Vec::new();
+        for (column, agent) in agents.iter_mut().enumerate() {
+            shared.extend(share(&agent.name, column, &mut scenarios));
+            for row in &scenarios {
+                if let Some(cell) = row.cells.get(column) {
+                    *agent.counts.entry(cell.verdict.name()).or_default() += 1;
+                }
+            }
+        }
+        let cells = || scenarios.iter().flat_map(|row| &row.cells);
+        let is_clean = !cells()
+            .any(|cell| matches!(cell.verdict, CellVerdict::Fails | CellVerdict::Differs));
+        Self {
+            format: Self::FORMAT,
+            version: Self::VERSION,
+            verdict: if is_clean { Verdict::Clean } else { Verdict::Findings },
+            agents,
+            scenarios,
+            shared,
+        }
+    }
+}
+
+/// Moves differences that more than one cell of a column tells out of them.
+fn share(agent: &str, column: usize, rows: &mut [MatrixRow]) -> Vec<SharedDifference> {
+    let mut counts: BTreeMap<CellFinding, usize> = BTreeMap::new();
+    for cell in rows.iter().filter_map(|row| row.cells.get(column)) {
+        if cell.shared_differences.is_some() {
+            for finding in &cell.findings {
+                *counts.entry(finding.clone()).or_default() += 1;
+            }
+        }
+    }
+    counts.retain(|_, count| *count > 1);
+    for cell in rows.iter_mut().filter_map(|row| row.cells.get_mut(column)) {
+        if let Some(number) = &mut cell.shared_differences {
+            let before = cell.findings.len();
+            cell.findings.retain(|finding| !counts.contains_key(finding));
+            *number = before - cell.findings.len();
+        }
+    }
+    let shared = counts.into_iter().map(|(finding, scenarios)| SharedDifference {
+        agent: agent.to_owned(),
+        finding,
+        scenarios,
+    });
+    let mut shared: Vec<_> = shared.collect();
+    shared.sort_by_key(|one| std::cmp::Reverse(one.scenarios));
+    shared
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn finding(message: &str) -> CellFinding {
+        CellFinding {
+            rule: "header-changed".to_owned(),
+            level: Level::Error,
+            message: message.to_owned(),
+        }
+    }
+
+    fn row(name: &str, verdict: CellVerdict, findings: &[&str]) -> MatrixRow {
+        MatrixRow {
+            name: name.to_owned(),
+            title: None,
+            cells: vec![Cell {
+                verdict,
+                reason: None,
+                findings: findings.iter().map(|one| finding(one)).collect(),
+                shared_differences: (verdict == CellVerdict::Differs).then_some(0),
+            }],
+        }
+    }
+
+    fn agent() -> MatrixAgent {
+        MatrixAgent {
+            name: "port".to_owned(),
+            profile: "codex".to_owned(),
+            version: None,
+            counts: BTreeMap::new(),
+        }
+    }
+
+    #[test]
+    fn what_several_scenarios_show_is_told_once() {
+        let rows = vec![
+            row("a", CellVerdict::Differs, &["x", "y"]),
+            row("b", CellVerdict::Differs, &["x"]),
+            row("c", CellVerdict::Fails, &["x"]),
+        ];
+        let matrix = Matrix::new(vec![agent()], rows);
+        assert_eq!(matrix.verdict, Verdict::Findings);
+        assert_eq!(matrix.shared.len(), 1);
+        assert_eq!((matrix.shared[0].finding.message.as_str(), matrix.shared[0].scenarios), ("x", 2));
+        let left: Vec<(usize, Option<usize>)> = matrix
+            .scenarios
+            .iter()
+            .map(|row| (row.cells[0].findings.len(), row.cells[0].shared_differences))
+            .collect();
+        // What a scenario expects is no difference, and stays where it is.
+        assert_eq!(left, [(1, Some(1)), (0, Some(1)), (1, None)]);
+        assert_eq!(matrix.agents[0].counts["differs"], 2);
+    }
+
+    #[test]
+    fn gaps_and_what_does_not_apply_fail_no_run() {
+        let rows = vec![
+            row("a", CellVerdict::Gap, &[]),
+            row("b", CellVerdict::NotApplicable, &[]),
+            row("c", CellVerdict::Pass, &[]),
+        ];
+        assert_eq!(Matrix::new(vec![agent()], rows).verdict, Verdict::Clean);
+    }
+}

@@ -1,0 +1,325 @@
+//! All scenarios with all agents.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::civil::Date;
+use thiserror::Error;
+
+use crate::agent::{Agent, Limits, Surroundings};
+use crate::capture::Capture;
+use crate::check::Profile;
+use crate::diff::Options;
+use crate::normalize::Rules;
+use crate::report::{Cell, CellFinding, CellVerdict, Level, Matrix, MatrixAgent, MatrixRow};
+use crate::script::Script;
+use crate::script::scenario::Scenario;
+
+use super::contracts::broken_contracts;
+use super::differences::differences;
+use super::expect::broken_expectations;
+use super::play::{PlayError, Played, play};
+use super::stable::stable;
+
+/// How a suite is run.
+#[derive(Debug)]
+pub struct SuiteOptions {
+    /// The directory below which each case gets one: `SCENARIO/AGENT`.
+    pub root: PathBuf,
+    /// What agents are told of the world; the base URL is set for each.
+    pub surroundings: Surroundings,
+    /// What is put up with from an agent in one process.
+    pub limits: Limits,
+    /// Where random faults begin, before what scripts say.
+    pub seed: Option<u64>,
+    /// How many cases run at once; 0 counts as 1.
+    pub jobs: usize,
+    /// How often each case is run again, to see what is not the same each time.
+    pub reruns: usize,
+    /// Whose contracts are checked, if not those of the profile that fits the capture.
+    pub profile: Option<Profile>,
+    /// Differences that are accepted.
+    pub accepting: Option<Accepting>,
+}
+
+/// Which differences between agents do not count.
+#[derive(Debug)]
+pub struct Accepting {
+    /// The rules file.
+    pub rules: Rules,
+    /// The day on which it is applied.
+    pub today: Date,
+    /// What of it concerns the comparison.
+    pub options: Options,
+}
+
+/// A case: a scenario with an agent, by their numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CaseId {
+    /// Number of the scenario, from 0.
+    pub scenario: usize,
+    /// Number of the agent, from 0.
+    pub agent: usize,
+}
+
+/// How far a suite has got.
+#[derive(Debug, Clone, Copy)]
+pub struct Progress {
+    /// The case that has ended.
+    pub case: CaseId,
+    /// Cases that have ended.
+    pub done: usize,
+    /// All cases.
+    pub all: usize,
+}
+
+/// Why a suite can't be run.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum SuiteError {
+    /// A script does not say how an agent is driven.
+    #[error("{script} has no table `run`: it says what a server plays, not what an agent is asked")]
+    NoScenario {
+        /// The script.
+        script: String,
+    },
+    /// A case could not be played.
+    #[error("failed to play {scenario} to {agent}")]
+    Play {
+        /// The scenario.
+        scenario: String,
+        /// The agent.
+        agent: String,
+        /// Why.
+        source: PlayError,
+    },
+}
+
+/// What is known of a case when it has been played.
+struct Case {
+    cell: Cell,
+    /// What was sent, for the comparison; `None` where there is nothing to compare.
+    capture: Option<Capture>,
+    locations: Vec<String>,
+}
+
+struct Suite<'a> {
+    agents: &'a [Agent],
+    scripts: &'a [(String, Arc<Script>)],
+    scenarios: Vec<&'a Scenario>,
+    options: &'a SuiteOptions,
+}
+
+/// Plays each scenario, given by its name, to each agent; with several agents the first is the baseline.
+///
+/// # Errors
+///
+/// When a script is no scenario, a directory can't be made, or an agent not be started. What agents do wrong stands in the matrix.
+pub fn run_suite(
+    agents: &[Agent],
+    scripts: &[(String, Arc<Script>)],
+    options: &SuiteOptions,
+    progress: &(dyn Fn(Progress) + Sync),
+) -> Result<Matrix, SuiteError> {
+    let scenario = |(name, script): &'_ (String, Arc<Script>)| match &script.scenario {
+        Some(_) => Ok(()),
+        None => Err(SuiteError::NoScenario {
+            script: name.clone(),
+        }),
+    };
+    scripts.iter().try_for_each(scenario)?;
+    let suite = Suite {
+        agents,
+        scripts,
+        scenarios: scripts
+            .iter()
+            .filter_map(|(_, script)| script.scenario.as_ref())
+            .collect(),
+        options,
+    };
+    let cases = suite.play_all(progress)?;
+    Ok(suite.matrix(cases))
+}
+
+impl Suite<'_> {
+    /// Plays all cases, some at a time; they are given in order, agent by agent within a scenario.
+    fn play_all(&self, progress: &(dyn Fn(Progress) + Sync)) -> Result<Vec<Case>, SuiteError> {
+        let all = self.scripts.len() * self.agents.len();
+        let next = AtomicUsize::new(0);
+        let done = AtomicUsize::new(0);
+        let results: Mutex<Vec<Option<Result<Case, SuiteError>>>> =
+            Mutex::new((0..all).map(|_| None).collect());
+        let work = || {
+            loop {
+                let number = next.fetch_add(1, Ordering::Relaxed);
+                if number >= all {
+                    return;
+                }
+                let case = CaseId {
+                    scenario: number / self.agents.len(),
+                    agent: number % self.agents.len(),
+                };
+                let result = self.case(case);
+                if result.is_err() {
+                    next.store(all, Ordering::Relaxed);
+                }
+                results.lock().unwrap_or_else(PoisonError::into_inner)[number] = Some(result);
+                let done = done.fetch_add(1, Ordering::Relaxed) + 1;
+                progress(Progress { case, done, all });
+            }
+        };
+        std::thread::scope(|scope| {
+            for _ in 0..self.options.jobs.clamp(1, all.max(1)) {
+                scope.spawn(work);
+            }
+        });
+        let results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
+        // After an error the rest was left out.
+        results.into_iter().flatten().collect()
+    }
+
+    fn case(&self, id: CaseId) -> Result<Case, SuiteError> {
+        let agent = &self.agents[id.agent];
+        let scenario = self.scenarios[id.scenario];
+        let version = agent.version.as_deref();
+        let Some(expectation) = scenario.expectation(agent.profile.name(), version) else {
+            return Ok(Case::left_out("the scenario expects nothing of it"));
+        };
+        if let Some(reason) = &expectation.not_applicable {
+            return Ok(Case::left_out(reason));
+        }
+        let played = self.play(id, 0)?;
+        let driven = match &played.driven {
+            Ok(driven) => driven,
+            Err(why) => return Ok(Case::left_out(why)),
+        };
+        let locations = locations(&played);
+        let mut findings = broken_expectations(scenario, expectation, &played, driven);
+        findings.extend(broken_contracts(&played.capture, self.options.profile.as_ref()));
+        for number in 1..=self.options.reruns {
+            let again = self.play(id, number)?;
+            let others = differences(&played.capture, &again.capture, None, &locations);
+            findings.extend(others.into_iter().map(|one| CellFinding {
+                message: format!("run {} is not as run 1: {}", number + 1, one.message),
+                ..one
+            }));
+        }
+        findings.iter_mut().for_each(|finding| {
+            finding.message = stable(&finding.message, &locations);
+        });
+        findings.sort_by_key(|finding| finding.level);
+        let verdict = match (&expectation.gap, findings.is_empty()) {
+            (_, false) => CellVerdict::Fails,
+            (Some(_), true) => CellVerdict::Gap,
+            (None, true) => CellVerdict::Pass,
+        };
+        Ok(Case {
+            cell: Cell {
+                verdict,
+                reason: expectation.gap.clone(),
+                findings,
+                shared_differences: None,
+            },
+            capture: Some(played.capture),
+            locations,
+        })
+    }
+
+    fn play(&self, id: CaseId, run: usize) -> Result<Played, SuiteError> {
+        let (name, script) = &self.scripts[id.scenario];
+        let agent = &self.agents[id.agent];
+        let folder = match run {
+            0 => file_name(&agent.name),
+            run => format!("{}-{}", file_name(&agent.name), run + 1),
+        };
+        let root = self.options.root.join(file_name(name)).join(folder);
+        play(
+            agent,
+            script,
+            self.scenarios[id.scenario],
+            &root,
+            &self.options.surroundings,
+            &self.options.limits,
+            self.options.seed,
+        )
+        .map_err(|source| SuiteError::Play {
+            scenario: name.clone(),
+            agent: agent.name.clone(),
+            source,
+        })
+    }
+
+    fn matrix(&self, cases: Vec<Case>) -> Matrix {
+        let mut rows = Vec::with_capacity(self.scripts.len());
+        let mut cases = cases.into_iter();
+        for (name, script) in self.scripts {
+            let row: Vec<Case> = cases.by_ref().take(self.agents.len()).collect();
+            rows.push(MatrixRow {
+                name: name.clone(),
+                title: script.name.clone(),
+                cells: self.cells(row),
+            });
+        }
+        let agents = self.agents.iter().map(|agent| MatrixAgent {
+            name: agent.name.clone(),
+            profile: agent.profile.name().to_owned(),
+            version: agent.version.clone(),
+            counts: Default::default(),
+        });
+        Matrix::new(agents.collect(), rows)
+    }
+
+    /// The cells of a row: those that passed are compared with the baseline's.
+    fn cells(&self, row: Vec<Case>) -> Vec<Cell> {
+        let mut cells = row.into_iter();
+        let Some(baseline) = cells.next() else {
+            return Vec::new();
+        };
+        let others = cells.map(|mut case| {
+            let both = baseline.capture.as_ref().zip(case.capture.as_ref());
+            if let (CellVerdict::Pass, Some((before, after))) = (case.cell.verdict, both) {
+                let locations = [baseline.locations.clone(), case.locations].concat();
+                let accepting = self.options.accepting.as_ref();
+                case.cell.findings = differences(before, after, accepting, &locations);
+                case.cell.shared_differences = Some(0);
+                if !case.cell.findings.is_empty() {
+                    case.cell.verdict = CellVerdict::Differs;
+                }
+            }
+            case.cell
+        });
+        let others: Vec<Cell> = others.collect();
+        std::iter::once(baseline.cell).chain(others).collect()
+    }
+}
+
+impl Case {
+    fn left_out(reason: &str) -> Self {
+        Self {
+            cell: Cell {
+                verdict: CellVerdict::NotApplicable,
+                reason: Some(reason.to_owned()),
+                findings: Vec::new(),
+                shared_differences: None,
+            },
+            capture: None,
+            locations: Vec::new(),
+        }
+    }
+}
+
+/// The directories of a run: they differ in each.
+fn locations(played: &Played) -> Vec<String> {
+    let place = &played.place;
+    let own = [&place.work, &place.home, &place.temp].into_iter();
+    let own = own.chain(&place.root);
+    own.map(|path| path.to_string_lossy().into_owned()).collect()
+}
+
+/// A name as that of a directory.
+fn file_name(name: &str) -> String {
+    let name = Path::new(name).file_name().map_or(name.into(), |name| name.to_string_lossy());
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '@');
+    name.chars().map(|c| if is_plain(c) { c } else { '-' }).collect()
+}

@@ -1,0 +1,20 @@
+//! Plays scenarios to real agents and says what became of each. Feature `server`.
+//!
+//! A scenario is a script with a table `run` (see [`Scenario`](crate::script::scenario::Scenario)). [`run_suite`] gives each agent
+//! each scenario, in a home and a work directory of its own, checks what the scenario expects and which contracts the agent
+//! keeps, and with two agents compares what they sent. The answer is a
+//! [`Matrix`](crate::report::Matrix).
+
+mod case;
+mod contracts;
+mod differences;
+mod expect;
+mod play;
+mod scripts;
+mod stable;
+mod version;
+
+pub use case::{Accepting, CaseId, Progress, SuiteError, SuiteOptions, run_suite};
+pub use play::{PlayError, Played, play};
+pub use scripts::{SUITE, SuiteScript};
+pub use version::find_version;

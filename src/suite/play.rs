@@ -1,0 +1,121 @@
+//! Plays one scenario to one agent.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use thiserror::Error;
+
+use crate::agent::{Agent, DriveError, Driven, Limits, Place, Stage, Surroundings, drive};
+use crate::capture::{Capture, OpenError, read_capture};
+use crate::script::scenario::Scenario;
+use crate::script::{PlayerOptions, Script, Violation};
+use crate::server::{CaptureTarget, Server, ServerOptions, StartError};
+
+/// What came of a scenario with an agent.
+#[derive(Debug)]
+pub struct Played {
+    /// Where it lived.
+    pub place: Place,
+    /// What was sent and answered.
+    pub capture: Capture,
+    /// What the agent did; an error when it has no way to do what the scenario asks.
+    pub driven: Result<Driven, &'static str>,
+    /// What did not go as the script says.
+    pub violations: Vec<Violation>,
+    /// Files of the work directory afterwards that the scenario expects, where they can be read as text.
+    pub files: BTreeMap<String, String>,
+}
+
+/// Why a scenario could not be played.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum PlayError {
+    /// A directory or file of the run can't be made.
+    #[error("failed to make {path}")]
+    Place {
+        /// The path.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The server can't listen.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// The agent can't be started.
+    #[error(transparent)]
+    Drive(#[from] DriveError),
+    /// The capture of the run can't be read.
+    #[error("failed to read the capture of the run")]
+    Capture(#[source] Box<OpenError>),
+}
+
+/// Plays a scenario to an agent, below a directory of its own: `home`, `work`, `capture.jsonl`.
+///
+/// The base URL and the directories of `surroundings` are set here.
+///
+/// # Errors
+///
+/// As [`PlayError`] lists; what the agent does wrong is no error.
+pub fn play(
+    agent: &Agent,
+    script: &Arc<Script>,
+    scenario: &Scenario,
+    root: &Path,
+    surroundings: &Surroundings,
+    limits: &Limits,
+    seed: Option<u64>,
+) -> Result<Played, PlayError> {
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |source| PlayError::Place { path, source }
+    };
+    let place = Place::below(root).map_err(failed(root))?;
+    let path = root.join("capture.jsonl");
+    let file = File::create(&path).map_err(failed(&path))?;
+    let server = Server::start(ServerOptions {
+        script: Arc::clone(script),
+        play: PlayerOptions {
+            seed,
+            is_strict_api: true,
+            ..PlayerOptions::default()
+        },
+        capture: CaptureTarget::File(Arc::new(file)),
+        threads: 1,
+        ..ServerOptions::default()
+    })?;
+    let surroundings = Surroundings {
+        base_url: format!("http://{}/v1", server.address()),
+        ..surroundings.clone()
+    };
+    let stage = Stage {
+        place: &place,
+        surroundings: &surroundings,
+        limits,
+        requests: &|| usize::try_from(server.state().requests).unwrap_or(usize::MAX),
+        is_busy: &|| server.state().active > 0,
+    };
+    let driven = match drive(agent, scenario, stage) {
+        Ok(driven) => Ok(driven),
+        Err(DriveError::NotApplicable(why)) => Err(why),
+        Err(error) => return Err(error.into()),
+    };
+    let violations = server.finish();
+    // Stopped first, so that the capture is whole.
+    drop(server);
+    let capture = read_capture(&path).map_err(|error| PlayError::Capture(Box::new(error)))?;
+    let expected = scenario.expectations.iter().flat_map(|one| &one.files);
+    let files = expected.filter_map(|(name, _)| {
+        let text = fs::read_to_string(place.work.join(name)).ok()?;
+        Some((name.clone(), text))
+    });
+    Ok(Played {
+        files: files.collect(),
+        place,
+        capture,
+        driven,
+        violations,
+    })
+}
