@@ -9,12 +9,12 @@ use tokio::sync::watch;
 
 use crate::capture::Transport;
 use crate::json::Value;
+#[cfg(test)]
+use crate::script::Piece;
 use crate::script::{
     Answer, Conversation, Decision, Ending, Player, RequestView, StepId, Upgrade, WsAnswer,
     WsDecision, WsPiece,
 };
-#[cfg(test)]
-use crate::script::Piece;
 
 use super::head::RequestHead;
 use super::observe::{Observed, Observer};
