@@ -84,6 +84,8 @@
 //! carry a version of their own; every older one stays readable. Names of rules and ids of findings are kept within a
 //! version of the report.
 
+#[cfg(feature = "server")]
+pub mod agent;
 pub mod align;
 pub mod capture;
 pub mod check;
@@ -92,6 +94,8 @@ pub mod http;
 pub mod json;
 pub mod normalize;
 pub mod outline;
+#[cfg(feature = "server")]
+pub mod replay;
 pub mod report;
 pub mod responses;
 pub mod rollout;

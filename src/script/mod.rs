@@ -22,7 +22,8 @@ pub use answer::{
     Answer, CloseCode, Ending, Framing, Head, Piece, StepId, WsAnswer, WsFrame, WsOpcode, WsPiece,
 };
 pub use convert::{
-    ConvertError, convert_raw_exchange_script, script_from_capture, script_from_rollout,
+    ConvertError, Playback, convert_raw_exchange_script, playback_of_capture, playback_of_rollout,
+    script_from_capture, script_from_rollout,
 };
 pub use load::{LoadError, read_script, script_from_bytes};
 pub use matcher::{

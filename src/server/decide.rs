@@ -2,17 +2,23 @@
 
 #[cfg(test)]
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use tokio::sync::watch;
 
+use crate::capture::Transport;
 use crate::json::Value;
-use crate::script::{Answer, Conversation, Decision, Player, RequestView, Upgrade, WsDecision};
 #[cfg(test)]
-use crate::script::{Ending, Piece, StepId, WsAnswer, WsPiece};
+use crate::script::Piece;
+use crate::script::{
+    Answer, Conversation, Decision, Ending, Player, RequestView, StepId, Upgrade, WsAnswer,
+    WsDecision, WsPiece,
+};
 
 use super::head::RequestHead;
+use super::observe::{Observed, Observer};
+use super::service::error_answer;
 
 /// Finds answers.
 #[derive(Debug)]
@@ -20,6 +26,7 @@ pub(super) struct Decider {
     player: Mutex<Player>,
     /// Violations so far.
     violations: watch::Sender<usize>,
+    observer: Option<Arc<dyn Observer>>,
     /// Answers that are given in this order, whatever is asked.
     #[cfg(test)]
     pub(super) fixed: Option<Fixed>,
@@ -34,10 +41,11 @@ pub(super) struct Fixed {
 }
 
 impl Decider {
-    pub(super) fn new(player: Player) -> Self {
+    pub(super) fn new(player: Player, observer: Option<Arc<dyn Observer>>) -> Self {
         Self {
             player: Mutex::new(player),
             violations: watch::Sender::new(0),
+            observer,
             #[cfg(test)]
             fixed: None,
         }
@@ -59,9 +67,31 @@ impl Decider {
         if let Some(fixed) = &self.fixed {
             return fixed.answer();
         }
-        let decision = self.player().answer(&view(number, head, body));
+        let request = view(number, head, body);
+        let mut decision = self.player().answer(&request);
         self.count(decision.violation.is_some());
+        let seen = self.observe(request, Transport::Http, decision.answer.step);
+        if let Err(reason) = seen {
+            decision.answer = error_answer(400, &reason);
+        }
         decision
+    }
+
+    /// Shows a request to who wants to see it.
+    fn observe(
+        &self,
+        request: RequestView<'_>,
+        transport: Transport,
+        step: StepId,
+    ) -> Result<(), String> {
+        let seen = Observed {
+            request,
+            transport,
+            step,
+        };
+        self.observer
+            .as_ref()
+            .map_or(Ok(()), |observer| observer.request(&seen))
     }
 
     /// Says that there is one more violation, if there is.
@@ -91,9 +121,20 @@ impl Decider {
                 before: Vec::new(),
             };
         }
-        let upgrade = self.player().upgrade(&view(number, head, None));
+        let request = view(number, head, None);
+        let upgrade = self.player().upgrade(&request);
         self.count(matches!(&upgrade, Upgrade::Refuse(refusal) if refusal.violation.is_some()));
-        upgrade
+        let step = match &upgrade {
+            Upgrade::Accept { step, .. } => *step,
+            Upgrade::Refuse(refusal) => refusal.answer.step,
+        };
+        match self.observe(request, Transport::Handshake, step) {
+            Ok(()) => upgrade,
+            Err(reason) => Upgrade::Refuse(Decision {
+                answer: error_answer(400, &reason),
+                violation: None,
+            }),
+        }
     }
 
     /// What is said to a message on a WebSocket.
@@ -109,8 +150,15 @@ impl Decider {
             return fixed.reply();
         }
         let view = view(number, head, Some(message));
-        let decision = self.player().answer_message(conversation, &view);
+        let mut decision = self.player().answer_message(conversation, &view);
         self.count(decision.violation.is_some());
+        let step = decision.answer.step;
+        if self.observe(view, Transport::WebSocket, step).is_err() {
+            decision.answer = WsAnswer {
+                step: StepId::Refused,
+                pieces: vec![WsPiece::End(Ending::Close)],
+            };
+        }
         decision
     }
 }

@@ -38,7 +38,8 @@ impl Server {
     /// As [`StartError`] lists.
     pub fn start(options: ServerOptions) -> Result<Self, StartError> {
         let player = Player::new(options.script.clone(), options.play.clone());
-        Self::start_with(options, Decider::new(player))
+        let observer = options.observer.clone();
+        Self::start_with(options, Decider::new(player, observer))
     }
 
     pub(super) fn start_with(options: ServerOptions, decider: Decider) -> Result<Self, StartError> {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::script::{PlayerOptions, Script};
 
+use super::observe::Observer;
 use super::record::CaptureTarget;
 
 /// How a server listens, what it writes down, and what it puts up with.
@@ -26,6 +27,8 @@ pub struct ServerOptions {
     pub http_shutdown: bool,
     /// Threads that serve connections; 0 takes one for each processor, up to 4.
     pub threads: usize,
+    /// Who sees each request before it is answered.
+    pub observer: Option<Arc<dyn Observer>>,
     /// Bounds for clients.
     pub limits: Limits,
 }
@@ -40,6 +43,7 @@ impl Default for ServerOptions {
             redact: true,
             http_shutdown: false,
             threads: 0,
+            observer: None,
             limits: Limits::default(),
         }
     }

@@ -27,6 +27,7 @@ fn main() -> ExitCode {
         Some(Command::Import(args)) => commands::import::run(&args),
         Some(Command::Export(args)) => commands::export::run(&args),
         Some(Command::Serve(args)) => commands::serve::run(&args),
+        Some(Command::Replay(args)) => commands::replay::run(&args),
         Some(Command::Explain(args)) => commands::explain::run(&args),
         Some(Command::Schema(args)) => commands::schema::run(&args),
         Some(Command::Completions(args)) => commands::completions::run(&args, Cli::command()),

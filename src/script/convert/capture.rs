@@ -17,18 +17,39 @@ use crate::responses::{RequestFacts, RequestKind};
 /// Requests to the model become steps; in a capture of several threads each step is for its thread, so that they may race.
 /// Other endpoints become defaults. Texts are played as they are, without placeholders; pauses are left out.
 pub fn script_from_capture(capture: &Capture) -> String {
+    playback_of_capture(capture, None).text
+}
+
+/// A script that plays what was recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Playback {
+    /// The text of the script, in its JSON form.
+    pub text: String,
+    /// For each step what it plays: of a capture the exchange, numbered as [`flatten`] does; of a rollout the record with
+    /// the first item of the response.
+    pub steps: Vec<usize>,
+}
+
+/// Makes the script of [`script_from_capture`], with what each of its steps plays.
+///
+/// With a `pace` the recorded pauses before responses and between their events are played too, so many times as long.
+pub fn playback_of_capture(capture: &Capture, pace: Option<f64>) -> Playback {
     let flat = flatten(capture);
     let facts: Vec<RequestFacts> = flat.iter().map(request_facts).collect();
     let threads = Threads::of(&flat, &facts);
-    let mut steps = Vec::new();
+    let (mut steps, mut played) = (Vec::new(), Vec::new());
     let mut defaults = Vec::new();
     let mut seen = BTreeSet::new();
-    for (exchange, facts) in flat.iter().zip(&facts) {
+    for (index, (exchange, facts)) in flat.iter().zip(&facts).enumerate() {
         if exchange.transport == Transport::Handshake {
-            steps.extend(handshake(&exchange.exchange));
+            if let Some(step) = handshake(&exchange.exchange) {
+                steps.push(step);
+                played.push(index);
+            }
             continue;
         }
-        let Some(mut step) = answer(&exchange.exchange) else {
+        let pauses = pace.map(|pace| Pauses::of(&exchange.exchange, pace));
+        let Some(mut step) = answer(&exchange.exchange, pauses.as_ref()) else {
             continue;
         };
         // A request whose body was not recorded is taken for a turn.
@@ -39,6 +60,7 @@ pub fn script_from_capture(capture: &Capture) -> String {
                 step.insert("when".to_owned(), when.into());
             }
             steps.push(Value::Object(step));
+            played.push(index);
             continue;
         }
         let method = &exchange.exchange.request.method;
@@ -51,7 +73,42 @@ pub fn script_from_capture(capture: &Capture) -> String {
     let mut top = Map::new();
     top.insert("templates".to_owned(), false.into());
     top.insert("flush".to_owned(), true.into());
-    script_text(top, steps, defaults)
+    Playback {
+        text: script_text(top, steps, defaults),
+        steps: played,
+    }
+}
+
+/// The pauses of a recorded response.
+struct Pauses {
+    /// Before its head or, where that moment was not recorded, its first event.
+    before: Option<Value>,
+    /// Before each of its events.
+    events: Vec<Option<Value>>,
+}
+
+impl Pauses {
+    fn of(exchange: &Exchange, pace: f64) -> Self {
+        let response = &exchange.response;
+        let pause = |from: Option<f64>, to: Option<f64>| {
+            let ms = (to? - from?) * pace;
+            // What passes between two writes is no pause.
+            (ms >= 1.0).then(|| Value::from(format!("{ms:.1}ms")))
+        };
+        let mut last = exchange.started_ms.as_option().copied();
+        let head = response.headers_ms.as_option().copied();
+        let before = pause(last, head);
+        last = head.or(last);
+        let mut events = Vec::new();
+        if let Content::Events(stream) = &response.content {
+            for event in &stream.events {
+                let at = event.at_ms.as_option().copied();
+                events.push(pause(last, at));
+                last = at.or(last);
+            }
+        }
+        Self { before, events }
+    }
 }
 
 fn request_facts(exchange: &FlatExchange<'_>) -> RequestFacts {
@@ -126,9 +183,12 @@ fn handshake(exchange: &Exchange) -> Option<Value> {
 }
 
 /// The members of a step that answer as an exchange was answered; nothing when the response is not known.
-fn answer(exchange: &Exchange) -> Option<Map<String, Value>> {
+fn answer(exchange: &Exchange, pauses: Option<&Pauses>) -> Option<Map<String, Value>> {
     let response = &exchange.response;
     let mut step = Map::new();
+    if let Some(wait) = pauses.and_then(|pauses| pauses.before.clone()) {
+        step.insert("wait".to_owned(), wait);
+    }
     if response.status == Recorded::Yes(None) {
         step.insert("events".to_owned(), json!([]));
         let fault = match response.end.as_option() {
@@ -149,7 +209,7 @@ fn answer(exchange: &Exchange) -> Option<Map<String, Value>> {
         Content::NotRecorded | Content::Frames(_) => return None,
         Content::Digest(digest) => step.extend(digest_reply(digest)),
         Content::Events(stream) => {
-            let events = stream_entries(stream);
+            let events = stream_entries(stream, pauses);
             step.insert("events".to_owned(), events.into());
             if let Some(fault) = stream_fault(response, stream) {
                 step.insert("fault".to_owned(), fault);
@@ -164,13 +224,18 @@ fn answer(exchange: &Exchange) -> Option<Map<String, Value>> {
     Some(step)
 }
 
-fn stream_entries(stream: &EventStream) -> Vec<Value> {
+fn stream_entries(stream: &EventStream, pauses: Option<&Pauses>) -> Vec<Value> {
+    let pause = |index: usize| Some(json!({ "wait": pauses?.events.get(index)?.clone()? }));
     let mut entries: Vec<Value> = match &stream.raw {
         Some(raw) => vec![json!({ "raw": raw })],
         None => stream
             .events
             .iter()
-            .map(|placed| event(placed.name.as_deref(), &text_of(&placed.data)))
+            .enumerate()
+            .flat_map(|(index, placed)| {
+                let sent = event(placed.name.as_deref(), &text_of(&placed.data));
+                pause(index).into_iter().chain([sent])
+            })
             .collect(),
     };
     if let Some(tail) = stream

@@ -9,6 +9,6 @@ mod shared;
 #[cfg(test)]
 mod tests;
 
-pub use capture::script_from_capture;
+pub use capture::{Playback, playback_of_capture, script_from_capture};
 pub use raw_exchange_script::{ConvertError, convert_raw_exchange_script};
-pub use rollout::script_from_rollout;
+pub use rollout::{playback_of_rollout, script_from_rollout};

@@ -4,6 +4,7 @@ use std::io;
 
 use serde_json::{Map, Value, json};
 
+use super::capture::Playback;
 use super::shared::{script_text, usage};
 use crate::json::Raw;
 use crate::responses::is_call;
@@ -20,23 +21,42 @@ use crate::rollout::{RecordKind, RolloutPart, RolloutReader, RolloutRecord, Roll
 ///
 /// When reading fails; damaged records are left out.
 pub fn script_from_rollout(source: &RolloutSource) -> io::Result<String> {
+    Ok(playback_of_rollout(source)?.text)
+}
+
+/// Makes the script of [`script_from_rollout`], with what each of its steps plays.
+///
+/// # Errors
+///
+/// When reading fails; damaged records are left out.
+pub fn playback_of_rollout(source: &RolloutSource) -> io::Result<Playback> {
     let mut reader = RolloutReader::new(source.open()?);
     let mut replay = Replay::default();
     while let Some(part) = reader.next_part()? {
         if let RolloutPart::Record(record) = part {
             replay.add(&record);
+            replay.records += 1;
         }
     }
     replay.close();
     let mut top = Map::new();
     top.insert("templates".to_owned(), false.into());
-    Ok(script_text(top, replay.steps, Vec::new()))
+    Ok(Playback {
+        text: script_text(top, replay.steps, Vec::new()),
+        steps: replay.first_records,
+    })
 }
 
 /// The responses found so far.
 #[derive(Default)]
 struct Replay {
     steps: Vec<Value>,
+    /// For each step the record in which its response begins.
+    first_records: Vec<usize>,
+    /// Number of the record that is being read.
+    records: usize,
+    /// The record with the first of the items.
+    first: usize,
     items: Vec<Value>,
     usage: Option<Value>,
     response_id: Option<String>,
@@ -71,6 +91,9 @@ impl Replay {
             return;
         };
         item.shift_remove("internal_chat_message_metadata_passthrough");
+        if self.items.is_empty() {
+            self.first = self.records;
+        }
         self.items.push(Value::Object(item));
     }
 
@@ -119,6 +142,7 @@ impl Replay {
             if !self.items.is_empty() {
                 self.close();
             }
+            self.first = self.records;
             self.items.extend(item);
         }
         self.finish(Some(json!({ "kind": "compaction" })));
@@ -148,6 +172,7 @@ impl Replay {
             step.insert("usage".to_owned(), usage);
         }
         self.steps.push(Value::Object(step));
+        self.first_records.push(self.first);
     }
 }
 

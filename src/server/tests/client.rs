@@ -58,7 +58,7 @@ pub(super) fn serve_within(answers: Vec<Answer>, limits: Limits) -> Server {
 
 fn start(options: ServerOptions, fixed: Fixed) -> Server {
     let player = Player::new(options.script.clone(), options.play.clone());
-    let mut decider = Decider::new(player);
+    let mut decider = Decider::new(player, None);
     decider.fixed = Some(fixed);
     Server::start_with(options, decider).expect("a loopback port is free")
 }

@@ -1,0 +1,143 @@
+#!/usr/bin/env python3
+"""Replays recorded runs of the corpus to the agents that made them: nothing may differ.
+
+usage: replay.py TRACE_DIFF CORPUS [--all] [--jobs N] [NAME...]
+
+Installs codex from npm and pycodex from PyPI below target/. Each capture and each set of rollouts is played by
+`trace-diff replay` to the same agent in the same version, which is driven as it was when it was recorded; then captures to
+another version, of which the first divergence must be the one that a comparison of two recorded runs begins with. A NAME
+picks runs by agent, scenario or kind (capture, rollouts). Without --all a part of the runs is replayed. Nothing is sent to
+any other address.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import agent
+
+DRIVE = Path(__file__).resolve().parent / "replay_drive.py"
+TIMEOUT_S = 90
+
+CODEX, PYCODEX = ("0.169.0", "0.137.0", "0.125.0", "0.115.0"), ("0.5.1", "0.1.13")
+
+# What is not replayed, and why: start of the agent's name, of the scenario's, kind.
+CANNOT = (
+    ("pycodex-0.1.2", "", "", "this version can't be installed any more"),
+)
+# Runs of the shorter list: scenarios by agent.
+SOME = {
+    "codex-0.169.0": ("01-plain-turn", "02-shell-roundtrip", "03", "10b", "11-", "17", "18", "20b", "25-", "30b", "34", "35-", "39", "40-"),
+    "codex-0.137.0": ("02-shell-roundtrip", "05", "17b-autocompact-midturn", "20", "21-subagent", "25e"),
+    "codex-0.125.0": ("02-shell-roundtrip", "32"),
+    "codex-0.115.0": ("02-shell-roundtrip", "10b", "18", "34"),
+    "pycodex-0.5.1": ("02-shell-roundtrip", "03", "12-", "17", "20"),
+    "pycodex-0.1.13": ("02-shell-roundtrip", "21-subagent", "22"),
+}
+
+
+class Replay:
+    def __init__(self, run, kind, played_to=None):
+        self.run, self.kind = run, kind
+        self.agent = run.parent.name
+        self.played_to = played_to or self.agent
+        self.name = f"{self.agent} {run.name} {kind}" + (f" to {played_to}" if played_to else "")
+
+    def cannot(self):
+        for start, scenario, kind, reason in CANNOT:
+            if self.agent.startswith(start) and self.run.name.startswith(scenario) and self.kind.startswith(kind):
+                return reason
+        if self.kind == "rollouts" and not any((self.run / "rollouts").rglob("*.jsonl")):
+            return "it left no rollout"
+        return None
+
+    def is_chosen(self, options):
+        words = {self.agent, self.run.name, self.kind}
+        if options.names:
+            return all(name in words or any(word.startswith(name) for word in words) for name in options.names)
+        return options.all or self.run.name.startswith(SOME.get(self.agent, ()))
+
+    def __call__(self, program):
+        """The report, or what went wrong."""
+        recording = self.run / ("capture.jsonl" if self.kind == "capture" else "rollouts")
+        drive = [sys.executable, DRIVE, self.run, agent.AGENTS / self.played_to, "{base_url}", "{home}", "{work}"]
+        options = ["--format", "json", "--agent", "other", "--timeout", f"{TIMEOUT_S}s", "--show-output"]
+        done = subprocess.run(
+            [program, "replay", recording, *options, "--", *drive], capture_output=True, text=True, timeout=TIMEOUT_S + 30
+        )
+        if done.returncode == 2 or not done.stdout:
+            return None, done.stderr
+        return json.loads(done.stdout), done.stderr
+
+
+def first(report):
+    """The first error or warning, in words."""
+    found = [one for one in report["findings"] if one["level"] != "note" and not one["accepted"]]
+    found.sort(key=lambda one: min(n for n in one["exchange"].values() if n is not None) if any(n is not None for n in one["exchange"].values()) else 0)
+    return [f"#{one['exchange']['candidate']} {one['pointer']} {one['message']}"[:300] for one in found]
+
+
+def installed():
+    for version in CODEX:
+        if agent.install_from_npm(f"codex-{version}", f"@openai/codex@{version}"):
+            yield f"codex-{version}"
+    for version in PYCODEX:
+        if agent.install_from_pypi(f"pycodex-{version}", f"python-codex=={version}"):
+            yield f"pycodex-{version}"
+
+
+def replays(corpus, agents):
+    for run in sorted(corpus.glob("*/*/run.json")):
+        for kind in ("capture", "rollouts"):
+            replay = Replay(run.parent, kind)
+            if replay.agent in agents or replay.cannot():
+                yield replay
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("program", type=Path)
+    parser.add_argument("corpus", type=Path)
+    parser.add_argument("--all", action="store_true")
+    parser.add_argument("--jobs", type=int, default=4)
+    parser.add_argument("names", nargs="*")
+    options = parser.parse_intermixed_args()
+    program, corpus = options.program.absolute(), options.corpus.absolute()
+    agents = set(installed())
+    agent.leave_network()
+    chosen = [replay for replay in replays(corpus, agents) if replay.is_chosen(options)]
+    right = total = 0
+    start = time.monotonic()
+
+    def outcome(replay):
+        if reason := replay.cannot():
+            return None, f"skipped: {reason}"
+        try:
+            return replay(program)
+        except (OSError, ValueError, subprocess.TimeoutExpired) as error:
+            return None, repr(error)
+
+    with ThreadPoolExecutor(options.jobs) as pool:
+        for replay, (report, told) in zip(chosen, pool.map(outcome, chosen)):
+            if told.startswith("skipped"):
+                print(f"{replay.name:60} {told}", flush=True)
+                continue
+            total += 1
+            is_right = report is not None and report["verdict"] == "clean" and "was recorded with" not in told
+            right += is_right
+            print(f"{replay.name:60} {'ok' if is_right else 'FAILED'}", flush=True)
+            if not is_right:
+                for line in first(report)[:4] if report else []:
+                    print(f"    {line}")
+                for line in told.strip().splitlines()[-6:]:
+                    print(f"    | {line[:300]}", flush=True)
+    print(f"replay: {right} of {total} ({time.monotonic() - start:.0f} s)")
+    sys.exit(right != total)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+//! What was recorded for each step of the script that is played.
+
+use crate::capture::{
+    Capture, CaptureKind, Content, Exchange, Recorded, Request, Response, flatten,
+};
+use crate::responses::RequestFacts;
+
+/// A request by itself: what the comparison of single requests works on.
+#[derive(Debug, Clone)]
+pub(super) struct Asked {
+    /// The exchange without its response.
+    pub(super) exchange: Exchange,
+    pub(super) facts: RequestFacts,
+}
+
+impl Asked {
+    pub(super) fn new(request: Request) -> Self {
+        let facts = {
+            let headers = request.headers.as_option().map(|headers| &headers.list);
+            let body = request.body.json().map(|body| body.node());
+            RequestFacts::new(&request.target, headers, body)
+        };
+        Self {
+            exchange: Exchange {
+                connection: Recorded::NotRecorded,
+                started_ms: Recorded::NotRecorded,
+                request,
+                response: Response {
+                    status: Recorded::NotRecorded,
+                    headers: Recorded::NotRecorded,
+                    headers_ms: Recorded::NotRecorded,
+                    content: Content::NotRecorded,
+                    end: Recorded::NotRecorded,
+                    ended_ms: Recorded::NotRecorded,
+                },
+                extra: None,
+            },
+            facts,
+        }
+    }
+}
+
+/// Some requests as a capture.
+pub(super) fn capture_of<'a>(
+    path: &str,
+    kind: CaptureKind,
+    asked: impl IntoIterator<Item = &'a Asked>,
+) -> Capture {
+    Capture {
+        path: path.to_owned(),
+        kind,
+        exchanges: asked.into_iter().map(|one| one.exchange.clone()).collect(),
+        problems: Vec::new(),
+    }
+}
+
+/// The requests of a capture, numbered as [`flatten`] does.
+pub(super) fn requests_of(capture: &Capture) -> Vec<Asked> {
+    let flat = flatten(capture);
+    flat.iter()
+        .map(|flat| Asked::new(flat.exchange.request.clone()))
+        .collect()
+}
+
+/// What was recorded for the steps of a script.
+#[derive(Debug)]
+pub(super) enum Expected {
+    /// Whole requests, by their exchanges, and which of them each step answers.
+    Requests {
+        requests: Vec<Asked>,
+        steps: Vec<usize>,
+    },
+}
+
+impl Expected {
+    /// Number of the recorded exchange that a step answers.
+    pub(super) fn number(&self, step: usize) -> usize {
+        match self {
+            Expected::Requests { steps, .. } => steps.get(step).copied().unwrap_or(step),
+        }
+    }
+
+    /// What was recorded for a step beside what was sent, both reduced to what the recording can tell.
+    pub(super) fn pair(&self, step: usize, candidate: Asked) -> (Asked, Asked) {
+        match self {
+            Expected::Requests { requests, .. } => {
+                let baseline = requests.get(self.number(step)).cloned();
+                (baseline.unwrap_or_else(|| candidate.clone()), candidate)
+            }
+        }
+    }
+}

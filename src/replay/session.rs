@@ -1,0 +1,170 @@
+//! A replay: what is played, who compares, and what came out of it.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::capture::{Capture, CaptureKind};
+use crate::diff::{Comparison, Level, Options, compare};
+use crate::json::PointerPattern;
+use crate::script::{Script, playback_of_capture};
+use crate::server::Observer;
+
+use super::compare::{Comparer, OnDivergence};
+use super::divergence::Divergence;
+use super::error::ReplayError;
+use super::expected::{Expected, requests_of};
+use super::recording::{Recording, RecordingKind};
+
+/// How a session is replayed.
+#[derive(Debug, Clone, Default)]
+pub struct ReplayOptions {
+    /// How many times as long as recorded pauses in responses last; `None` for none at all.
+    pub pace: Option<f64>,
+    /// What becomes of an agent whose request is not the recorded one.
+    pub on_divergence: OnDivergence,
+    /// What is compared. Without `only`, requests are.
+    pub compare: Options,
+    /// Which differences count.
+    pub judge: Judge,
+}
+
+/// Says whether anything of a comparison counts, such as by rules that accept some of it.
+#[derive(Clone)]
+pub struct Judge(pub Arc<Judgement>);
+
+/// See [`Judge`]: baseline, candidate, how they differ.
+pub type Judgement = dyn Fn(&Capture, &Capture, &Comparison) -> bool + Send + Sync;
+
+impl Default for Judge {
+    /// Errors and warnings count.
+    fn default() -> Self {
+        Self(Arc::new(|_, _, comparison| {
+            let mut changes = comparison.changes.iter();
+            changes.any(|change| change.level != Level::Note)
+        }))
+    }
+}
+
+impl fmt::Debug for Judge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Judge")
+    }
+}
+
+/// A session that is being replayed.
+#[derive(Debug)]
+pub struct Replay {
+    /// What the server is to play.
+    pub script: Arc<Script>,
+    recording: Recording,
+    comparer: Arc<Comparer>,
+}
+
+/// What came out of a replay.
+#[derive(Debug)]
+pub struct Verdict {
+    /// What was compared with.
+    pub baseline: Capture,
+    /// What the agent sent.
+    pub candidate: Capture,
+    /// How they differ; after a stop, how the request differs at which it was stopped.
+    pub comparison: Comparison,
+    /// Where the agent left the recording first, as seen while it ran.
+    pub divergences: Vec<Divergence>,
+}
+
+impl Replay {
+    /// Makes a recording ready to be played.
+    ///
+    /// # Errors
+    ///
+    /// When there is nothing in it that could be played.
+    pub fn new(recording: Recording, options: ReplayOptions) -> Result<Self, ReplayError> {
+        let (text, expected, kind) = match &recording.kind {
+            RecordingKind::Capture(capture) => {
+                let playback = playback_of_capture(capture, options.pace);
+                let expected = Expected::Requests {
+                    requests: requests_of(capture),
+                    steps: playback.steps,
+                };
+                (playback.text, expected, capture.kind)
+            }
+            RecordingKind::Rollouts(_) => {
+                return Err(ReplayError::NothingToPlay {
+                    path: recording.path,
+                });
+            }
+        };
+        let script =
+            Script::parse(&recording.path, &text).map_err(|source| ReplayError::Script {
+                path: recording.path.clone(),
+                source,
+            })?;
+        if script.steps.is_empty() {
+            return Err(ReplayError::NothingToPlay {
+                path: recording.path,
+            });
+        }
+        let comparer = Comparer::new(&recording.path, kind, expected, options);
+        Ok(Self {
+            script: Arc::new(script),
+            recording,
+            comparer: Arc::new(comparer),
+        })
+    }
+
+    /// Who compares: for [`ServerOptions::observer`](crate::server::ServerOptions::observer).
+    pub fn observer(&self) -> Arc<dyn Observer> {
+        self.comparer.clone()
+    }
+
+    /// What is replayed.
+    pub fn recording(&self) -> &Recording {
+        &self.recording
+    }
+
+    /// Whether the agent left the recording and was stopped there.
+    pub fn is_over(&self) -> bool {
+        self.comparer.is_over()
+    }
+
+    /// Where the agent left the recording so far.
+    pub fn divergences(&self) -> Vec<Divergence> {
+        self.comparer.divergences()
+    }
+
+    /// Compares the whole run, of which `candidate` is the capture, with the recording.
+    pub fn verdict(self, candidate: Capture) -> Verdict {
+        let divergences = self.comparer.divergences();
+        let baseline = match self.recording.kind {
+            RecordingKind::Capture(capture) => *capture,
+            RecordingKind::Rollouts(_) => Capture {
+                path: self.recording.path,
+                kind: CaptureKind::Capture,
+                exchanges: Vec::new(),
+                problems: Vec::new(),
+            },
+        };
+        let stopped = divergences.first().filter(|_| self.comparer.is_over());
+        let comparison = match stopped {
+            Some(divergence) => divergence.comparison.clone(),
+            None => compare(&baseline, &candidate, &self.comparer.options),
+        };
+        Verdict {
+            baseline,
+            candidate,
+            comparison,
+            divergences,
+        }
+    }
+}
+
+/// Responses are the replay's own.
+pub(super) fn only_requests(options: &mut Options) {
+    if options.only.is_empty() {
+        let requests = PointerPattern::parse("/request");
+        options
+            .only
+            .push(requests.expect("the pattern is a constant that parses"));
+    }
+}
