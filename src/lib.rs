@@ -103,6 +103,8 @@ pub mod script;
 #[cfg(feature = "server")]
 pub mod server;
 #[cfg(feature = "server")]
+pub mod suite;
+#[cfg(feature = "server")]
 pub mod testing;
 
 pub use capture::{Capture, Exchange, read_capture, read_capture_bytes};

@@ -20,6 +20,9 @@ pub enum AgentError {
         /// What the system says.
         source: io::Error,
     },
+    /// A terminal can't be had.
+    #[error("failed to open a terminal")]
+    Terminal(#[source] io::Error),
     /// A file of its home or work directory can't be written.
     #[error("failed to write {path}")]
     Write {

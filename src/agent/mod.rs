@@ -24,6 +24,7 @@
 //!   SIGTERM is ended in bounded time, with every process it started, and the outcome says so.
 
 mod command;
+mod drive;
 mod ending;
 mod environment;
 mod error;
@@ -35,8 +36,10 @@ mod place;
 mod process;
 mod processes;
 mod settings;
+mod terminal;
 
 pub use command::AgentCommand;
+pub use drive::{Agent, DriveError, Driven, Stage, drive};
 pub use ending::Ending;
 pub use environment::{FAKE_KEY, NOWHERE, Surroundings, environment};
 pub use error::AgentError;
@@ -47,3 +50,4 @@ pub use outside::Outside;
 pub use place::Place;
 pub use process::{Process, run};
 pub use settings::{Profile, Settings, configure};
+pub use terminal::Terminal;

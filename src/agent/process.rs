@@ -1,5 +1,6 @@
 //! An agent as a process: started, watched, and ended with all that it started.
 
+use std::os::fd::OwnedFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use super::output::Collector;
 use super::outside::Before;
 use super::place::Place;
 use super::processes::{Family, MARK};
+use super::terminal::{Screen, Terminal};
 use crate::rollout::find_rollouts;
 
 /// How often an agent is looked at.
@@ -42,6 +44,14 @@ pub fn run(
 ) -> Result<Outcome, AgentError> {
     let process = Process::start(command, place, surroundings, limits)?;
     Ok(process.wait(watch))
+}
+
+/// What an agent is connected to.
+struct Streams {
+    stdin: Stdio,
+    /// A terminal's screen, with what shows on it: standard output and standard error.
+    screen: Option<(Screen, Stdio, Stdio)>,
+    wants_lines: bool,
 }
 
 /// An agent that runs. Dropped, it is killed.
@@ -72,7 +82,34 @@ impl Process {
         surroundings: &Surroundings,
         limits: &Limits,
     ) -> Result<Self, AgentError> {
-        Self::start_with(command, place, surroundings, limits, Stdio::null(), false)
+        let streams = Streams {
+            stdin: Stdio::null(),
+            screen: None,
+            wants_lines: false,
+        };
+        Self::start_with(command, place, surroundings, limits, streams)
+    }
+
+    /// Starts an agent on a terminal of its own; what is shown there is its standard output.
+    ///
+    /// # Errors
+    ///
+    /// When it can't be started.
+    pub fn start_on_terminal(
+        command: &AgentCommand,
+        place: &Place,
+        surroundings: &Surroundings,
+        limits: &Limits,
+    ) -> Result<(Self, Terminal), AgentError> {
+        let (terminal, screen, side) = Terminal::open().map_err(AgentError::Terminal)?;
+        let other = |side: &OwnedFd| side.try_clone().map_err(AgentError::Terminal);
+        let streams = Streams {
+            stdin: other(&side)?.into(),
+            screen: Some((screen, other(&side)?.into(), side.into())),
+            wants_lines: false,
+        };
+        let process = Self::start_with(command, place, surroundings, limits, streams)?;
+        Ok((process, terminal))
     }
 
     /// Starts an agent that is spoken to by [`stdin`](Self::stdin) and answers with [`lines`](Self::lines).
@@ -86,7 +123,12 @@ impl Process {
         surroundings: &Surroundings,
         limits: &Limits,
     ) -> Result<Self, AgentError> {
-        Self::start_with(command, place, surroundings, limits, Stdio::piped(), true)
+        let streams = Streams {
+            stdin: Stdio::piped(),
+            screen: None,
+            wants_lines: true,
+        };
+        Self::start_with(command, place, surroundings, limits, streams)
     }
 
     fn start_with(
@@ -94,9 +136,12 @@ impl Process {
         place: &Place,
         surroundings: &Surroundings,
         limits: &Limits,
-        stdin: Stdio,
-        wants_lines: bool,
+        streams: Streams,
     ) -> Result<Self, AgentError> {
+        let (screen, stdout, stderr) = match streams.screen {
+            Some((screen, stdout, stderr)) => (Some(screen), stdout, stderr),
+            None => (None, Stdio::piped(), Stdio::piped()),
+        };
         let filled = command.filled(place, surroundings);
         let (program, arguments) = filled.argv.split_first().ok_or(AgentError::NoProgram)?;
         let before = Before::new(place, &limits.outside);
@@ -110,9 +155,9 @@ impl Process {
             .envs(filled.variables)
             .env(MARK, &mark)
             .current_dir(&place.work)
-            .stdin(stdin)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
+            .stdin(streams.stdin)
+            .stdout(stdout)
+            .stderr(stderr)
             .process_group(0);
         let mut child = command.spawn().map_err(|source| AgentError::Start {
             program: program.clone(),
@@ -120,19 +165,25 @@ impl Process {
         })?;
         let printed = Arc::new(AtomicU64::new(0));
         let (sender, receiver) = channel();
-        let (sender, lines) = match wants_lines {
+        let (sender, lines) = match streams.wants_lines {
             true => (Some(sender), Some(receiver)),
             false => (None, None),
         };
         let kept = limits.kept_bytes;
+        let shown = screen.map(|screen| Collector::start(screen, kept, Arc::clone(&printed), None));
         let stdout = child.stdout.take();
         let stderr = child.stderr.take();
+        // This side of a terminal would keep its screen open.
+        drop(command);
         Ok(Self {
             family: Family {
                 leader: child.id(),
                 mark,
             },
-            stdout: stdout.map(|out| Collector::start(out, kept, Arc::clone(&printed), sender)),
+            stdout: shown.or_else(|| {
+                let stdout = stdout?;
+                Some(Collector::start(stdout, kept, Arc::clone(&printed), sender))
+            }),
             stderr: stderr.map(|err| Collector::start(err, kept, Arc::clone(&printed), None)),
             child,
             started,
@@ -148,6 +199,11 @@ impl Process {
     /// Where it is told something; taken and dropped, its input ends.
     pub fn stdin(&mut self) -> &mut Option<ChildStdin> {
         &mut self.child.stdin
+    }
+
+    /// How many bytes it has printed.
+    pub fn printed(&self) -> u64 {
+        self.printed.load(Ordering::Relaxed)
     }
 
     /// The lines that it prints, for who [talks](Self::start_talking) to it.

@@ -12,7 +12,7 @@ use crate::capture::Capture;
 use crate::check::Profile;
 use crate::diff::Options;
 use crate::normalize::Rules;
-use crate::report::{Cell, CellFinding, CellVerdict, Level, Matrix, MatrixAgent, MatrixRow};
+use crate::report::{Cell, CellFinding, CellVerdict, Matrix, MatrixAgent, MatrixRow};
 use crate::script::Script;
 use crate::script::scenario::Scenario;
 
@@ -196,7 +196,10 @@ impl Suite<'_> {
         };
         let locations = locations(&played);
         let mut findings = broken_expectations(scenario, expectation, &played, driven);
-        findings.extend(broken_contracts(&played.capture, self.options.profile.as_ref()));
+        findings.extend(broken_contracts(
+            &played.capture,
+            self.options.profile.as_ref(),
+        ));
         for number in 1..=self.options.reruns {
             let again = self.play(id, number)?;
             let others = differences(&played.capture, &again.capture, None, &locations);
@@ -314,12 +317,17 @@ fn locations(played: &Played) -> Vec<String> {
     let place = &played.place;
     let own = [&place.work, &place.home, &place.temp].into_iter();
     let own = own.chain(&place.root);
-    own.map(|path| path.to_string_lossy().into_owned()).collect()
+    own.map(|path| path.to_string_lossy().into_owned())
+        .collect()
 }
 
 /// A name as that of a directory.
 fn file_name(name: &str) -> String {
-    let name = Path::new(name).file_name().map_or(name.into(), |name| name.to_string_lossy());
+    let name = Path::new(name)
+        .file_name()
+        .map_or(name.into(), |name| name.to_string_lossy());
     let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '@');
-    name.chars().map(|c| if is_plain(c) { c } else { '-' }).collect()
+    name.chars()
+        .map(|c| if is_plain(c) { c } else { '-' })
+        .collect()
 }

@@ -66,7 +66,11 @@ pub(super) fn broken_expectations(
             Some(found) if found == text => {}
             Some(found) => tell(
                 "files",
-                format!("{name} holds \"{}\", not \"{}\"", excerpt(found), excerpt(text)),
+                format!(
+                    "{name} holds \"{}\", not \"{}\"",
+                    excerpt(found),
+                    excerpt(text)
+                ),
             ),
             None => tell("files", format!("{name} is not there")),
         }
@@ -90,17 +94,30 @@ fn endings(scenario: &Scenario, driven: &Driven, tell: &mut impl FnMut(&str, Str
             _ if is_killed => {}
             // Only a conversation that broke off is stopped, and says itself why.
             Ending::Stopped => {}
-            ending => tell("agent-ended", format!("the agent {}", without_figures(ending))),
+            ending => tell(
+                "agent-ended",
+                format!("the agent {}", without_figures(ending)),
+            ),
         }
         if outcome.ignored_term && !is_killed {
             tell("agent-ended", "the agent did not end at SIGTERM".to_owned());
         }
         if !outcome.survivors.is_empty() {
-            let names: Vec<&str> = outcome.survivors.iter().map(|one| one.name.as_str()).collect();
-            tell("agent-left", format!("could not be ended: {}", names.join(", ")));
+            let names: Vec<&str> = outcome
+                .survivors
+                .iter()
+                .map(|one| one.name.as_str())
+                .collect();
+            tell(
+                "agent-left",
+                format!("could not be ended: {}", names.join(", ")),
+            );
         }
         if let Some(path) = outcome.outside.first() {
-            let message = format!("the agent wrote outside of its directories: {}", path.display());
+            let message = format!(
+                "the agent wrote outside of its directories: {}",
+                path.display()
+            );
             tell("agent-wrote-outside", message);
         }
     }
@@ -126,7 +143,11 @@ fn pauses(expectation: &Expectation, starts: &[Option<f64>], tell: &mut impl FnM
         let bounds = [least.as_secs_f64() * 1000.0, most.as_secs_f64() * 1000.0];
         if pause < bounds[0] || pause > bounds[1] {
             let how = if pause < bounds[0] { "sooner" } else { "later" };
-            let bound = if pause < bounds[0] { bounds[0] } else { bounds[1] };
+            let bound = if pause < bounds[0] {
+                bounds[0]
+            } else {
+                bounds[1]
+            };
             let message = format!(
                 "request {} came {how} than {bound} ms behind request {}",
                 number + 2,
@@ -146,7 +167,10 @@ fn starts(capture: &crate::capture::Capture) -> Vec<Option<f64>> {
             Transport::Handshake => false,
             Transport::Http => {
                 request.method == "POST"
-                    && matches!(endpoint(&request.target).as_ref(), "/responses" | "/responses/compact")
+                    && matches!(
+                        endpoint(&request.target).as_ref(),
+                        "/responses" | "/responses/compact"
+                    )
             }
             _ => true,
         };

@@ -52,7 +52,7 @@ pub enum PlayError {
     Capture(#[source] Box<OpenError>),
 }
 
-/// Plays a scenario to an agent, below a directory of its own: `home`, `work`, `capture.jsonl`.
+/// Plays a scenario to an agent, below a directory of its own: `agent/home`, `agent/work`, `capture.jsonl`.
 ///
 /// The base URL and the directories of `surroundings` are set here.
 ///
@@ -72,7 +72,8 @@ pub fn play(
         let path = path.to_owned();
         move |source| PlayError::Place { path, source }
     };
-    let place = Place::below(root).map_err(failed(root))?;
+    let below = root.join("agent");
+    let place = Place::below(&below).map_err(failed(&below))?;
     let path = root.join("capture.jsonl");
     let file = File::create(&path).map_err(failed(&path))?;
     let server = Server::start(ServerOptions {
@@ -105,7 +106,8 @@ pub fn play(
     let violations = server.finish();
     // Stopped first, so that the capture is whole.
     drop(server);
-    let capture = read_capture(&path).map_err(|error| PlayError::Capture(Box::new(error)))?;
+    let capture = read_capture(&path.to_string_lossy())
+        .map_err(|error| PlayError::Capture(Box::new(error)))?;
     let expected = scenario.expectations.iter().flat_map(|one| &one.files);
     let files = expected.filter_map(|(name, _)| {
         let text = fs::read_to_string(place.work.join(name)).ok()?;

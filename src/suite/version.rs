@@ -43,7 +43,9 @@ fn interpreter(agent: &Agent, surroundings: &Surroundings) -> Option<String> {
         true => PathBuf::from(program),
         false => {
             let folders = surroundings.path.to_string_lossy().into_owned();
-            let paths = folders.split(':').map(|folder| Path::new(folder).join(program));
+            let paths = folders
+                .split(':')
+                .map(|folder| Path::new(folder).join(program));
             paths.into_iter().find(|path| path.is_file())?
         }
     };

@@ -26,6 +26,7 @@ const RANKS: &[(&str, u8)] = &[
     ("replay", 7),
     ("agent", 7),
     ("report", 7),
+    ("suite", 8),
     ("testing", 8),
 ];
 

@@ -44,7 +44,12 @@ enum Stop {
 
 impl<'a> AppServer<'a> {
     pub(super) fn start(command: &AgentCommand, stage: Stage<'a>) -> Result<Self, AgentError> {
-        let Stage { place, surroundings, limits, .. } = stage;
+        let Stage {
+            place,
+            surroundings,
+            limits,
+            ..
+        } = stage;
         Ok(Self {
             process: Process::start_talking(command, place, surroundings, limits)?,
             stage,
@@ -55,11 +60,7 @@ impl<'a> AppServer<'a> {
     }
 
     /// Does what a user does, in this thread or in a new one, and ends the server.
-    pub(super) fn converse(
-        mut self,
-        acts: &[Act],
-        thread: &mut Option<String>,
-    ) -> (Outcome, Told) {
+    pub(super) fn converse(mut self, acts: &[Act], thread: &mut Option<String>) -> (Outcome, Told) {
         let ending = match self.play(acts, thread) {
             Ok(()) => {
                 drop(self.process.stdin().take());
@@ -74,20 +75,27 @@ impl<'a> AppServer<'a> {
         };
         let (stage, before) = (self.stage, self.requests_before);
         let has_connected = || (stage.requests)() > before;
-        let watch = Watch { has_connected: &has_connected, ..Watch::default() };
+        let watch = Watch {
+            has_connected: &has_connected,
+            ..Watch::default()
+        };
         (self.process.finish(ending, &watch), self.told)
     }
 
     fn play(&mut self, acts: &[Act], thread: &mut Option<String>) -> Result<(), Stop> {
         let client = json!({ "name": "trace_diff", "title": "trace-diff", "version": "1" });
-        let initialize = json!({ "clientInfo": client, "capabilities": { "experimentalApi": true } });
+        let initialize =
+            json!({ "clientInfo": client, "capabilities": { "experimentalApi": true } });
         self.ask("initialize", initialize)?;
         self.send(&json!({ "method": "initialized" }));
         let begun = match thread.as_ref() {
             Some(thread) => self.ask("thread/resume", json!({ "threadId": thread }))?,
             None => self.ask("thread/start", json!({ "cwd": self.stage.place.work }))?,
         };
-        let mut id = begun["thread"]["id"].as_str().unwrap_or_default().to_owned();
+        let mut id = begun["thread"]["id"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
         let model = begun["model"].clone();
         for act in acts {
             self.act(act, &mut id, &model)?;
@@ -140,7 +148,10 @@ impl<'a> AppServer<'a> {
         std::thread::sleep(MEANWHILE_AFTER);
         match meanwhile {
             Meanwhile::Interrupt => {
-                self.ask("turn/interrupt", json!({ "threadId": thread, "turnId": id }))?;
+                self.ask(
+                    "turn/interrupt",
+                    json!({ "threadId": thread, "turnId": id }),
+                )?;
             }
             Meanwhile::Steer(text) => {
                 let input = json!([{ "type": "text", "text": text }]);
@@ -159,7 +170,10 @@ impl<'a> AppServer<'a> {
             Err(Stop::Refused(_)) => {}
             done => return done.map(|_| ()),
         }
-        let read = self.ask("thread/read", json!({ "threadId": thread, "includeTurns": true }))?;
+        let read = self.ask(
+            "thread/read",
+            json!({ "threadId": thread, "includeTurns": true }),
+        )?;
         let turns = read["thread"]["turns"].as_array();
         let last = turns.and_then(|turns| turns.last());
         let last = last.map_or(Value::Null, |turn| turn["id"].clone());
@@ -234,7 +248,9 @@ impl<'a> AppServer<'a> {
             Some("error") => self.told.errors.extend(text(&params["error"]["message"])),
             Some("turn/completed") => {
                 self.told.is_failure = params["turn"]["status"] == "failed";
-                self.told.errors.extend(text(&params["turn"]["error"]["message"]));
+                self.told
+                    .errors
+                    .extend(text(&params["turn"]["error"]["message"]));
             }
             _ => {}
         }
@@ -244,7 +260,10 @@ impl<'a> AppServer<'a> {
     fn look(&mut self) -> Result<(), Stop> {
         let (stage, before) = (self.stage, self.requests_before);
         let has_connected = || (stage.requests)() > before;
-        let watch = Watch { has_connected: &has_connected, ..Watch::default() };
+        let watch = Watch {
+            has_connected: &has_connected,
+            ..Watch::default()
+        };
         match self.process.poll(&watch) {
             Some(ending) => Err(Stop::Ended(ending)),
             None => Ok(()),

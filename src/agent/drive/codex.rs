@@ -38,7 +38,10 @@ fn exec(
     if let Some(schema) = &scenario.settings.output_schema {
         let path = stage.place.temp.join("schema.json");
         write(&path, schema.to_string().as_bytes())?;
-        argv.extend(["--output-schema".to_owned(), path.to_string_lossy().into_owned()]);
+        argv.extend([
+            "--output-schema".to_owned(),
+            path.to_string_lossy().into_owned(),
+        ]);
     }
     if let Some(thread) = thread {
         argv.extend(["resume".to_owned(), thread.clone()]);

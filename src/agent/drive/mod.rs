@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use crate::script::scenario::{Act, Meanwhile, Prompt, Scenario};
 
-use super::{AgentError, Limits, Outcome, Place, Profile, Settings, Surroundings, Watch, configure};
+use super::{
+    AgentError, Limits, Outcome, Place, Profile, Settings, Surroundings, Watch, configure,
+};
 
 /// Between the first request of a turn and what the user does meanwhile: what was streamed has been read, and a call runs.
 const MEANWHILE_AFTER: Duration = Duration::from_millis(800);
@@ -75,7 +77,7 @@ pub enum DriveError {
 ///
 /// When the agent can't do something of it, or can't be set up or started. What it does then is in [`Driven`].
 pub fn drive(agent: &Agent, scenario: &Scenario, stage: Stage<'_>) -> Result<Driven, DriveError> {
-    let settings = settings(scenario);
+    let settings = settings(agent, scenario);
     configure(agent.profile, &settings, stage.place, stage.surroundings)?;
     for (path, bytes) in &scenario.files {
         write(&stage.place.work.join(path), bytes)?;
@@ -91,10 +93,22 @@ pub fn drive(agent: &Agent, scenario: &Scenario, stage: Stage<'_>) -> Result<Dri
 /// tests may lack.
 const SANDBOX: &str = "danger-full-access";
 
-fn settings(scenario: &Scenario) -> Settings {
+/// A model that every version behind 0.115.0 knows, so that versions can be compared; and one that 0.115.0 knows.
+const MODEL: &str = "gpt-5.5";
+const OLD_MODEL: &str = "gpt-5.4";
+
+fn settings(agent: &Agent, scenario: &Scenario) -> Settings {
     let wanted = &scenario.settings;
+    let is_old = agent
+        .version
+        .as_deref()
+        .is_some_and(|version| version.starts_with("0.115."));
+    let model = match is_old {
+        true if agent.profile == Profile::Codex => OLD_MODEL,
+        _ => MODEL,
+    };
     Settings {
-        model: wanted.model.clone(),
+        model: Some(wanted.model.clone().unwrap_or_else(|| model.to_owned())),
         sandbox: Some(SANDBOX.to_owned()),
         provider: wanted.provider.clone(),
         compact_limit: wanted.compact_at,
@@ -149,7 +163,11 @@ impl Stage<'_> {
         };
         let limits = Limits {
             // Killed means killed: an agent that is asked to end tidies up.
-            term_time: if is_killed { Duration::ZERO } else { self.limits.term_time },
+            term_time: if is_killed {
+                Duration::ZERO
+            } else {
+                self.limits.term_time
+            },
             ..self.limits.clone()
         };
         super::run(command, self.place, self.surroundings, &limits, &watch)

@@ -100,7 +100,10 @@ mod tests {
 
     #[test]
     fn control_sequences_are_no_text() {
-        assert_eq!(shown("\u{1b}[?25h\u{1b}[1;36mHel\u{1b}[0mlo\u{1b}=."), "Hello.");
+        assert_eq!(
+            shown("\u{1b}[?25h\u{1b}[1;36mHel\u{1b}[0mlo\u{1b}=."),
+            "Hello."
+        );
         assert_eq!(shown("cut \u{1b}[12"), "cut ");
     }
 }

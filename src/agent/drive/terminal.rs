@@ -73,13 +73,13 @@ impl Talk<'_> {
     fn settle(&mut self, requests: usize) -> Option<Ending> {
         let began = Instant::now();
         let mut last = began;
-        let mut shown = self.terminal.shown();
+        let mut shown = self.process.printed();
         while last.elapsed() < QUIET && began.elapsed() < PATIENCE {
             std::thread::sleep(PAUSE);
             if let Some(ending) = self.look() {
                 return Some(ending);
             }
-            let now = self.terminal.shown();
+            let now = self.process.printed();
             let is_busy = (self.stage.is_busy)() || (self.stage.requests)() < requests;
             if now != shown || is_busy || now == 0 {
                 last = Instant::now();

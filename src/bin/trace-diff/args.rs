@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    compare, completions, explain, export, import, man, records, recover, replay, schema, serve,
-    sessions, show,
+    compare, completions, explain, export, import, man, records, recover, replay, run, schema,
+    serve, sessions, show,
 };
 
 /// What the program reads, for `--help`.
@@ -63,6 +63,7 @@ pub(crate) enum Command {
     Recover(recover::Args),
     Serve(serve::Args),
     Replay(replay::Args),
+    Run(run::Args),
     Import(import::Args),
     Export(export::Args),
     Explain(explain::Args),

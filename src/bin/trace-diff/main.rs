@@ -2,6 +2,7 @@
 
 mod args;
 mod commands;
+mod duration;
 mod exit;
 mod input;
 mod output;
@@ -9,6 +10,7 @@ mod profile;
 mod report;
 mod rollouts;
 mod rules;
+mod scratch;
 mod script;
 
 use std::process::ExitCode;
@@ -28,6 +30,7 @@ fn main() -> ExitCode {
         Some(Command::Export(args)) => commands::export::run(&args),
         Some(Command::Serve(args)) => commands::serve::run(&args),
         Some(Command::Replay(args)) => commands::replay::run(&args),
+        Some(Command::Run(args)) => commands::run::run(&args),
         Some(Command::Explain(args)) => commands::explain::run(&args),
         Some(Command::Schema(args)) => commands::schema::run(&args),
         Some(Command::Completions(args)) => commands::completions::run(&args, Cli::command()),

@@ -141,12 +141,16 @@ impl Matrix {
             }
         }
         let cells = || scenarios.iter().flat_map(|row| &row.cells);
-        let is_clean = !cells()
-            .any(|cell| matches!(cell.verdict, CellVerdict::Fails | CellVerdict::Differs));
+        let is_clean =
+            !cells().any(|cell| matches!(cell.verdict, CellVerdict::Fails | CellVerdict::Differs));
         Self {
             format: Self::FORMAT,
             version: Self::VERSION,
-            verdict: if is_clean { Verdict::Clean } else { Verdict::Findings },
+            verdict: if is_clean {
+                Verdict::Clean
+            } else {
+                Verdict::Findings
+            },
             agents,
             scenarios,
             shared,
@@ -168,15 +172,18 @@ fn share(agent: &str, column: usize, rows: &mut [MatrixRow]) -> Vec<SharedDiffer
     for cell in rows.iter_mut().filter_map(|row| row.cells.get_mut(column)) {
         if let Some(number) = &mut cell.shared_differences {
             let before = cell.findings.len();
-            cell.findings.retain(|finding| !counts.contains_key(finding));
+            cell.findings
+                .retain(|finding| !counts.contains_key(finding));
             *number = before - cell.findings.len();
         }
     }
-    let shared = counts.into_iter().map(|(finding, scenarios)| SharedDifference {
-        agent: agent.to_owned(),
-        finding,
-        scenarios,
-    });
+    let shared = counts
+        .into_iter()
+        .map(|(finding, scenarios)| SharedDifference {
+            agent: agent.to_owned(),
+            finding,
+            scenarios,
+        });
     let mut shared: Vec<_> = shared.collect();
     shared.sort_by_key(|one| std::cmp::Reverse(one.scenarios));
     shared
@@ -226,7 +233,13 @@ mod tests {
         let matrix = Matrix::new(vec![agent()], rows);
         assert_eq!(matrix.verdict, Verdict::Findings);
         assert_eq!(matrix.shared.len(), 1);
-        assert_eq!((matrix.shared[0].finding.message.as_str(), matrix.shared[0].scenarios), ("x", 2));
+        assert_eq!(
+            (
+                matrix.shared[0].finding.message.as_str(),
+                matrix.shared[0].scenarios
+            ),
+            ("x", 2)
+        );
         let left: Vec<(usize, Option<usize>)> = matrix
             .scenarios
             .iter()

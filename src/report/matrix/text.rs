@@ -14,7 +14,11 @@ const MOST: usize = 8;
 /// # Errors
 ///
 /// Whatever writing reports.
-pub fn render_matrix_text(matrix: &Matrix, is_verbose: bool, out: &mut impl Write) -> io::Result<()> {
+pub fn render_matrix_text(
+    matrix: &Matrix,
+    is_verbose: bool,
+    out: &mut impl Write,
+) -> io::Result<()> {
     table(matrix, out)?;
     cells(matrix, is_verbose, out)?;
     shared(matrix, is_verbose, out)?;
@@ -29,7 +33,10 @@ fn table(matrix: &Matrix, out: &mut impl Write) -> io::Result<()> {
         .iter()
         .enumerate()
         .map(|(column, agent)| {
-            let cells = matrix.scenarios.iter().filter_map(|row| row.cells.get(column));
+            let cells = matrix
+                .scenarios
+                .iter()
+                .filter_map(|row| row.cells.get(column));
             let longest = cells.map(|cell| width(&word(cell))).max().unwrap_or(0);
             longest.max(width(&agent.name))
         })
@@ -41,10 +48,17 @@ fn table(matrix: &Matrix, out: &mut impl Write) -> io::Result<()> {
         }
         writeln!(out, "{}", text.trim_end())
     };
-    let agents = matrix.agents.iter().map(|agent| visible(&agent.name).into_owned());
+    let agents = matrix
+        .agents
+        .iter()
+        .map(|agent| visible(&agent.name).into_owned());
     line("", agents.collect(), out)?;
     for row in &matrix.scenarios {
-        line(&visible(&row.name), row.cells.iter().map(word).collect(), out)?;
+        line(
+            &visible(&row.name),
+            row.cells.iter().map(word).collect(),
+            out,
+        )?;
     }
     writeln!(out)
 }

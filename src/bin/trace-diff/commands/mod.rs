@@ -9,6 +9,7 @@ pub(crate) mod man;
 pub(crate) mod records;
 pub(crate) mod recover;
 pub(crate) mod replay;
+pub(crate) mod run;
 pub(crate) mod schema;
 pub(crate) mod serve;
 pub(crate) mod sessions;

@@ -22,9 +22,11 @@ use trace_diff::replay::{
 use trace_diff::report::{Verdict, apply_accept, apply_levels, comparison_report, visible};
 use trace_diff::server::{CaptureTarget, Server, ServerOptions};
 
+use crate::duration::duration;
 use crate::exit::{Failure, Outcome, Status};
 use crate::report::{Rendered, ReportArgs};
 use crate::rules;
+use crate::scratch::Scratch;
 
 /// Plays a recorded session to an agent, and compares what it sends with what was recorded
 ///
@@ -145,20 +147,6 @@ fn pace(text: &str) -> Result<Pace, String> {
     }
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
-    let unit = text.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
-    let number: Option<f64> = text[..text.len() - unit.len()].parse().ok();
-    let seconds = match unit {
-        "ms" => 1e-3,
-        "s" => 1.0,
-        "m" | "min" => 60.0,
-        "h" => 3600.0,
-        _ => return Err("expected a time with its unit, such as 250ms or 90s".to_owned()),
-    };
-    let time = number.and_then(|number| Duration::try_from_secs_f64(number * seconds).ok());
-    time.ok_or_else(|| "expected a time with its unit, such as 250ms or 90s".to_owned())
-}
-
 pub(crate) fn run(args: &Args) -> Outcome {
     let rules = args.rules.load()?;
     let recording = Recording::read(&args.recording).map_err(failure)?;
@@ -187,7 +175,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
         judge: Judge(Arc::new(judge)),
     };
     let replay = Replay::new(recording, options).map_err(failure)?;
-    let scratch = Scratch::new(args)?;
+    let scratch = Scratch::new(args.agent.keep.as_deref())?;
     let capture_path = match &args.capture {
         Some(path) => path.clone(),
         None => scratch.root.join("capture.jsonl"),
@@ -315,53 +303,6 @@ impl AgentArgs {
             ..Settings::default()
         }
     }
-}
-
-/// A directory of this run's own.
-struct Scratch {
-    root: PathBuf,
-    is_kept: bool,
-}
-
-impl Scratch {
-    fn new(args: &Args) -> Result<Self, Failure> {
-        let is_kept = args.agent.keep.is_some();
-        let root = match &args.agent.keep {
-            Some(root) => root.clone(),
-            None => fresh_directory()?,
-        };
-        fs::create_dir_all(&root).with_context(|| format!("failed to make {}", root.display()))?;
-        Ok(Self { root, is_kept })
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        if !self.is_kept {
-            // What can't be removed stays in the directory for temporary files.
-            let _ = fs::remove_dir_all(&self.root);
-        }
-    }
-}
-
-fn fresh_directory() -> Result<PathBuf, Failure> {
-    let base = std::env::temp_dir();
-    for number in 0..1000 {
-        let path = base.join(format!("trace-diff-{}-{number}", std::process::id()));
-        match fs::create_dir(&path) {
-            Ok(()) => return Ok(path),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(error) => {
-                let failure =
-                    anyhow::Error::new(error).context(format!("failed to make {}", path.display()));
-                return Err(Failure::new(failure));
-            }
-        }
-    }
-    Err(Failure::new(anyhow::anyhow!(
-        "{} is full of trace-diff directories",
-        base.display()
-    )))
 }
 
 fn run_agent(

@@ -1,0 +1,337 @@
+//! `trace-diff run`: scenarios with real agents.
+
+use std::fs::File;
+use std::io::{self, BufWriter, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use trace_diff::agent::{Agent, Limits, Profile, Surroundings};
+use trace_diff::report::{Matrix, Verdict, render_matrix_json, render_matrix_text};
+use trace_diff::script::Script;
+use trace_diff::suite::{Accepting, Progress, SUITE, SuiteOptions, find_version, run_suite};
+
+use crate::duration::duration;
+use crate::exit::{Failure, Outcome, Status};
+use crate::scratch::Scratch;
+use crate::{rules, script};
+
+/// Plays scenarios to real agents, and says what became of each
+///
+/// Each agent gets each scenario in a home and a work directory of its own, against a server of its own. What the scenario
+/// expects and the contracts of the agent are checked; with two agents the first is the baseline, and what the others send
+/// is compared with what it sends. Agents that hang, crash or flood are ended, and the rest goes on.
+///
+/// Commands of scenarios run for real, in the work directory of the run.
+///
+/// Exit status: 0 all is as expected, 1 something is not or differs, 2 the job could not be done.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// Scripts with a table `run`, directories of them, or names of scenarios of the suite
+    #[arg(value_name = "SCRIPT", required_unless_present_any = ["suite", "list"])]
+    scripts: Vec<String>,
+    /// Plays all scenarios that come with the program
+    #[arg(long)]
+    suite: bool,
+    /// Lists the scenarios that would be played
+    #[arg(long)]
+    list: bool,
+    /// An agent: its name, which may say its version (codex@0.169.0), and its program with the arguments that come first.
+    /// codex and pycodex are known by their programs; for any other the words of the user stand for {prompt}. May be repeated
+    #[arg(
+        long = "agent",
+        value_name = "NAME=COMMAND",
+        required_unless_present = "list"
+    )]
+    agents: Vec<AgentWord>,
+    /// How many scenarios run at once; without it one for each processor
+    #[arg(long, value_name = "NUMBER")]
+    jobs: Option<usize>,
+    /// Where random faults begin, before what scripts say
+    #[arg(long, value_name = "NUMBER")]
+    seed: Option<u64>,
+    /// Runs each scenario so many times more, and tells what was not the same each time
+    #[arg(long, value_name = "TIMES", default_value_t = 0)]
+    rerun: usize,
+    /// Keeps what each run leaves in DIR: capture, home, work directory
+    #[arg(long, value_name = "DIR")]
+    keep: Option<PathBuf>,
+    /// Longest time of one process of an agent
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration)]
+    timeout: Duration,
+    /// Longest time until its first request
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration)]
+    connect_timeout: Duration,
+    #[command(flatten)]
+    rules: rules::RuleArgs,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Output")]
+struct OutputArgs {
+    /// Form of the printed matrix
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+    /// Writes the matrix to a file too, such as json=matrix.json; may be repeated
+    #[arg(long, value_name = "FORMAT=PATH")]
+    report: Vec<ReportFile>,
+    /// Shows all differences, and why scenarios do not apply
+    #[arg(long)]
+    verbose: bool,
+    /// Prints nothing; the exit status tells
+    #[arg(short, long)]
+    quiet: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// For a person
+    Text,
+    /// For programs; see `trace-diff schema matrix`
+    Json,
+}
+
+/// A file that gets the matrix in a format.
+#[derive(Debug, Clone)]
+struct ReportFile {
+    format: Format,
+    path: PathBuf,
+}
+
+impl FromStr for ReportFile {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (format, path) = text
+            .split_once('=')
+            .ok_or("expected FORMAT=PATH, such as json=matrix.json")?;
+        let format = <Format as clap::ValueEnum>::from_str(format, false)
+            .map_err(|_| format!("unknown format {format:?}; text and json are known"))?;
+        Ok(Self {
+            format,
+            path: PathBuf::from(path),
+        })
+    }
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  trace-diff run --suite --agent codex=codex
+      Does the installed codex do what codex does?
+  trace-diff run --suite --agent upstream=/opt/codex/bin/codex --agent port=pycodex
+      A port beside upstream: what it does not do, and what it does otherwise.
+  trace-diff run tool-call http-500 --agent codex=codex --keep runs
+      Two scenarios of the suite, with all that they leave.
+  trace-diff run my-scenario.toml --agent mine='my-agent --url {base_url} --ask {prompt}'
+      A scenario of your own with an agent of your own.";
+
+/// `NAME=COMMAND`, or a command alone.
+#[derive(Debug, Clone)]
+struct AgentWord(Agent);
+
+impl FromStr for AgentWord {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (name, command) = match text.split_once('=') {
+            Some((name, command)) if !name.contains(['/', ' ']) => (Some(name), command),
+            _ => (None, text),
+        };
+        let argv = shlex::split(command)
+            .filter(|argv| !argv.is_empty())
+            .ok_or("expected NAME=COMMAND, such as codex=/usr/local/bin/codex")?;
+        let profile = match name.and_then(|name| name.split('@').next()) {
+            Some("codex") => Profile::Codex,
+            Some("pycodex") => Profile::Pycodex,
+            _ => Profile::of_command(&argv),
+        };
+        let version = name.and_then(|name| Some(name.split_once('@')?.1.to_owned()));
+        Ok(Self(Agent {
+            name: name.unwrap_or(profile.name()).to_owned(),
+            profile,
+            argv,
+            version,
+        }))
+    }
+}
+
+pub(crate) fn run(args: &Args) -> Outcome {
+    let scripts = scripts(args)?;
+    if args.list {
+        return list(&scripts);
+    }
+    let rules = args.rules.load()?;
+    let scratch = Scratch::new(args.keep.as_deref())?;
+    let root = scratch
+        .root
+        .canonicalize()
+        .context("failed to find the directory of runs")?;
+    let surroundings = Surroundings {
+        path: std::env::var_os("PATH").unwrap_or_default(),
+        ..Surroundings::default()
+    };
+    let agents = agents(args, &root, &surroundings)?;
+    let options = SuiteOptions {
+        root,
+        surroundings,
+        limits: Limits {
+            time: args.timeout,
+            connect_time: args.connect_timeout,
+            ..Limits::default()
+        },
+        seed: args.seed,
+        jobs: args.jobs.unwrap_or_else(processors),
+        reruns: args.rerun,
+        profile: None,
+        accepting: Some(Accepting {
+            options: args.rules.options(&rules),
+            rules,
+            today: rules::today(),
+        }),
+    };
+    let shows = io::stderr().is_terminal() && !args.output.quiet;
+    let matrix = run_suite(&agents, &scripts, &options, &|progress| {
+        if shows {
+            tell(progress, &scripts, &agents);
+        }
+    })?;
+    if shows {
+        // The line of the progress goes.
+        let _ = write!(io::stderr(), "\r\u{1b}[K");
+    }
+    write_all(&args.output, &matrix)?;
+    Ok(match matrix.verdict {
+        Verdict::Clean => Status::Clean,
+        Verdict::Findings => Status::Findings,
+    })
+}
+
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+/// The scenarios, in the order in which they were named; those of a directory by name.
+fn scripts(args: &Args) -> Result<Vec<(String, Arc<Script>)>, Failure> {
+    let mut found = Vec::new();
+    let takes_all = args.suite || args.list && args.scripts.is_empty();
+    for one in SUITE.iter().filter(|_| takes_all) {
+        found.push(built_in(one.name, one.text)?);
+    }
+    for word in &args.scripts {
+        let path = Path::new(word);
+        if path.is_dir() {
+            found.extend(directory(path)?);
+        } else if path.is_file() {
+            found.push(file(path)?);
+        } else if let Some(one) = SUITE.iter().find(|one| one.name == word) {
+            found.push(built_in(one.name, one.text)?);
+        } else {
+            let error =
+                anyhow::anyhow!("{word} is no file, no directory and no scenario of the suite");
+            return Err(Failure::new(error).with_hint("trace-diff run --list names the scenarios"));
+        }
+    }
+    Ok(found)
+}
+
+fn built_in(name: &str, text: &str) -> Result<(String, Arc<Script>), Failure> {
+    Ok((name.to_owned(), Arc::new(Script::parse(name, text)?)))
+}
+
+fn directory(path: &Path) -> Result<Vec<(String, Arc<Script>)>, Failure> {
+    let failed = || format!("failed to read {}", path.display());
+    let entries = std::fs::read_dir(path).with_context(failed)?;
+    let mut paths = Vec::new();
+    for entry in entries {
+        let path = entry.with_context(failed)?.path();
+        if path.extension().is_some_and(|kind| kind == "toml") {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    paths.iter().map(|path| file(path)).collect()
+}
+
+fn file(path: &Path) -> Result<(String, Arc<Script>), Failure> {
+    let name = path
+        .file_stem()
+        .map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+    Ok((name, Arc::new(script::read(path)?)))
+}
+
+fn list(scripts: &[(String, Arc<Script>)]) -> Outcome {
+    let width = scripts
+        .iter()
+        .map(|(name, _)| name.len())
+        .max()
+        .unwrap_or(0);
+    let mut out = BufWriter::new(io::stdout().lock());
+    for (name, script) in scripts {
+        let title = script.name.as_deref().unwrap_or_default();
+        writeln!(out, "{name:width$}  {title}").context("failed to write to standard output")?;
+    }
+    out.flush().context("failed to write to standard output")?;
+    Ok(Status::Clean)
+}
+
+/// The agents, each with its version.
+fn agents(args: &Args, root: &Path, surroundings: &Surroundings) -> Result<Vec<Agent>, Failure> {
+    let mut agents: Vec<Agent> = Vec::with_capacity(args.agents.len());
+    for AgentWord(agent) in &args.agents {
+        if agents.iter().any(|other| other.name == agent.name) {
+            let error = anyhow::anyhow!("two agents are called {}", agent.name);
+            return Err(Failure::new(error).with_hint("write --agent NAME=COMMAND with two names"));
+        }
+        let mut agent = agent.clone();
+        if agent.version.is_none() {
+            let scratch = root.join("version").join(agents.len().to_string());
+            agent.version = find_version(&agent, &scratch, surroundings);
+        }
+        agents.push(agent);
+    }
+    // A directory that is kept need not have what asking for versions left.
+    let _ = std::fs::remove_dir_all(root.join("version"));
+    Ok(agents)
+}
+
+fn tell(progress: Progress, scripts: &[(String, Arc<Script>)], agents: &[Agent]) {
+    let (done, all, case) = (progress.done, progress.all, progress.case);
+    let (name, agent) = (&scripts[case.scenario].0, &agents[case.agent].name);
+    let _ = write!(io::stderr(), "\r\u{1b}[K{done}/{all} {name} · {agent}");
+}
+
+fn write_all(args: &OutputArgs, matrix: &Matrix) -> Result<(), Failure> {
+    for file in &args.report {
+        let path = file.path.display();
+        let made = File::create(&file.path).with_context(|| format!("failed to write {path}"))?;
+        let mut out = BufWriter::new(made);
+        render(file.format, matrix, args.verbose, &mut out)
+            .and_then(|()| out.flush())
+            .with_context(|| format!("failed to write {path}"))?;
+    }
+    if args.quiet {
+        return Ok(());
+    }
+    let mut out = BufWriter::new(io::stdout().lock());
+    render(args.format, matrix, args.verbose, &mut out)
+        .and_then(|()| out.flush())
+        .context("failed to write to standard output")?;
+    Ok(())
+}
+
+fn render(
+    format: Format,
+    matrix: &Matrix,
+    is_verbose: bool,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    match format {
+        Format::Text => render_matrix_text(matrix, is_verbose, out),
+        Format::Json => render_matrix_json(matrix, out),
+    }
+}

@@ -1,0 +1,60 @@
+//! Directories for what agents do.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+
+use crate::exit::Failure;
+
+/// A directory of this run's own, removed in the end unless the user named it.
+pub(crate) struct Scratch {
+    pub(crate) root: PathBuf,
+    /// Whether it stays.
+    pub(crate) is_kept: bool,
+}
+
+impl Scratch {
+    /// The directory `keep`, or a new one.
+    pub(crate) fn new(keep: Option<&Path>) -> Result<Self, Failure> {
+        let root = match keep {
+            Some(root) => root.to_owned(),
+            None => fresh_directory()?,
+        };
+        fs::create_dir_all(&root).with_context(|| format!("failed to make {}", root.display()))?;
+        Ok(Self {
+            root,
+            is_kept: keep.is_some(),
+        })
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        if !self.is_kept {
+            // What can't be removed stays in the directory for temporary files.
+            let _ = fs::remove_dir_all(&self.root);
+        }
+    }
+}
+
+fn fresh_directory() -> Result<PathBuf, Failure> {
+    let base = std::env::temp_dir();
+    for number in 0..1000 {
+        let path = base.join(format!("trace-diff-{}-{number}", std::process::id()));
+        match fs::create_dir(&path) {
+            Ok(()) => return Ok(path),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => {
+                let failure =
+                    anyhow::Error::new(error).context(format!("failed to make {}", path.display()));
+                return Err(Failure::new(failure));
+            }
+        }
+    }
+    Err(Failure::new(anyhow::anyhow!(
+        "{} is full of trace-diff directories",
+        base.display()
+    )))
+}
