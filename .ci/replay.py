@@ -29,6 +29,8 @@ CODEX, PYCODEX = ("0.169.0", "0.137.0", "0.125.0", "0.115.0"), ("0.5.1", "0.1.13
 CANNOT = (
     ("pycodex-0.1.2", "", "", "this version can't be installed any more"),
 )
+# What happens during a response happens at another moment unless it is played as slowly as it was recorded.
+TIMED = ("32", "33")
 # Runs of the shorter list: scenarios by agent.
 SOME = {
     "codex-0.169.0": ("01-plain-turn", "02-shell-roundtrip", "03", "10b", "11-", "17", "18", "20b", "25-", "30b", "34", "35-", "39", "40-"),
@@ -66,6 +68,7 @@ class Replay:
         recording = self.run / ("capture.jsonl" if self.kind == "capture" else "rollouts")
         drive = [sys.executable, DRIVE, self.run, agent.AGENTS / self.played_to, "{base_url}", "{home}", "{work}"]
         options = ["--format", "json", "--agent", "other", "--timeout", f"{TIMEOUT_S}s", "--show-output"]
+        options += ["--timing", "exact"] if self.run.name.startswith(TIMED) else []
         done = subprocess.run(
             [program, "replay", recording, *options, "--", *drive], capture_output=True, text=True, timeout=TIMEOUT_S + 30
         )

@@ -8,10 +8,11 @@ use crate::diff::{Comparison, ExchangePair, Options, compare};
 use crate::responses::RequestKind;
 use crate::rollout::{ItemClass, classify};
 use crate::script::StepId;
-use crate::server::{Observed, Observer};
+use crate::server::{Observed, Observer, Renaming};
 
 use super::divergence::Divergence;
 use super::expected::{Asked, Expected, capture_of};
+use super::played::Played;
 use super::session::{Judge, ReplayOptions, only_requests};
 
 /// What becomes of an agent whose request is not the recorded one.
@@ -33,6 +34,7 @@ pub(super) struct Comparer {
     pub(super) on_divergence: OnDivergence,
     pub(super) options: Options,
     judge: Judge,
+    played: Played,
     state: Mutex<State>,
 }
 
@@ -85,6 +87,8 @@ pub(super) struct State {
     messages: HashMap<usize, usize>,
     /// Which step answered which request.
     pub(super) pairs: Vec<(usize, Place)>,
+    /// What the agent calls otherwise than the recorded one, of that which is played.
+    renaming: Renaming,
     divergences: Vec<(Place, Divergence)>,
     is_stopped: bool,
 }
@@ -94,6 +98,7 @@ impl Comparer {
         path: &str,
         kind: CaptureKind,
         expected: Expected,
+        played: Played,
         options: ReplayOptions,
     ) -> Self {
         let (on_divergence, judge) = (options.on_divergence, options.judge);
@@ -106,6 +111,7 @@ impl Comparer {
             on_divergence,
             options,
             judge,
+            played,
             state: Mutex::default(),
         }
     }
@@ -214,6 +220,7 @@ impl Comparer {
         let candidate = capture_of("this run", CaptureKind::Capture, candidates);
         let mut comparison = compare(&baseline, &candidate, &self.options);
         window.keep_last(&mut comparison);
+        self.state().learn(&comparison.renamed, &self.played);
         let counts = (self.judge.0)(&baseline, &candidate, &comparison);
         counts.then(|| {
             self.state().renumber(&mut comparison, window);
@@ -226,8 +233,9 @@ impl Comparer {
 const AFTER_DIVERGENCE: &str = "The replay has ended: an earlier request was not the recorded one.";
 
 impl Observer for Comparer {
-    fn request(&self, seen: &Observed<'_>) -> Result<(), String> {
-        self.see(seen)
+    fn request(&self, seen: &Observed<'_>) -> Result<Renaming, String> {
+        self.see(seen)?;
+        Ok(self.state().renaming.clone())
     }
 }
 
@@ -261,6 +269,17 @@ impl State {
             .iter()
             .filter(|first| latest.is_none_or(|latest| latest.numbers != first.numbers));
         first.chain(latest).cloned().collect()
+    }
+
+    /// Takes down what the agent calls otherwise, if it is played.
+    fn learn(&mut self, renamed: &[(String, String)], played: &Played) {
+        for (from, to) in renamed {
+            let pairs = &mut self.renaming.pairs;
+            let is_known = pairs.iter().any(|(known, _)| known == from);
+            if !is_known && played.names(from) {
+                pairs.push((from.clone(), to.clone()));
+            }
+        }
     }
 
     /// Takes down what a request was compared with.

@@ -14,6 +14,7 @@ mod compare;
 mod divergence;
 mod error;
 mod expected;
+mod played;
 mod recording;
 mod session;
 

@@ -13,6 +13,7 @@ use super::compare::{Comparer, OnDivergence};
 use super::divergence::Divergence;
 use super::error::ReplayError;
 use super::expected::{Expected, requests_of};
+use super::played::Played;
 use super::recording::{Recording, RecordingKind};
 
 /// How a session is replayed.
@@ -105,7 +106,7 @@ impl Replay {
                 path: recording.path,
             });
         }
-        let comparer = Comparer::new(&recording.path, kind, expected, options);
+        let comparer = Comparer::new(&recording.path, kind, expected, Played::new(text), options);
         Ok(Self {
             script: Arc::new(script),
             recording,

@@ -17,7 +17,7 @@ use crate::script::{
 };
 
 use super::head::RequestHead;
-use super::observe::{Observed, Observer};
+use super::observe::{Observed, Observer, Renaming};
 use super::service::error_answer;
 
 /// Finds answers.
@@ -71,8 +71,9 @@ impl Decider {
         let mut decision = self.player().answer(&request);
         self.count(decision.violation.is_some());
         let seen = self.observe(request, Transport::Http, decision.answer.step);
-        if let Err(reason) = seen {
-            decision.answer = error_answer(400, &reason);
+        match seen {
+            Ok(renaming) => renaming.apply(&mut decision.answer),
+            Err(reason) => decision.answer = error_answer(400, &reason),
         }
         decision
     }
@@ -83,7 +84,7 @@ impl Decider {
         request: RequestView<'_>,
         transport: Transport,
         step: StepId,
-    ) -> Result<(), String> {
+    ) -> Result<Renaming, String> {
         let seen = Observed {
             request,
             transport,
@@ -91,7 +92,7 @@ impl Decider {
         };
         self.observer
             .as_ref()
-            .map_or(Ok(()), |observer| observer.request(&seen))
+            .map_or(Ok(Renaming::default()), |observer| observer.request(&seen))
     }
 
     /// Says that there is one more violation, if there is.
@@ -129,7 +130,7 @@ impl Decider {
             Upgrade::Refuse(refusal) => refusal.answer.step,
         };
         match self.observe(request, Transport::Handshake, step) {
-            Ok(()) => upgrade,
+            Ok(_) => upgrade,
             Err(reason) => Upgrade::Refuse(Decision {
                 answer: error_answer(400, &reason),
                 violation: None,
@@ -153,11 +154,14 @@ impl Decider {
         let mut decision = self.player().answer_message(conversation, &view);
         self.count(decision.violation.is_some());
         let step = decision.answer.step;
-        if self.observe(view, Transport::WebSocket, step).is_err() {
-            decision.answer = WsAnswer {
-                step: StepId::Refused,
-                pieces: vec![WsPiece::End(Ending::Close)],
-            };
+        match self.observe(view, Transport::WebSocket, step) {
+            Ok(renaming) => renaming.apply_to_messages(&mut decision.answer),
+            Err(_) => {
+                decision.answer = WsAnswer {
+                    step: StepId::Refused,
+                    pieces: vec![WsPiece::End(Ending::Close)],
+                }
+            }
         }
         decision
     }
