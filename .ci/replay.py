@@ -66,7 +66,7 @@ class Replay:
     def __call__(self, program):
         """The report, or what went wrong."""
         recording = self.run / ("capture.jsonl" if self.kind == "capture" else "rollouts")
-        drive = [sys.executable, DRIVE, self.run, agent.AGENTS / self.played_to, "{base_url}", "{home}", "{work}"]
+        drive = [sys.executable, DRIVE, self.run, agent.AGENTS / self.played_to, "{base_url}", "{home}", "{work}", self.kind]
         options = ["--format", "json", "--agent", "other", "--timeout", f"{TIMEOUT_S}s", "--show-output"]
         options += ["--timing", "exact"] if self.run.name.startswith(TIMED) else []
         done = subprocess.run(

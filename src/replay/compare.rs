@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::capture::{Body, CaptureKind, Headers, Recorded, Request, Transport, WEBSOCKET_METHOD};
+use crate::capture::{
+    Body, Capture, CaptureKind, Headers, Recorded, Request, Transport, WEBSOCKET_METHOD,
+};
 use crate::diff::{Comparison, ExchangePair, Options, compare};
 use crate::responses::RequestKind;
 use crate::rollout::{ItemClass, classify};
@@ -83,10 +85,13 @@ pub(super) struct State {
     latest: HashMap<Option<String>, Pair>,
     /// Turns of each thread so far, and what the last one began with.
     turns: HashMap<Option<String>, (usize, String)>,
+    /// The numbers of requests to the model, where only these are compared.
+    requests: HashMap<Place, usize>,
     /// Messages on each WebSocket connection, by the number of its exchange.
     messages: HashMap<usize, usize>,
-    /// Which step answered which request.
-    pub(super) pairs: Vec<(usize, Place)>,
+    /// What was compared, where the recording is rebuilt for each request: the step with what was recorded, and what was
+    /// sent.
+    kept: Vec<(Option<(usize, Asked)>, Asked)>,
     /// What the agent calls otherwise than the recorded one, of that which is played.
     renaming: Renaming,
     divergences: Vec<(Place, Divergence)>,
@@ -149,7 +154,10 @@ impl Comparer {
             StepId::Violation => None,
             _ => return Ok(()),
         };
-        let candidate = Asked::new(request_of(seen));
+        let candidate = Asked::new(request_of(
+            seen,
+            matches!(self.expected, Expected::Inputs(_)),
+        ));
         let is_for_model = !matches!(
             candidate.facts.kind,
             RequestKind::Models | RequestKind::Other
@@ -164,7 +172,7 @@ impl Comparer {
                 let (baseline, candidate) = self.expected.pair(step, candidate);
                 (Some((self.expected.number(step), baseline)), candidate)
             }
-            None => (None, candidate),
+            None => (None, self.expected.reduced(candidate)),
         };
         let window = Window {
             before: self.state().window(&thread),
@@ -172,13 +180,56 @@ impl Comparer {
             candidate,
             place,
         };
+        if let Expected::Inputs(_) = self.expected {
+            let mut state = self.state();
+            let number = state.kept.len();
+            state.requests.insert(place, number);
+            state
+                .kept
+                .push((window.baseline.clone(), window.candidate.clone()));
+        }
         let found = self.compare(&window);
         let number = window.baseline.as_ref().map(|(number, _)| *number);
-        self.state().keep(window, step, thread);
+        self.state().keep(window, thread);
         match found {
             Some(comparison) => self.diverged(place, number, turn, comparison),
             None => Ok(()),
         }
+    }
+
+    fn candidate_kind(&self) -> CaptureKind {
+        match self.expected {
+            Expected::Requests { .. } => CaptureKind::Capture,
+            Expected::Inputs(_) => self.kind,
+        }
+    }
+
+    /// Both sides of all that was compared, where the recording is rebuilt for each request.
+    pub(super) fn rebuilt(&self) -> Option<(Capture, Capture)> {
+        let Expected::Inputs(inputs) = &self.expected else {
+            return None;
+        };
+        let state = self.state();
+        let mut played: HashMap<usize, Vec<Asked>> = HashMap::new();
+        for (step, asked) in state
+            .kept
+            .iter()
+            .filter_map(|(baseline, _)| baseline.as_ref())
+        {
+            played.entry(*step).or_default().push(asked.clone());
+        }
+        let like = state.kept.first().map(|(_, candidate)| candidate);
+        // A step may answer the same request again and again.
+        let requests = (0..inputs.len()).flat_map(|step| match played.remove(&step) {
+            Some(asked) => asked,
+            None => vec![inputs.alone(step, like)],
+        });
+        let baseline: Vec<Asked> = requests.collect();
+        let candidate = state.kept.iter().map(|(_, candidate)| candidate);
+        Some((
+            capture_of(&self.path, self.kind, &baseline),
+            capture_of("this run", self.kind, candidate),
+        ))
     }
 
     fn diverged(
@@ -217,7 +268,7 @@ impl Comparer {
         let candidates = before
             .map(|pair| &pair.candidate)
             .chain([&window.candidate]);
-        let candidate = capture_of("this run", CaptureKind::Capture, candidates);
+        let candidate = capture_of("this run", self.candidate_kind(), candidates);
         let mut comparison = compare(&baseline, &candidate, &self.options);
         window.keep_last(&mut comparison);
         self.state().learn(&comparison.renamed, &self.played);
@@ -252,7 +303,11 @@ impl State {
     }
 
     /// The number that a request has in the flat list of exchanges, as of now.
-    pub(super) fn number(&self, (exchange, message): Place) -> usize {
+    pub(super) fn number(&self, place: Place) -> usize {
+        if let Some(number) = self.requests.get(&place) {
+            return *number;
+        }
+        let (exchange, message) = place;
         let before = self
             .messages
             .iter()
@@ -283,11 +338,10 @@ impl State {
     }
 
     /// Takes down what a request was compared with.
-    fn keep(&mut self, window: Window, step: Option<usize>, thread: Option<String>) {
-        let (Some((number, baseline)), Some(step)) = (window.baseline, step) else {
+    fn keep(&mut self, window: Window, thread: Option<String>) {
+        let Some((number, baseline)) = window.baseline else {
             return;
         };
-        self.pairs.push((step, window.place));
         let pair = Pair {
             baseline,
             candidate: window.candidate,
@@ -357,8 +411,8 @@ fn last_user_message(asked: &Asked) -> Option<String> {
     Some(format!("{last} {}", items[last].text()))
 }
 
-/// A request as a capture would have it.
-fn request_of(seen: &Observed<'_>) -> Request {
+/// A request as a capture would have it, or with its whole input where disk is compared.
+fn request_of(seen: &Observed<'_>, whole: bool) -> Request {
     let view = seen.request;
     let is_message = seen.transport == Transport::WebSocket;
     let headers = || Recorded::Yes(Headers::exact(view.headers.clone()));
@@ -374,8 +428,10 @@ fn request_of(seen: &Observed<'_>) -> Request {
         } else {
             headers()
         },
-        body: view
-            .body
+        body: seen
+            .whole
+            .filter(|_| whole)
+            .or(view.body)
             .map_or(Body::NotRecorded, |body| Body::from_value(body.clone())),
         wire_body_bytes: Recorded::NotRecorded,
     }

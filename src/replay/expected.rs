@@ -5,6 +5,8 @@ use crate::capture::{
 };
 use crate::responses::RequestFacts;
 
+use super::rollouts::Inputs;
+
 /// A request by itself: what the comparison of single requests works on.
 #[derive(Debug, Clone)]
 pub(super) struct Asked {
@@ -70,6 +72,8 @@ pub(super) enum Expected {
         requests: Vec<Asked>,
         steps: Vec<usize>,
     },
+    /// What disk tells of requests.
+    Inputs(Inputs),
 }
 
 impl Expected {
@@ -77,6 +81,15 @@ impl Expected {
     pub(super) fn number(&self, step: usize) -> usize {
         match self {
             Expected::Requests { steps, .. } => steps.get(step).copied().unwrap_or(step),
+            Expected::Inputs(_) => step,
+        }
+    }
+
+    /// What was sent, reduced to what the recording can tell.
+    pub(super) fn reduced(&self, candidate: Asked) -> Asked {
+        match self {
+            Expected::Requests { .. } => candidate,
+            Expected::Inputs(inputs) => inputs.reduced(&candidate),
         }
     }
 
@@ -87,6 +100,7 @@ impl Expected {
                 let baseline = requests.get(self.number(step)).cloned();
                 (baseline.unwrap_or_else(|| candidate.clone()), candidate)
             }
+            Expected::Inputs(inputs) => inputs.pair(step, &candidate),
         }
     }
 }

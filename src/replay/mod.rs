@@ -16,6 +16,7 @@ mod error;
 mod expected;
 mod played;
 mod recording;
+mod rollouts;
 mod session;
 
 pub use circumstances::{Circumstances, SandboxMode};

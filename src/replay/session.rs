@@ -15,6 +15,7 @@ use super::error::ReplayError;
 use super::expected::{Expected, requests_of};
 use super::played::Played;
 use super::recording::{Recording, RecordingKind};
+use super::rollouts;
 
 /// How a session is replayed.
 #[derive(Debug, Clone, Default)]
@@ -90,10 +91,13 @@ impl Replay {
                 };
                 (playback.text, expected, capture.kind)
             }
-            RecordingKind::Rollouts(_) => {
-                return Err(ReplayError::NothingToPlay {
-                    path: recording.path,
-                });
+            RecordingKind::Rollouts(sources) => {
+                let read = rollouts::read(sources);
+                let (text, inputs) = read.map_err(|source| ReplayError::Read {
+                    path: recording.path.clone(),
+                    source,
+                })?;
+                (text, Expected::Inputs(inputs), CaptureKind::RequestBody)
             }
         };
         let script =
@@ -137,14 +141,11 @@ impl Replay {
     /// Compares the whole run, of which `candidate` is the capture, with the recording.
     pub fn verdict(self, candidate: Capture) -> Verdict {
         let divergences = self.comparer.divergences();
-        let baseline = match self.recording.kind {
-            RecordingKind::Capture(capture) => *capture,
-            RecordingKind::Rollouts(_) => Capture {
-                path: self.recording.path,
-                kind: CaptureKind::Capture,
-                exchanges: Vec::new(),
-                problems: Vec::new(),
-            },
+        let (baseline, candidate) = match (self.comparer.rebuilt(), self.recording.kind) {
+            (Some(rebuilt), _) => rebuilt,
+            (None, RecordingKind::Capture(capture)) => (*capture, candidate),
+            // Rollouts are always rebuilt.
+            (None, RecordingKind::Rollouts(_)) => (candidate.clone(), candidate),
         };
         let stopped = divergences.first().filter(|_| self.comparer.is_over());
         let comparison = match stopped {

@@ -70,7 +70,7 @@ impl Decider {
         let request = view(number, head, body);
         let mut decision = self.player().answer(&request);
         self.count(decision.violation.is_some());
-        let seen = self.observe(request, Transport::Http, decision.answer.step);
+        let seen = self.observe(request, None, Transport::Http, decision.answer.step);
         match seen {
             Ok(renaming) => renaming.apply(&mut decision.answer),
             Err(reason) => decision.answer = error_answer(400, &reason),
@@ -82,11 +82,13 @@ impl Decider {
     fn observe(
         &self,
         request: RequestView<'_>,
+        whole: Option<&Value>,
         transport: Transport,
         step: StepId,
     ) -> Result<Renaming, String> {
         let seen = Observed {
             request,
+            whole,
             transport,
             step,
         };
@@ -129,7 +131,7 @@ impl Decider {
             Upgrade::Accept { step, .. } => *step,
             Upgrade::Refuse(refusal) => refusal.answer.step,
         };
-        match self.observe(request, Transport::Handshake, step) {
+        match self.observe(request, None, Transport::Handshake, step) {
             Ok(_) => upgrade,
             Err(reason) => Upgrade::Refuse(Decision {
                 answer: error_answer(400, &reason),
@@ -154,7 +156,8 @@ impl Decider {
         let mut decision = self.player().answer_message(conversation, &view);
         self.count(decision.violation.is_some());
         let step = decision.answer.step;
-        match self.observe(view, Transport::WebSocket, step) {
+        let whole = decision.expanded.as_ref();
+        match self.observe(view, whole, Transport::WebSocket, step) {
             Ok(renaming) => renaming.apply_to_messages(&mut decision.answer),
             Err(_) => {
                 decision.answer = WsAnswer {

@@ -6,6 +6,7 @@ use aho_corasick::{AhoCorasick, MatchKind};
 use bytes::Bytes;
 
 use crate::capture::Transport;
+use crate::json::Value;
 use crate::script::{Answer, Framing, Piece, RequestView, StepId, WsAnswer, WsPiece};
 
 /// Sees the requests of a server, each before its answer is sent, such as to compare it with a recorded one.
@@ -26,6 +27,8 @@ pub trait Observer: fmt::Debug + Send + Sync {
 pub struct Observed<'a> {
     /// The request; of a WebSocket message the handshake with the message, as it was sent, for its body.
     pub request: RequestView<'a>,
+    /// Of a WebSocket message that continues an earlier response the request with the whole input.
+    pub whole: Option<&'a Value>,
     /// How it travelled.
     pub transport: Transport,
     /// Which part of the script answers it.

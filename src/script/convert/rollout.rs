@@ -6,16 +6,19 @@ use serde_json::{Map, Value, json};
 
 use super::capture::Playback;
 use super::shared::{script_text, usage};
+use super::unanswered::Unanswered;
 use crate::json::Raw;
 use crate::responses::is_call;
-use crate::rollout::{RecordKind, RolloutPart, RolloutReader, RolloutRecord, RolloutSource};
+use crate::rollout::{
+    ItemClass, RecordKind, RolloutPart, RolloutReader, RolloutRecord, RolloutSource, classify,
+};
 
 /// Makes the text of a script, in its JSON form, that plays the responses of a session again.
 ///
 /// A rollout holds items, not responses: the model's items up to the next token count, input or output are taken for one
 /// response (token records tell in Codex 0.169, `token_count` events before, nothing in pycodex). Responses that were broken
-/// off and tried again left no trace and are not played. Records of this file only: what a fork inherited was answered
-/// before.
+/// off and tried again left no trace and are not played. A turn that ended without an answer gets one that ends it in the
+/// same way, as far as the file tells how. Records of this file only: what a fork inherited was answered before.
 ///
 /// # Errors
 ///
@@ -38,7 +41,7 @@ pub fn playback_of_rollout(source: &RolloutSource) -> io::Result<Playback> {
             replay.records += 1;
         }
     }
-    replay.close();
+    replay.finish_file();
     let mut top = Map::new();
     top.insert("templates".to_owned(), false.into());
     Ok(Playback {
@@ -60,6 +63,24 @@ struct Replay {
     items: Vec<Value>,
     usage: Option<Value>,
     response_id: Option<String>,
+    /// What waits for an answer of the model.
+    waits: Option<Waits>,
+    /// Whether turns have records of their own; those of pycodex have none.
+    has_turns: bool,
+    /// Whether responses have records of their usage (codex 0.153.4–0.169.0).
+    has_usage_records: bool,
+    /// Whether the last token count says that the context is full, whatever was counted.
+    is_full: bool,
+    /// Whether the next message of the assistant is the agent's own: it sums up a review (codex 0.115.0–0.169.0).
+    sums_up: bool,
+}
+
+/// Input that the model was to answer.
+#[derive(Clone, Copy)]
+struct Waits {
+    /// The record behind it.
+    record: usize,
+    is_of_user: bool,
 }
 
 impl Replay {
@@ -67,6 +88,7 @@ impl Replay {
         match record.kind {
             RecordKind::ResponseItem => self.add_item(record.payload),
             RecordKind::TokenUsageRecord => {
+                self.has_usage_records = true;
                 if self.usage.is_some() {
                     self.close();
                 }
@@ -75,15 +97,25 @@ impl Replay {
                 self.response_id = id.map(|id| id.into_owned());
             }
             RecordKind::EventMsg => self.add_event(record),
-            RecordKind::Compacted => self.add_compaction(record.payload),
+            RecordKind::Compacted => {
+                self.add_compaction(record.payload);
+                if let Some(waits) = &mut self.waits {
+                    waits.record = self.records + 1;
+                }
+            }
             _ => {}
         }
     }
 
     fn add_item(&mut self, item: Raw<'_>) {
         if !is_of_model(item) {
-            return self.close();
+            self.close();
+            return self.add_input(item);
         }
+        if std::mem::take(&mut self.sums_up) {
+            return;
+        }
+        self.waits = None;
         if self.usage.is_some() {
             self.close();
         }
@@ -97,19 +129,82 @@ impl Replay {
         self.items.push(Value::Object(item));
     }
 
+    /// What is told to the model, behind an answer of it or another input.
+    fn add_input(&mut self, item: Raw<'_>) {
+        let begins = |text: &str| first_text(item).is_some_and(|first| first.starts_with(text));
+        let class = classify(item);
+        if begins("<content_filter_guidance>") {
+            // Codex 0.169.0 goes on so behind a response that a filter broke off.
+            if let Some(Value::Object(step)) = self.steps.last_mut() {
+                step.insert(
+                    "fault".to_owned(),
+                    json!({ "incomplete": "content_filter" }),
+                );
+            }
+        }
+        self.sums_up = begins("<user_action>");
+        if !matches!(
+            class,
+            ItemClass::UserTurn | ItemClass::AgentTurn | ItemClass::Output
+        ) || self.sums_up
+        {
+            return;
+        }
+        let is_of_user = class == ItemClass::UserTurn;
+        if let Some(waits) = self.waits.filter(|waits| waits.is_of_user && is_of_user) {
+            if !self.has_turns {
+                self.unanswered(waits, &Unanswered::Failed(None));
+            } else if self.has_usage_records || self.steps.is_empty() {
+                // What the user says during a response cuts it (codex 0.169.0).
+                self.unanswered(waits, &Unanswered::Interrupted);
+            }
+        }
+        self.waits = Some(Waits {
+            record: self.records + 1,
+            is_of_user,
+        });
+    }
+
+    /// Plays the end of a turn that has no answer.
+    fn unanswered(&mut self, waits: Waits, how: &Unanswered<'_>) {
+        self.waits = None;
+        self.steps.push(Value::Object(how.step()));
+        self.first_records.push(waits.record);
+    }
+
+    fn end_turn(&mut self, record: &RolloutRecord<'_>, is_aborted: bool) {
+        self.close();
+        let Some(waits) = self.waits.take() else {
+            return;
+        };
+        let error = record.payload.get("error");
+        match (is_aborted, error) {
+            // It was interrupted while a tool ran; nobody asked the model.
+            (true, _) if !waits.is_of_user => {}
+            (true, _) => self.unanswered(waits, &Unanswered::Interrupted),
+            (false, None) if self.is_full => self.unanswered(waits, &Unanswered::Overflow),
+            (false, error) => self.unanswered(waits, &Unanswered::Failed(error)),
+        }
+    }
+
     fn add_event(&mut self, record: &RolloutRecord<'_>) {
-        match record.payload_type().as_deref() {
+        let kind = record.payload_type();
+        if kind.as_deref() == Some("token_count") {
+            self.is_full = record.payload.get("info").is_some_and(is_full);
+        }
+        match kind.as_deref() {
             Some("token_count") if !self.items.is_empty() && self.usage.is_none() => {
                 let info = record.payload.get("info");
                 let last = info.and_then(|info| info.get("last_token_usage"));
                 self.usage = last.and_then(usage);
             }
-            Some(
-                "task_started" | "task_complete" | "turn_started" | "turn_complete"
-                | "turn_aborted",
-            ) => {
+            Some("task_started" | "turn_started") => {
                 self.close();
+                self.has_turns = true;
+                self.waits = None;
             }
+            Some("task_complete" | "turn_complete") => self.end_turn(record, false),
+            Some("turn_aborted") => self.end_turn(record, true),
             _ => {}
         }
     }
@@ -152,6 +247,17 @@ impl Replay {
         self.finish(None);
     }
 
+    fn finish_file(&mut self) {
+        self.close();
+        if let Some(waits) = self.waits.take() {
+            let how = match self.has_turns {
+                true => Unanswered::Interrupted,
+                false => Unanswered::Failed(None),
+            };
+            self.unanswered(waits, &how);
+        }
+    }
+
     fn finish(&mut self, when: Option<Value>) {
         let items = std::mem::take(&mut self.items);
         let usage = self.usage.take();
@@ -174,6 +280,20 @@ impl Replay {
         self.steps.push(Value::Object(step));
         self.first_records.push(self.first);
     }
+}
+
+/// Whether counts were set to the size of the context, which no response said (codex 0.115.0–0.169.0).
+fn is_full(info: Raw<'_>) -> bool {
+    let count = |of: &str, key: &str| info.get(of)?.get(key)?.unsigned();
+    let window = info.get("model_context_window").and_then(Raw::unsigned);
+    let total = count("total_token_usage", "total_tokens");
+    window.is_some() && total == window && count("last_token_usage", "output_tokens") == Some(0)
+}
+
+/// The text of the first part of a message.
+fn first_text(item: Raw<'_>) -> Option<String> {
+    let part = item.get("content")?.items().next()?;
+    part.get_string("text").map(|text| text.into_owned())
 }
 
 /// Whether the model made an item.
