@@ -12,6 +12,7 @@ use crate::rollout::{ItemClass, classify};
 use crate::script::StepId;
 use crate::server::{Observed, Observer, Renaming};
 
+use super::circumstances::between;
 use super::divergence::Divergence;
 use super::expected::{Asked, Expected, capture_of};
 use super::played::Played;
@@ -37,6 +38,8 @@ pub(super) struct Comparer {
     pub(super) options: Options,
     judge: Judge,
     played: Played,
+    /// The recorded work directory.
+    work: Option<String>,
     state: Mutex<State>,
 }
 
@@ -104,6 +107,7 @@ impl Comparer {
         kind: CaptureKind,
         expected: Expected,
         played: Played,
+        work: Option<String>,
         options: ReplayOptions,
     ) -> Self {
         let (on_divergence, judge) = (options.on_divergence, options.judge);
@@ -117,6 +121,7 @@ impl Comparer {
             options,
             judge,
             played,
+            work,
             state: Mutex::default(),
         }
     }
@@ -154,10 +159,9 @@ impl Comparer {
             StepId::Violation => None,
             _ => return Ok(()),
         };
-        let candidate = Asked::new(request_of(
-            seen,
-            matches!(self.expected, Expected::Inputs(_)),
-        ));
+        let is_of_disk = matches!(self.expected, Expected::Inputs(_));
+        let mut candidate = Asked::new(request_of(seen, is_of_disk));
+        candidate.is_expanded = is_of_disk && seen.whole.is_some();
         let is_for_model = !matches!(
             candidate.facts.kind,
             RequestKind::Models | RequestKind::Other
@@ -169,7 +173,9 @@ impl Comparer {
         let turn = self.state().turn_of(&candidate);
         let (baseline, candidate) = match step {
             Some(step) => {
-                let (baseline, candidate) = self.expected.pair(step, candidate);
+                self.learn_work(&candidate);
+                let renaming = self.state().renaming.clone();
+                let (baseline, candidate) = self.expected.pair(step, candidate, &renaming);
                 (Some((self.expected.number(step), baseline)), candidate)
             }
             None => (None, self.expected.reduced(candidate)),
@@ -194,6 +200,17 @@ impl Comparer {
         match found {
             Some(comparison) => self.diverged(place, number, turn, comparison),
             None => Ok(()),
+        }
+    }
+
+    /// Takes down where the agent works, as it tells the model.
+    fn learn_work(&self, candidate: &Asked) {
+        let body = candidate.exchange.request.body.json();
+        let told = body.and_then(|body| between(body.text(), "<cwd>", "</cwd>"));
+        if let (Some(was), Some(is)) = (&self.work, told)
+            && *was != is
+        {
+            self.state().learn(&[(was.clone(), is)], &self.played);
         }
     }
 

@@ -4,6 +4,7 @@ use crate::capture::{
     Capture, CaptureKind, Content, Exchange, Recorded, Request, Response, flatten,
 };
 use crate::responses::RequestFacts;
+use crate::server::Renaming;
 
 use super::rollouts::Inputs;
 
@@ -13,6 +14,8 @@ pub(super) struct Asked {
     /// The exchange without its response.
     pub(super) exchange: Exchange,
     pub(super) facts: RequestFacts,
+    /// Whether a server put together its input: what was sent continues an earlier response.
+    pub(super) is_expanded: bool,
 }
 
 impl Asked {
@@ -38,6 +41,7 @@ impl Asked {
                 extra: None,
             },
             facts,
+            is_expanded: false,
         }
     }
 }
@@ -94,13 +98,18 @@ impl Expected {
     }
 
     /// What was recorded for a step beside what was sent, both reduced to what the recording can tell.
-    pub(super) fn pair(&self, step: usize, candidate: Asked) -> (Asked, Asked) {
+    pub(super) fn pair(
+        &self,
+        step: usize,
+        candidate: Asked,
+        renaming: &Renaming,
+    ) -> (Asked, Asked) {
         match self {
             Expected::Requests { requests, .. } => {
                 let baseline = requests.get(self.number(step)).cloned();
                 (baseline.unwrap_or_else(|| candidate.clone()), candidate)
             }
-            Expected::Inputs(inputs) => inputs.pair(step, &candidate),
+            Expected::Inputs(inputs) => inputs.pair(step, &candidate, renaming),
         }
     }
 }

@@ -11,9 +11,10 @@ use crate::json::{Raw, Value as Exact};
 use crate::responses::RequestKind;
 use crate::rollout::{
     History, ItemClass, Lineage, RecordKind, RolloutPart, RolloutReader, RolloutSource, Rules,
-    classify, find_segment, is_prompt_only, sessions_root_of, wire_items,
+    classify, find_segment, is_prompt_only, sessions_root_of, wire_item, wire_items,
 };
 use crate::script::playback_of_rollout;
+use crate::server::Renaming;
 
 use super::expected::Asked;
 
@@ -51,7 +52,9 @@ struct Step {
 }
 
 /// Reads rollouts: the text of the script that plays them, and the requests that it answers.
-pub(super) fn read(sources: &[RolloutSource]) -> io::Result<(String, Inputs)> {
+///
+/// With a `pace` each response takes as long as it took until its first item was written, so many times.
+pub(super) fn read(sources: &[RolloutSource], pace: Option<f64>) -> io::Result<(String, Inputs)> {
     let mut files = Vec::new();
     let mut all: Vec<Vec<Step>> = Vec::new();
     for (number, source) in sources.iter().enumerate() {
@@ -61,21 +64,27 @@ pub(super) fn read(sources: &[RolloutSource]) -> io::Result<(String, Inputs)> {
         let members = script.get("step").and_then(Value::as_array).cloned();
         let steps = members.unwrap_or_default().into_iter().zip(&playback.steps);
         let steps = steps.filter_map(|(members, record)| {
+            let mut members = members.as_object()?.clone();
+            if let Some(wait) = pace.and_then(|pace| facts.wait(*record, pace)) {
+                members.insert("wait".to_owned(), wait.into());
+            }
             Some(Step {
                 time: facts.times.get(*record).cloned().unwrap_or_default(),
                 point: Point {
                     file: number,
                     record: *record,
                 },
-                members: members.as_object()?.clone(),
+                members,
                 thread: facts.thread.clone(),
             })
         });
         let mut steps: Vec<Step> = steps.collect();
-        if facts.is_fork {
-            // Codex 0.115.0–0.137.0 copies what a fork inherits, pycodex too.
-            let inherited = all.iter().map(|earlier| common(earlier, &steps)).max();
-            steps.drain(..inherited.unwrap_or(0));
+        // Codex 0.115.0–0.137.0 copies what a fork inherits, pycodex too, all at once.
+        let inherited = all.iter().map(|earlier| common(earlier, &steps)).max();
+        let inherited = inherited.unwrap_or(0);
+        let last = inherited.checked_sub(1).and_then(|last| steps.get(last));
+        if last.is_some_and(|last| facts.is_fork || facts.is_copied(last.point.record)) {
+            steps.drain(..inherited);
         }
         all.push(steps);
         files.push(facts.file);
@@ -124,6 +133,20 @@ struct Facts {
 }
 
 impl Facts {
+    /// How long a response took, as a script says it.
+    fn wait(&self, record: usize, pace: f64) -> Option<String> {
+        let time = |record: usize| milliseconds(self.times.get(record)?);
+        let took = time(record)? - time(record.checked_sub(1)?)?;
+        (took > 0).then(|| format!("{:.1}ms", took as f64 * pace))
+    }
+
+    /// Whether a record was written in one go with the first one.
+    fn is_copied(&self, record: usize) -> bool {
+        let time = |record: usize| milliseconds(self.times.get(record)?);
+        let took = time(record).zip(time(0)).map(|(last, first)| last - first);
+        took.is_some_and(|took| took < 10)
+    }
+
     fn read(source: &RolloutSource) -> io::Result<Self> {
         let mut times = Vec::new();
         let mut is_pycodex = None;
@@ -157,6 +180,11 @@ impl Facts {
     }
 }
 
+fn milliseconds(time: &str) -> Option<i64> {
+    let time: jiff::Timestamp = time.parse().ok()?;
+    Some(time.as_millisecond())
+}
+
 impl Inputs {
     /// How many requests can be rebuilt.
     pub(super) fn len(&self) -> usize {
@@ -167,13 +195,32 @@ impl Inputs {
     /// that are never on disk are taken from what was sent.
     ///
     /// A file that can't be read any more tells nothing.
-    pub(super) fn pair(&self, step: usize, candidate: &Asked) -> (Asked, Asked) {
-        let sent = items_of(candidate);
+    pub(super) fn pair(
+        &self,
+        step: usize,
+        candidate: &Asked,
+        renaming: &Renaming,
+    ) -> (Asked, Asked) {
+        let mut sent = items_of(candidate);
         let is_pycodex = self.file(step).is_some_and(|file| file.is_pycodex);
         // Which provider it was, by whose name Codex sends more or less of each item, is not on disk.
         let has_passthrough = sent.iter().any(|item| item.contains(PASSTHROUGH));
         let due = self.due(step, has_passthrough);
-        let due = due.unwrap_or_else(|| sent.clone());
+        let mut due = due.unwrap_or_else(|| sent.clone());
+        // Directories that the model was told of in contexts that are not on disk.
+        for item in due.iter_mut().filter(|_| is_pycodex) {
+            *item = renaming.rename(item);
+        }
+        if let Some(file) = self
+            .file(step)
+            .filter(|file| candidate.is_expanded && !file.is_pycodex)
+        {
+            // What stands for an earlier response is the server's word, not the agent's.
+            let resent = sent
+                .iter()
+                .map(|item| wire_item(item, &file.rules).unwrap_or_default());
+            sent = resent.filter(|item| !item.is_empty()).collect();
+        }
         let before = sent
             .iter()
             .take_while(|item| {

@@ -9,6 +9,7 @@ use crate::json::PointerPattern;
 use crate::script::{Script, playback_of_capture};
 use crate::server::Observer;
 
+use super::circumstances::Circumstances;
 use super::compare::{Comparer, OnDivergence};
 use super::divergence::Divergence;
 use super::error::ReplayError;
@@ -92,7 +93,7 @@ impl Replay {
                 (playback.text, expected, capture.kind)
             }
             RecordingKind::Rollouts(sources) => {
-                let read = rollouts::read(sources);
+                let read = rollouts::read(sources, options.pace);
                 let (text, inputs) = read.map_err(|source| ReplayError::Read {
                     path: recording.path.clone(),
                     source,
@@ -110,7 +111,14 @@ impl Replay {
                 path: recording.path,
             });
         }
-        let comparer = Comparer::new(&recording.path, kind, expected, Played::new(text), options);
+        let comparer = Comparer::new(
+            &recording.path,
+            kind,
+            expected,
+            Played::new(text),
+            Circumstances::of(&recording).work,
+            options,
+        );
         Ok(Self {
             script: Arc::new(script),
             recording,

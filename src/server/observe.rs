@@ -45,6 +45,16 @@ pub struct Renaming {
 }
 
 impl Renaming {
+    /// Applies it to a text.
+    pub fn rename(&self, text: &str) -> String {
+        let mut bytes = Bytes::copy_from_slice(text.as_bytes());
+        if let Some(finder) = self.finder() {
+            self.replace(&finder, &mut bytes);
+        }
+        // Whole words of UTF-8 were put in place of others.
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
     /// Applies it to the bytes of an answer; a promised length stays true where it was.
     pub(super) fn apply(&self, answer: &mut Answer) {
         let Some(finder) = self.finder() else {

@@ -10,7 +10,8 @@ use super::unanswered::Unanswered;
 use crate::json::Raw;
 use crate::responses::is_call;
 use crate::rollout::{
-    ItemClass, RecordKind, RolloutPart, RolloutReader, RolloutRecord, RolloutSource, classify,
+    ItemClass, RecordKind, RolloutPart, RolloutReader, RolloutRecord, RolloutSource, Version,
+    classify,
 };
 
 /// Makes the text of a script, in its JSON form, that plays the responses of a session again.
@@ -69,6 +70,10 @@ struct Replay {
     has_turns: bool,
     /// Whether responses have records of their usage (codex 0.153.4–0.169.0).
     has_usage_records: bool,
+    /// Whether the last response has no usage yet: up to codex 0.137.0 it is told behind the outputs of its calls.
+    lacks_usage: bool,
+    /// Whether its `session_meta` names a version of Codex that asks for remote compactions at an endpoint of their own.
+    compacts_at_endpoint: bool,
     /// Whether the last token count says that the context is full, whatever was counted.
     is_full: bool,
     /// Whether the next message of the assistant is the agent's own: it sums up a review (codex 0.115.0–0.169.0).
@@ -86,6 +91,12 @@ struct Waits {
 impl Replay {
     fn add(&mut self, record: &RolloutRecord<'_>) {
         match record.kind {
+            RecordKind::SessionMeta if self.records == 0 => {
+                let version = record.payload.get_string("cli_version");
+                let version = version.and_then(|version| Version::parse(&version));
+                self.compacts_at_endpoint =
+                    version.is_some_and(|version| version < STREAMED_COMPACTION);
+            }
             RecordKind::ResponseItem => self.add_item(record.payload),
             RecordKind::TokenUsageRecord => {
                 self.has_usage_records = true;
@@ -98,6 +109,10 @@ impl Replay {
             }
             RecordKind::EventMsg => self.add_event(record),
             RecordKind::Compacted => {
+                if !self.has_turns {
+                    self.close();
+                    self.provoke_compaction();
+                }
                 self.add_compaction(record.payload);
                 if let Some(waits) = &mut self.waits {
                     waits.record = self.records + 1;
@@ -135,12 +150,7 @@ impl Replay {
         let class = classify(item);
         if begins("<content_filter_guidance>") {
             // Codex 0.169.0 goes on so behind a response that a filter broke off.
-            if let Some(Value::Object(step)) = self.steps.last_mut() {
-                step.insert(
-                    "fault".to_owned(),
-                    json!({ "incomplete": "content_filter" }),
-                );
-            }
+            self.set_last("fault", json!({ "incomplete": "content_filter" }));
         }
         self.sums_up = begins("<user_action>");
         if !matches!(
@@ -163,6 +173,25 @@ impl Replay {
             record: self.records + 1,
             is_of_user,
         });
+    }
+
+    /// Sets a member of the last step.
+    fn set_last(&mut self, key: &str, value: Value) {
+        if let Some(Value::Object(step)) = self.steps.last_mut() {
+            step.insert(key.to_owned(), value);
+        }
+    }
+
+    /// Makes an agent compact that wrote no usage to disk, at the moment at which it did.
+    fn provoke_compaction(&mut self) {
+        match self.waits {
+            // It was to ask the model, and was told that the context is too long.
+            Some(waits) => {
+                self.unanswered(waits, &Unanswered::Overflow);
+                self.waits = Some(waits);
+            }
+            None => self.set_last("usage", json!({ "total": FULL })),
+        }
     }
 
     /// Plays the end of a turn that has no answer.
@@ -193,10 +222,16 @@ impl Replay {
             self.is_full = record.payload.get("info").is_some_and(is_full);
         }
         match kind.as_deref() {
-            Some("token_count") if !self.items.is_empty() && self.usage.is_none() => {
+            Some("token_count") => {
                 let info = record.payload.get("info");
                 let last = info.and_then(|info| info.get("last_token_usage"));
-                self.usage = last.and_then(usage);
+                let counts = last.and_then(usage);
+                if !self.items.is_empty() {
+                    self.usage = self.usage.take().or(counts);
+                } else if let Some(counts) = counts.filter(|_| self.lacks_usage) {
+                    self.set_last("usage", counts);
+                    self.lacks_usage = false;
+                }
             }
             Some("task_started" | "turn_started") => {
                 self.close();
@@ -230,15 +265,22 @@ impl Replay {
             text.is_some_and(|text| !text.is_empty() && message.ends_with(text))
         };
         if !self.items.iter().any(is_summary) {
-            let item = match sealed {
-                Some(sealed) => serde_json::from_str(sealed.text()).ok(),
-                None => summary_message(&message),
+            let items: Vec<Value> = match (sealed, history) {
+                (Some(_), Some(history)) if self.compacts_at_endpoint => {
+                    let all = history
+                        .items()
+                        .filter(|item| classify(*item) != ItemClass::Context);
+                    all.filter_map(|item| serde_json::from_str(item.text()).ok())
+                        .collect()
+                }
+                (Some(sealed), _) => serde_json::from_str(sealed.text()).into_iter().collect(),
+                (None, _) => summary_message(&message).into_iter().collect(),
             };
             if !self.items.is_empty() {
                 self.close();
             }
             self.first = self.records;
-            self.items.extend(item);
+            self.items.extend(items);
         }
         self.finish(Some(json!({ "kind": "compaction" })));
     }
@@ -260,6 +302,7 @@ impl Replay {
 
     fn finish(&mut self, when: Option<Value>) {
         let items = std::mem::take(&mut self.items);
+        self.lacks_usage = self.usage.is_none() && (self.lacks_usage || !items.is_empty());
         let usage = self.usage.take();
         let id = self.response_id.take();
         if items.is_empty() {
@@ -307,6 +350,13 @@ fn is_of_model(item: Raw<'_>) -> bool {
         kind => is_call(kind),
     }
 }
+
+/// The version since when Codex gets a remote compaction as a stream with one item; before, the whole new history (seen in
+/// 0.137.0 and 0.153.4; the middle is taken).
+const STREAMED_COMPACTION: Version = Version(0, 145, 0);
+
+/// More tokens than any context holds: makes an agent compact that wrote no usage to disk.
+const FULL: u64 = 10_000_000;
 
 /// How the words begin that introduce a summary (codex 0.115.0–0.169.0, pycodex 0.1.13–0.5.1).
 const INTRODUCTION: &str = "Another language model started";

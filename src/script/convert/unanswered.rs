@@ -24,7 +24,14 @@ impl Unanswered<'_> {
                            "param": null, "code": null },
             })),
             Unanswered::Overflow => stream(json!({ "failed": overflow("") })),
-            Unanswered::Interrupted => stream(json!({ "stall": "end" })),
+            Unanswered::Interrupted => {
+                let mut step = Map::new();
+                let created =
+                    json!({ "type": "response.created", "response": { "id": "resp_interrupted" } });
+                step.insert("events".to_owned(), json!([created]));
+                step.insert("fault".to_owned(), json!({ "stall": "end" }));
+                step
+            }
         };
         step.insert("optional".to_owned(), true.into());
         step
