@@ -130,13 +130,17 @@ struct Facts {
     is_fork: bool,
     /// Times of the records.
     times: Vec<String>,
+    /// The records with what the model was asked and told.
+    inputs: Vec<usize>,
 }
 
 impl Facts {
     /// How long a response took, as a script says it.
     fn wait(&self, record: usize, pace: f64) -> Option<String> {
         let time = |record: usize| milliseconds(self.times.get(record)?);
-        let took = time(record)? - time(record.checked_sub(1)?)?;
+        let asked = self.inputs.iter().rev().find(|input| **input < record);
+        let asked = asked.copied().or_else(|| record.checked_sub(1))?;
+        let took = time(record)? - time(asked)?;
         (took > 0).then(|| format!("{:.1}ms", took as f64 * pace))
     }
 
@@ -149,6 +153,7 @@ impl Facts {
 
     fn read(source: &RolloutSource) -> io::Result<Self> {
         let mut times = Vec::new();
+        let mut inputs = Vec::new();
         let mut is_pycodex = None;
         let mut reader = RolloutReader::new(source.open()?);
         while let Some(part) = reader.next_part()? {
@@ -157,6 +162,15 @@ impl Facts {
                 if record.kind == RecordKind::SessionMeta && is_pycodex.is_none() {
                     // pycodex 0.1.13–0.5.1 writes the offset as `+00:00`, Codex `Z`.
                     is_pycodex = Some(!time.ends_with('Z'));
+                }
+                let is_input = |class| {
+                    matches!(
+                        class,
+                        ItemClass::UserTurn | ItemClass::AgentTurn | ItemClass::Output
+                    )
+                };
+                if record.kind == RecordKind::ResponseItem && is_input(classify(record.payload)) {
+                    inputs.push(times.len());
                 }
                 times.push(time);
             }
@@ -176,6 +190,7 @@ impl Facts {
                 lineage,
             },
             times,
+            inputs,
         })
     }
 }
