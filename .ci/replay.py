@@ -74,7 +74,7 @@ class Replay:
         done = subprocess.run(
             [program, "replay", recording, *options, "--", *drive], capture_output=True, text=True, timeout=TIMEOUT_S + 30
         )
-        if done.returncode == 2 or not done.stdout:
+        if done.returncode == 2 or not done.stdout.startswith("{"):
             return None, done.stderr
         return json.loads(done.stdout), done.stderr
 

@@ -158,7 +158,11 @@ impl Replay {
         let stopped = divergences.first().filter(|_| self.comparer.is_over());
         let comparison = match stopped {
             Some(divergence) => divergence.comparison.clone(),
-            None => compare(&baseline, &candidate, &self.comparer.options),
+            None => {
+                let mut comparison = compare(&baseline, &candidate, &self.comparer.options);
+                note_background_calls(&mut comparison);
+                comparison
+            }
         };
         Verdict {
             baseline,
@@ -176,5 +180,23 @@ pub(super) fn only_requests(options: &mut Options) {
         options
             .only
             .push(requests.expect("the pattern is a constant that parses"));
+    }
+}
+
+/// How many calls an agent makes beside those to the model depends on how long it lives, which a replay makes shorter: that one is
+/// missing or added is a note.
+fn note_background_calls(comparison: &mut Comparison) {
+    let is_background = |kind: &str| matches!(kind, "models" | "other");
+    for row in &mut comparison.alignment {
+        if !is_background(row.kind) || row.pair.baseline.is_some() && row.pair.candidate.is_some() {
+            continue;
+        }
+        for change in &mut comparison.changes {
+            // The opening of a WebSocket is an error, and stays one.
+            if change.exchange == row.pair && change.level == Level::Warning {
+                change.level = Level::Note;
+                row.changes = 0;
+            }
+        }
     }
 }

@@ -1,0 +1,231 @@
+//! An agent of the user's: its options, where it runs, what became of it.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context;
+use trace_diff::agent::{Ending, Outcome, Profile, Settings, Surroundings};
+use trace_diff::replay::{Circumstances, SandboxMode};
+use trace_diff::report::visible;
+use trace_diff::server::Server;
+
+use crate::exit::{Failure, Status};
+
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Agent")]
+pub(crate) struct AgentArgs {
+    /// Which agent COMMAND is, so that its home can be set up; without it the name of the program tells
+    #[arg(long, value_enum)]
+    agent: Option<Kind>,
+    /// What commands of the model may do; without it what the recording says, else read-only
+    #[arg(long, value_name = "MODE", value_parser = ["read-only", "workspace-write", "danger-full-access"])]
+    pub(crate) sandbox: Option<String>,
+    /// The agent's home, made if it is not there; a configuration in it is left as it is. Without it a new one, removed in the end
+    #[arg(long, value_name = "DIR")]
+    pub(crate) home: Option<PathBuf>,
+    /// The agent's work directory; without it a new one, removed in the end
+    #[arg(long, value_name = "DIR")]
+    pub(crate) work: Option<PathBuf>,
+    /// Keeps what the agent leaves in DIR: home, work, what it printed
+    #[arg(long, value_name = "DIR")]
+    pub(crate) keep: Option<PathBuf>,
+    /// Gives the agent a variable, or the one of this name from here; may be repeated
+    #[arg(long, value_name = "NAME[=VALUE]")]
+    env: Vec<String>,
+    /// Longest time until the agent ends, such as 90s
+    #[arg(long, value_name = "TIME", default_value = "600s", value_parser = duration)]
+    pub(crate) timeout: Duration,
+    /// Longest time until its first request
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration)]
+    pub(crate) connect_timeout: Duration,
+    /// Shows what the agent prints when it has ended, whatever became of it
+    #[arg(long)]
+    show_output: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Kind {
+    /// The Codex CLI
+    Codex,
+    /// pycodex
+    Pycodex,
+    /// Any other program
+    Other,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let unit = text.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
+    let number: Option<f64> = text[..text.len() - unit.len()].parse().ok();
+    let seconds = match unit {
+        "ms" => 1e-3,
+        "s" => 1.0,
+        "m" | "min" => 60.0,
+        "h" => 3600.0,
+        _ => return Err("expected a time with its unit, such as 250ms or 90s".to_owned()),
+    };
+    let time = number.and_then(|number| Duration::try_from_secs_f64(number * seconds).ok());
+    time.ok_or_else(|| "expected a time with its unit, such as 250ms or 90s".to_owned())
+}
+
+impl AgentArgs {
+    pub(crate) fn surroundings(
+        &self,
+        server: &Server,
+        circumstances: &Circumstances,
+    ) -> Surroundings {
+        let prefix = circumstances.prefix.as_deref().unwrap_or("/v1");
+        let variables = self
+            .env
+            .iter()
+            .filter_map(|variable| match variable.split_once('=') {
+                Some((name, value)) => Some((name.into(), value.into())),
+                None => Some((variable.into(), std::env::var_os(variable)?)),
+            });
+        Surroundings {
+            base_url: format!("http://{}{prefix}", server.address()),
+            path: std::env::var_os("PATH").unwrap_or_default(),
+            time_zone: circumstances.time_zone.clone().unwrap_or_default(),
+            variables: variables.collect(),
+        }
+    }
+
+    pub(crate) fn profile(&self, command: &[String]) -> Profile {
+        match self.agent {
+            Some(Kind::Codex) => Profile::Codex,
+            Some(Kind::Pycodex) => Profile::Pycodex,
+            Some(Kind::Other) => Profile::Other,
+            None => Profile::of_command(command),
+        }
+    }
+
+    pub(crate) fn settings(&self, circumstances: &Circumstances) -> Settings {
+        let recorded = circumstances.sandbox.map(SandboxMode::name);
+        let sandbox = self.sandbox.clone().or(recorded.map(str::to_owned));
+        Settings {
+            model: circumstances.model.clone(),
+            sandbox,
+            approval: circumstances.approval.clone(),
+            provider: circumstances.provider.clone(),
+            websocket: circumstances.uses_websocket,
+            ..Settings::default()
+        }
+    }
+}
+
+/// A directory of this run's own.
+pub(crate) struct Scratch {
+    pub(crate) root: PathBuf,
+    pub(crate) is_kept: bool,
+}
+
+impl Scratch {
+    pub(crate) fn new(args: &AgentArgs) -> Result<Self, Failure> {
+        let is_kept = args.keep.is_some();
+        let root = match &args.keep {
+            Some(root) => root.clone(),
+            None => fresh_directory()?,
+        };
+        fs::create_dir_all(&root).with_context(|| format!("failed to make {}", root.display()))?;
+        Ok(Self { root, is_kept })
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        if !self.is_kept {
+            // What can't be removed stays in the directory for temporary files.
+            let _ = fs::remove_dir_all(&self.root);
+        }
+    }
+}
+
+fn fresh_directory() -> Result<PathBuf, Failure> {
+    let base = std::env::temp_dir();
+    for number in 0..1000 {
+        let path = base.join(format!("trace-diff-{}-{number}", std::process::id()));
+        match fs::create_dir(&path) {
+            Ok(()) => return Ok(path),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => {
+                let failure =
+                    anyhow::Error::new(error).context(format!("failed to make {}", path.display()));
+                return Err(Failure::new(failure));
+            }
+        }
+    }
+    Err(Failure::new(anyhow::anyhow!(
+        "{} is full of trace-diff directories",
+        base.display()
+    )))
+}
+
+/// Says what became of the agent.
+pub(crate) fn tell(
+    args: &AgentArgs,
+    outcome: &Outcome,
+    scratch: &Scratch,
+) -> Result<Status, Failure> {
+    let is_well = outcome.ending == Ending::Exited(0);
+    let is_stopped = outcome.ending == Ending::Stopped;
+    if !is_well && !is_stopped {
+        say(&format!("the agent {}", outcome.ending));
+    }
+    if outcome.ignored_term {
+        say("it ignored SIGTERM and was killed");
+    }
+    for left in &outcome.leftovers {
+        say(&format!(
+            "it left process {} ({}) behind, which was ended",
+            left.pid, left.name
+        ));
+    }
+    for path in &outcome.outside {
+        say(&format!(
+            "it wrote outside of its directories: {}",
+            path.display()
+        ));
+    }
+    let wants_output = args.show_output || !(is_well || is_stopped);
+    for (name, output) in [("stdout", &outcome.stdout), ("stderr", &outcome.stderr)] {
+        if scratch.is_kept {
+            let path = scratch.root.join(format!("{name}.txt"));
+            fs::write(&path, output.text())
+                .with_context(|| format!("failed to write {}", path.display()))?;
+        }
+        let text = output.text();
+        let lines: Vec<&str> = text.lines().collect();
+        let shown = if args.show_output { lines.len() } else { 10 };
+        if wants_output && !lines.is_empty() {
+            say(&format!(
+                "its {name}{}:",
+                if shown < lines.len() {
+                    " (the end)"
+                } else {
+                    ""
+                }
+            ));
+            for line in &lines[lines.len().saturating_sub(shown)..] {
+                say(&format!("  {line}"));
+            }
+        }
+    }
+    match outcome.ending {
+        _ if is_well || is_stopped => Ok(Status::Clean),
+        Ending::NeverConnected(_) => Ok(Status::Failed),
+        Ending::Exited(_) if !outcome.has_connected => Ok(Status::Failed),
+        // How it was to end was not recorded.
+        Ending::Exited(_) => Ok(Status::Clean),
+        _ => Ok(Status::Findings),
+    }
+}
+
+/// Tells the user something, beside the data on standard output.
+pub(crate) fn say(text: &str) {
+    let mut out = io::stderr().lock();
+    for line in text.lines() {
+        // There is nowhere left to say that standard error is closed.
+        let _ = writeln!(out, "{}", visible(line));
+    }
+}
