@@ -36,6 +36,9 @@ mod process;
 mod processes;
 mod settings;
 
+#[cfg(test)]
+mod tests;
+
 pub use command::AgentCommand;
 pub use ending::Ending;
 pub use environment::{FAKE_KEY, NOWHERE, Surroundings, environment};

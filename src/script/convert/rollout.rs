@@ -66,10 +66,12 @@ struct Replay {
     response_id: Option<String>,
     /// What waits for an answer of the model.
     waits: Option<Waits>,
-    /// Whether turns have records of their own; those of pycodex have none.
+    /// Whether pycodex wrote the file: neither turns nor usage have records in it.
+    is_pycodex: bool,
+    /// Whether turns have records of their own.
     has_turns: bool,
-    /// Whether responses have records of their usage (codex 0.153.4–0.169.0).
-    has_usage_records: bool,
+    /// Whether what the user says during a response cuts it (codex 0.169.0; up to 0.153.4 it waits).
+    is_cut_by_user: bool,
     /// Whether the last response has no usage yet: up to codex 0.137.0 it is told behind the outputs of its calls.
     lacks_usage: bool,
     /// Whether its `session_meta` names a version of Codex that asks for remote compactions at an endpoint of their own.
@@ -94,12 +96,15 @@ impl Replay {
             RecordKind::SessionMeta if self.records == 0 => {
                 let version = record.payload.get_string("cli_version");
                 let version = version.and_then(|version| Version::parse(&version));
-                self.compacts_at_endpoint =
-                    version.is_some_and(|version| version < STREAMED_COMPACTION);
+                let is_before = |limit| version.is_some_and(|version| version < limit);
+                self.compacts_at_endpoint = is_before(STREAMED_COMPACTION);
+                // pycodex 0.1.13–0.5.1 writes the offset as `+00:00`, Codex `Z`.
+                let time = record.timestamp.as_deref();
+                self.is_pycodex = time.is_some_and(|time| !time.ends_with('Z'));
+                self.is_cut_by_user = !self.is_pycodex && !is_before(CUT_BY_USER);
             }
             RecordKind::ResponseItem => self.add_item(record.payload),
             RecordKind::TokenUsageRecord => {
-                self.has_usage_records = true;
                 if self.usage.is_some() {
                     self.close();
                 }
@@ -109,7 +114,7 @@ impl Replay {
             }
             RecordKind::EventMsg => self.add_event(record),
             RecordKind::Compacted => {
-                if !self.has_turns {
+                if self.is_pycodex {
                     self.close();
                     self.provoke_compaction();
                 }
@@ -162,10 +167,9 @@ impl Replay {
         }
         let is_of_user = class == ItemClass::UserTurn;
         if let Some(waits) = self.waits.filter(|waits| waits.is_of_user && is_of_user) {
-            if !self.has_turns {
+            if self.is_pycodex {
                 self.unanswered(waits, &Unanswered::Failed(None));
-            } else if self.has_usage_records || self.steps.is_empty() {
-                // What the user says during a response cuts it (codex 0.169.0).
+            } else if self.is_cut_by_user {
                 self.unanswered(waits, &Unanswered::Interrupted);
             }
         }
@@ -292,11 +296,11 @@ impl Replay {
     fn finish_file(&mut self) {
         self.close();
         if let Some(waits) = self.waits.take() {
-            let how = match self.has_turns {
-                true => Unanswered::Interrupted,
-                false => Unanswered::Failed(None),
-            };
-            self.unanswered(waits, &how);
+            match (self.is_pycodex, self.has_turns) {
+                (true, _) => self.unanswered(waits, &Unanswered::Failed(None)),
+                (false, true) => self.unanswered(waits, &Unanswered::Interrupted),
+                (false, false) => {}
+            }
         }
     }
 
@@ -354,6 +358,9 @@ fn is_of_model(item: Raw<'_>) -> bool {
 /// The version since when Codex gets a remote compaction as a stream with one item; before, the whole new history (seen in
 /// 0.137.0 and 0.153.4; the middle is taken).
 const STREAMED_COMPACTION: Version = Version(0, 145, 0);
+
+/// The version since when what the user says during a response cuts it (seen in 0.153.4 and 0.169.0; the middle is taken).
+const CUT_BY_USER: Version = Version(0, 160, 0);
 
 /// More tokens than any context holds: makes an agent compact that wrote no usage to disk.
 const FULL: u64 = 10_000_000;
