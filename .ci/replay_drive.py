@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Does with an agent what was done when a run of the corpus was recorded; the COMMAND of `trace-diff replay`.
 
-usage: replay_drive.py RUN AGENT_FOLDER BASE_URL HOME WORK
+usage: replay_drive.py RUN AGENT_FOLDER BASE_URL HOME WORK capture|rollouts
 
 RUN is the directory of the recorded run. Its configuration, commands, messages to an app-server and lines typed into a
 terminal are used again, with this run's paths and ids in place of the recorded ones.
@@ -89,7 +89,8 @@ class Run:
                 code = self.kill(argv)
             else:
                 code = self.execute(argv, command)
-            if code != command["exit_code"]:
+            # How a turn failed that left no answer on disk is not known, nor how far it had come.
+            if code != command["exit_code"] and self.plays_deltas:
                 print(f"{argv[-1]!r} ended with {code}, was recorded with {command['exit_code']}", flush=True)
 
     def execute(self, argv, command):
@@ -148,7 +149,8 @@ class Run:
         if latest and not count(latest, "turn/completed"):
             methods.append("turn/started")
             # What is said during a response is said when the response has begun.
-            methods += ["item/agentMessage/delta"] if count(latest, "item/agentMessage/delta") else []
+            has_deltas = self.plays_deltas and count(latest, "item/agentMessage/delta")
+            methods += ["item/agentMessage/delta"] if has_deltas else []
         end = time.monotonic() + LONG_S
         while True:
             answered = {message["id"]: message for message in seen if "id" in message and "method" not in message}
@@ -201,8 +203,11 @@ class Run:
 
 
 def main():
-    folder, program, base_url, home, work = sys.argv[1:]
-    Run(Path(folder), Path(program), base_url, Path(home), Path(work)).drive()
+    folder, program, base_url, home, work, kind = sys.argv[1:]
+    run = Run(Path(folder), Path(program), base_url, Path(home), Path(work))
+    # A rollout does not tell how far a response had come that was broken off.
+    run.plays_deltas = kind == "capture"
+    run.drive()
 
 
 if __name__ == "__main__":

@@ -38,6 +38,9 @@ mod processes;
 mod settings;
 mod terminal;
 
+#[cfg(test)]
+mod tests;
+
 pub use command::AgentCommand;
 pub use drive::{Agent, DriveError, Driven, Stage, drive};
 pub use ending::Ending;

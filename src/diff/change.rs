@@ -62,6 +62,8 @@ pub struct Comparison {
     pub alignment: Vec<AlignedExchange>,
     /// The differences, most serious first within an exchange.
     pub changes: Vec<Change>,
+    /// Identifiers and directories that the candidate calls otherwise: the baseline's, and what the candidate calls it.
+    pub renamed: Vec<(String, String)>,
     /// For each of [`Options::ignore`](super::Options::ignore), whether it left something out.
     pub ignore_used: Vec<bool>,
 }

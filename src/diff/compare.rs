@@ -51,7 +51,8 @@ pub(super) struct Row {
 
 /// Compares two captures. The same captures give the same answer, in the same order.
 pub fn compare(baseline: &Capture, candidate: &Capture, options: &Options) -> Comparison {
-    let (a_scanner, b_scanner) = scanners(baseline, candidate);
+    let (a_only, b_only) = own_locations(baseline, candidate);
+    let (a_scanner, b_scanner) = scanners(&a_only, &b_only);
     let compares_ends = records_ends(baseline) && records_ends(candidate);
     let limits = (Limits::of(baseline), Limits::of(candidate));
     let (baseline, candidate) = both(
@@ -94,9 +95,15 @@ pub fn compare(baseline: &Capture, candidate: &Capture, options: &Options) -> Co
     let mut comparison = Comparison {
         alignment: cx.alignment(&rows),
         changes: Vec::new(),
+        renamed: Vec::new(),
         ignore_used: Vec::new(),
     };
     gather(&mut cx, options, &mut comparison);
+    comparison.renamed = cx.names.all_renamed();
+    // Directories are found in the order in which they are named, so they correspond where there are as many.
+    if a_only.len() == b_only.len() {
+        comparison.renamed.extend(a_only.into_iter().zip(b_only));
+    }
     comparison
 }
 
@@ -131,8 +138,8 @@ fn both<T: Send>(baseline: impl FnOnce() -> T + Send, candidate: impl FnOnce() -
     })
 }
 
-/// Scanners that know the directories in which the two sides differ; those that both name need no renaming.
-fn scanners(baseline: &Capture, candidate: &Capture) -> (Arc<Scanner>, Arc<Scanner>) {
+/// The directories that only one of two captures names; those that both name need no renaming.
+fn own_locations(baseline: &Capture, candidate: &Capture) -> (Vec<String>, Vec<String>) {
     let (a, b) = both(|| locations(baseline), || locations(candidate));
     let only = |list: &[String], other: &[String]| -> Vec<String> {
         list.iter()
@@ -140,11 +147,15 @@ fn scanners(baseline: &Capture, candidate: &Capture) -> (Arc<Scanner>, Arc<Scann
             .cloned()
             .collect()
     };
-    let (a_only, b_only) = (only(&a, &b), only(&b, &a));
+    (only(&a, &b), only(&b, &a))
+}
+
+/// Scanners that know the directories in which the two sides differ.
+fn scanners(a_only: &[String], b_only: &[String]) -> (Arc<Scanner>, Arc<Scanner>) {
     let differ = !a_only.is_empty() || !b_only.is_empty();
     (
-        Arc::new(Scanner::new(&a_only, differ)),
-        Arc::new(Scanner::new(&b_only, differ)),
+        Arc::new(Scanner::new(a_only, differ)),
+        Arc::new(Scanner::new(b_only, differ)),
     )
 }
 

@@ -28,6 +28,17 @@ impl Names {
         }
     }
 
+    /// The identifiers that the candidate calls otherwise.
+    pub(super) fn all_renamed(&self) -> Vec<(String, String)> {
+        let pairs = self.first_met.iter().map(|(a, b)| {
+            let (a, b) = (self.baseline_ids.text(*a), self.candidate_ids.text(*b));
+            (a.to_owned(), b.to_owned())
+        });
+        let mut renamed: Vec<(String, String)> = pairs.filter(|(a, b)| a != b).collect();
+        renamed.sort();
+        renamed
+    }
+
     /// What the candidate calls this identifier of the baseline, as far as seen.
     pub(super) fn renamed(&self, baseline: &str) -> Option<String> {
         let number = self.baseline_ids.find(identifier_core(baseline))?;

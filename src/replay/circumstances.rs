@@ -192,7 +192,7 @@ fn string(value: Raw<'_>, key: &str) -> Option<String> {
     Some(value.get_string(key)?.into_owned())
 }
 
-fn between(text: &str, before: &str, after: &str) -> Option<String> {
+pub(super) fn between(text: &str, before: &str, after: &str) -> Option<String> {
     let (_, rest) = text.split_once(before)?;
     let (value, _) = rest.split_once(after)?;
     Some(value.to_owned())

@@ -3,15 +3,19 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::capture::{Body, CaptureKind, Headers, Recorded, Request, Transport, WEBSOCKET_METHOD};
+use crate::capture::{
+    Body, Capture, CaptureKind, Headers, Recorded, Request, Transport, WEBSOCKET_METHOD,
+};
 use crate::diff::{Comparison, ExchangePair, Options, compare};
 use crate::responses::RequestKind;
 use crate::rollout::{ItemClass, classify};
 use crate::script::StepId;
-use crate::server::{Observed, Observer};
+use crate::server::{Observed, Observer, Renaming};
 
+use super::circumstances::between;
 use super::divergence::Divergence;
 use super::expected::{Asked, Expected, capture_of};
+use super::played::Played;
 use super::session::{Judge, ReplayOptions, only_requests};
 
 /// What becomes of an agent whose request is not the recorded one.
@@ -33,6 +37,9 @@ pub(super) struct Comparer {
     pub(super) on_divergence: OnDivergence,
     pub(super) options: Options,
     judge: Judge,
+    played: Played,
+    /// The recorded work directory.
+    work: Option<String>,
     state: Mutex<State>,
 }
 
@@ -81,10 +88,15 @@ pub(super) struct State {
     latest: HashMap<Option<String>, Pair>,
     /// Turns of each thread so far, and what the last one began with.
     turns: HashMap<Option<String>, (usize, String)>,
+    /// The numbers of requests to the model, where only these are compared.
+    requests: HashMap<Place, usize>,
     /// Messages on each WebSocket connection, by the number of its exchange.
     messages: HashMap<usize, usize>,
-    /// Which step answered which request.
-    pub(super) pairs: Vec<(usize, Place)>,
+    /// What was compared, where the recording is rebuilt for each request: the step with what was recorded, and what was
+    /// sent.
+    kept: Vec<(Option<(usize, Asked)>, Asked)>,
+    /// What the agent calls otherwise than the recorded one, of that which is played.
+    renaming: Renaming,
     divergences: Vec<(Place, Divergence)>,
     is_stopped: bool,
 }
@@ -94,6 +106,8 @@ impl Comparer {
         path: &str,
         kind: CaptureKind,
         expected: Expected,
+        played: Played,
+        work: Option<String>,
         options: ReplayOptions,
     ) -> Self {
         let (on_divergence, judge) = (options.on_divergence, options.judge);
@@ -106,6 +120,8 @@ impl Comparer {
             on_divergence,
             options,
             judge,
+            played,
+            work,
             state: Mutex::default(),
         }
     }
@@ -143,7 +159,9 @@ impl Comparer {
             StepId::Violation => None,
             _ => return Ok(()),
         };
-        let candidate = Asked::new(request_of(seen));
+        let is_of_disk = matches!(self.expected, Expected::Inputs(_));
+        let mut candidate = Asked::new(request_of(seen, is_of_disk));
+        candidate.is_expanded = is_of_disk && seen.whole.is_some();
         let is_for_model = !matches!(
             candidate.facts.kind,
             RequestKind::Models | RequestKind::Other
@@ -155,10 +173,12 @@ impl Comparer {
         let turn = self.state().turn_of(&candidate);
         let (baseline, candidate) = match step {
             Some(step) => {
-                let (baseline, candidate) = self.expected.pair(step, candidate);
+                self.learn_work(&candidate);
+                let renaming = self.state().renaming.clone();
+                let (baseline, candidate) = self.expected.pair(step, candidate, &renaming);
                 (Some((self.expected.number(step), baseline)), candidate)
             }
-            None => (None, candidate),
+            None => (None, self.expected.reduced(candidate)),
         };
         let window = Window {
             before: self.state().window(&thread),
@@ -166,13 +186,67 @@ impl Comparer {
             candidate,
             place,
         };
+        if let Expected::Inputs(_) = self.expected {
+            let mut state = self.state();
+            let number = state.kept.len();
+            state.requests.insert(place, number);
+            state
+                .kept
+                .push((window.baseline.clone(), window.candidate.clone()));
+        }
         let found = self.compare(&window);
         let number = window.baseline.as_ref().map(|(number, _)| *number);
-        self.state().keep(window, step, thread);
+        self.state().keep(window, thread);
         match found {
             Some(comparison) => self.diverged(place, number, turn, comparison),
             None => Ok(()),
         }
+    }
+
+    /// Takes down where the agent works, as it tells the model.
+    fn learn_work(&self, candidate: &Asked) {
+        let body = candidate.exchange.request.body.json();
+        let told = body.and_then(|body| between(body.text(), "<cwd>", "</cwd>"));
+        if let (Some(was), Some(is)) = (&self.work, told)
+            && *was != is
+        {
+            self.state().learn(&[(was.clone(), is)], &self.played);
+        }
+    }
+
+    fn candidate_kind(&self) -> CaptureKind {
+        match self.expected {
+            Expected::Requests { .. } => CaptureKind::Capture,
+            Expected::Inputs(_) => self.kind,
+        }
+    }
+
+    /// Both sides of all that was compared, where the recording is rebuilt for each request.
+    pub(super) fn rebuilt(&self) -> Option<(Capture, Capture)> {
+        let Expected::Inputs(inputs) = &self.expected else {
+            return None;
+        };
+        let state = self.state();
+        let mut played: HashMap<usize, Vec<Asked>> = HashMap::new();
+        for (step, asked) in state
+            .kept
+            .iter()
+            .filter_map(|(baseline, _)| baseline.as_ref())
+        {
+            played.entry(*step).or_default().push(asked.clone());
+        }
+        let like = state.kept.first().map(|(_, candidate)| candidate);
+        // A step may answer the same request again and again.
+        let requests = (0..inputs.len()).flat_map(|step| match played.remove(&step) {
+            Some(asked) => asked,
+            None => vec![inputs.alone(step, like)],
+        });
+        let baseline: Vec<Asked> = requests.collect();
+        let candidate = state.kept.iter().map(|(_, candidate)| candidate);
+        Some((
+            capture_of(&self.path, self.kind, &baseline),
+            capture_of("this run", self.kind, candidate),
+        ))
     }
 
     fn diverged(
@@ -211,9 +285,10 @@ impl Comparer {
         let candidates = before
             .map(|pair| &pair.candidate)
             .chain([&window.candidate]);
-        let candidate = capture_of("this run", CaptureKind::Capture, candidates);
+        let candidate = capture_of("this run", self.candidate_kind(), candidates);
         let mut comparison = compare(&baseline, &candidate, &self.options);
         window.keep_last(&mut comparison);
+        self.state().learn(&comparison.renamed, &self.played);
         let counts = (self.judge.0)(&baseline, &candidate, &comparison);
         counts.then(|| {
             self.state().renumber(&mut comparison, window);
@@ -226,8 +301,9 @@ impl Comparer {
 const AFTER_DIVERGENCE: &str = "The replay has ended: an earlier request was not the recorded one.";
 
 impl Observer for Comparer {
-    fn request(&self, seen: &Observed<'_>) -> Result<(), String> {
-        self.see(seen)
+    fn request(&self, seen: &Observed<'_>) -> Result<Renaming, String> {
+        self.see(seen)?;
+        Ok(self.state().renaming.clone())
     }
 }
 
@@ -244,7 +320,11 @@ impl State {
     }
 
     /// The number that a request has in the flat list of exchanges, as of now.
-    pub(super) fn number(&self, (exchange, message): Place) -> usize {
+    pub(super) fn number(&self, place: Place) -> usize {
+        if let Some(number) = self.requests.get(&place) {
+            return *number;
+        }
+        let (exchange, message) = place;
         let before = self
             .messages
             .iter()
@@ -263,12 +343,22 @@ impl State {
         first.chain(latest).cloned().collect()
     }
 
+    /// Takes down what the agent calls otherwise, if it is played.
+    fn learn(&mut self, renamed: &[(String, String)], played: &Played) {
+        for (from, to) in renamed {
+            let pairs = &mut self.renaming.pairs;
+            let is_known = pairs.iter().any(|(known, _)| known == from);
+            if !is_known && played.names(from) {
+                pairs.push((from.clone(), to.clone()));
+            }
+        }
+    }
+
     /// Takes down what a request was compared with.
-    fn keep(&mut self, window: Window, step: Option<usize>, thread: Option<String>) {
-        let (Some((number, baseline)), Some(step)) = (window.baseline, step) else {
+    fn keep(&mut self, window: Window, thread: Option<String>) {
+        let Some((number, baseline)) = window.baseline else {
             return;
         };
-        self.pairs.push((step, window.place));
         let pair = Pair {
             baseline,
             candidate: window.candidate,
@@ -338,8 +428,8 @@ fn last_user_message(asked: &Asked) -> Option<String> {
     Some(format!("{last} {}", items[last].text()))
 }
 
-/// A request as a capture would have it.
-fn request_of(seen: &Observed<'_>) -> Request {
+/// A request as a capture would have it, or with its whole input where disk is compared.
+fn request_of(seen: &Observed<'_>, whole: bool) -> Request {
     let view = seen.request;
     let is_message = seen.transport == Transport::WebSocket;
     let headers = || Recorded::Yes(Headers::exact(view.headers.clone()));
@@ -355,8 +445,10 @@ fn request_of(seen: &Observed<'_>) -> Request {
         } else {
             headers()
         },
-        body: view
-            .body
+        body: seen
+            .whole
+            .filter(|_| whole)
+            .or(view.body)
             .map_or(Body::NotRecorded, |body| Body::from_value(body.clone())),
         wire_body_bytes: Recorded::NotRecorded,
     }

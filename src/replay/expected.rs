@@ -4,6 +4,9 @@ use crate::capture::{
     Capture, CaptureKind, Content, Exchange, Recorded, Request, Response, flatten,
 };
 use crate::responses::RequestFacts;
+use crate::server::Renaming;
+
+use super::rollouts::Inputs;
 
 /// A request by itself: what the comparison of single requests works on.
 #[derive(Debug, Clone)]
@@ -11,6 +14,8 @@ pub(super) struct Asked {
     /// The exchange without its response.
     pub(super) exchange: Exchange,
     pub(super) facts: RequestFacts,
+    /// Whether a server put together its input: what was sent continues an earlier response.
+    pub(super) is_expanded: bool,
 }
 
 impl Asked {
@@ -36,6 +41,7 @@ impl Asked {
                 extra: None,
             },
             facts,
+            is_expanded: false,
         }
     }
 }
@@ -70,6 +76,8 @@ pub(super) enum Expected {
         requests: Vec<Asked>,
         steps: Vec<usize>,
     },
+    /// What disk tells of requests.
+    Inputs(Inputs),
 }
 
 impl Expected {
@@ -77,16 +85,31 @@ impl Expected {
     pub(super) fn number(&self, step: usize) -> usize {
         match self {
             Expected::Requests { steps, .. } => steps.get(step).copied().unwrap_or(step),
+            Expected::Inputs(_) => step,
+        }
+    }
+
+    /// What was sent, reduced to what the recording can tell.
+    pub(super) fn reduced(&self, candidate: Asked) -> Asked {
+        match self {
+            Expected::Requests { .. } => candidate,
+            Expected::Inputs(inputs) => inputs.reduced(&candidate),
         }
     }
 
     /// What was recorded for a step beside what was sent, both reduced to what the recording can tell.
-    pub(super) fn pair(&self, step: usize, candidate: Asked) -> (Asked, Asked) {
+    pub(super) fn pair(
+        &self,
+        step: usize,
+        candidate: Asked,
+        renaming: &Renaming,
+    ) -> (Asked, Asked) {
         match self {
             Expected::Requests { requests, .. } => {
                 let baseline = requests.get(self.number(step)).cloned();
                 (baseline.unwrap_or_else(|| candidate.clone()), candidate)
             }
+            Expected::Inputs(inputs) => inputs.pair(step, &candidate, renaming),
         }
     }
 }

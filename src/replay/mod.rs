@@ -14,7 +14,9 @@ mod compare;
 mod divergence;
 mod error;
 mod expected;
+mod played;
 mod recording;
+mod rollouts;
 mod session;
 
 pub use circumstances::{Circumstances, SandboxMode};

@@ -61,7 +61,7 @@ impl Recording {
                     lacking.push("headers");
                 }
                 if capture.kind == CaptureKind::TraceBundle {
-                    lacking.push("calls to other endpoints than those of the model");
+                    lacking.push("calls to other endpoints");
                     lacking.push("responses that were broken off");
                 }
                 lacking
@@ -69,9 +69,9 @@ impl Recording {
             RecordingKind::Rollouts(_) => vec![
                 "headers",
                 "tools",
-                "instructions and contexts that are made for each request",
+                "instructions and contexts made for each request",
                 "the words that ask for a compaction",
-                "calls to other endpoints than those of the model",
+                "calls to other endpoints",
                 "responses that were broken off or refused",
             ],
         }

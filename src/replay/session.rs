@@ -9,11 +9,14 @@ use crate::json::PointerPattern;
 use crate::script::{Script, playback_of_capture};
 use crate::server::Observer;
 
+use super::circumstances::Circumstances;
 use super::compare::{Comparer, OnDivergence};
 use super::divergence::Divergence;
 use super::error::ReplayError;
 use super::expected::{Expected, requests_of};
+use super::played::Played;
 use super::recording::{Recording, RecordingKind};
+use super::rollouts;
 
 /// How a session is replayed.
 #[derive(Debug, Clone, Default)]
@@ -89,10 +92,13 @@ impl Replay {
                 };
                 (playback.text, expected, capture.kind)
             }
-            RecordingKind::Rollouts(_) => {
-                return Err(ReplayError::NothingToPlay {
-                    path: recording.path,
-                });
+            RecordingKind::Rollouts(sources) => {
+                let read = rollouts::read(sources, options.pace);
+                let (text, inputs) = read.map_err(|source| ReplayError::Read {
+                    path: recording.path.clone(),
+                    source,
+                })?;
+                (text, Expected::Inputs(inputs), CaptureKind::RequestBody)
             }
         };
         let script =
@@ -105,7 +111,14 @@ impl Replay {
                 path: recording.path,
             });
         }
-        let comparer = Comparer::new(&recording.path, kind, expected, options);
+        let comparer = Comparer::new(
+            &recording.path,
+            kind,
+            expected,
+            Played::new(text),
+            Circumstances::of(&recording).work,
+            options,
+        );
         Ok(Self {
             script: Arc::new(script),
             recording,
@@ -136,19 +149,20 @@ impl Replay {
     /// Compares the whole run, of which `candidate` is the capture, with the recording.
     pub fn verdict(self, candidate: Capture) -> Verdict {
         let divergences = self.comparer.divergences();
-        let baseline = match self.recording.kind {
-            RecordingKind::Capture(capture) => *capture,
-            RecordingKind::Rollouts(_) => Capture {
-                path: self.recording.path,
-                kind: CaptureKind::Capture,
-                exchanges: Vec::new(),
-                problems: Vec::new(),
-            },
+        let (baseline, candidate) = match (self.comparer.rebuilt(), self.recording.kind) {
+            (Some(rebuilt), _) => rebuilt,
+            (None, RecordingKind::Capture(capture)) => (*capture, candidate),
+            // Rollouts are always rebuilt.
+            (None, RecordingKind::Rollouts(_)) => (candidate.clone(), candidate),
         };
         let stopped = divergences.first().filter(|_| self.comparer.is_over());
         let comparison = match stopped {
             Some(divergence) => divergence.comparison.clone(),
-            None => compare(&baseline, &candidate, &self.comparer.options),
+            None => {
+                let mut comparison = compare(&baseline, &candidate, &self.comparer.options);
+                note_background_calls(&mut comparison);
+                comparison
+            }
         };
         Verdict {
             baseline,
@@ -166,5 +180,23 @@ pub(super) fn only_requests(options: &mut Options) {
         options
             .only
             .push(requests.expect("the pattern is a constant that parses"));
+    }
+}
+
+/// How many calls an agent makes beside those to the model depends on how long it lives, which a replay makes shorter: that one is
+/// missing or added is a note.
+fn note_background_calls(comparison: &mut Comparison) {
+    let is_background = |kind: &str| matches!(kind, "models" | "other");
+    for row in &mut comparison.alignment {
+        if !is_background(row.kind) || row.pair.baseline.is_some() && row.pair.candidate.is_some() {
+            continue;
+        }
+        for change in &mut comparison.changes {
+            // The opening of a WebSocket is an error, and stays one.
+            if change.exchange == row.pair && change.level == Level::Warning {
+                change.level = Level::Note;
+                row.changes = 0;
+            }
+        }
     }
 }

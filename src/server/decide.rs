@@ -17,7 +17,7 @@ use crate::script::{
 };
 
 use super::head::RequestHead;
-use super::observe::{Observed, Observer};
+use super::observe::{Observed, Observer, Renaming};
 use super::service::error_answer;
 
 /// Finds answers.
@@ -70,9 +70,10 @@ impl Decider {
         let request = view(number, head, body);
         let mut decision = self.player().answer(&request);
         self.count(decision.violation.is_some());
-        let seen = self.observe(request, Transport::Http, decision.answer.step);
-        if let Err(reason) = seen {
-            decision.answer = error_answer(400, &reason);
+        let seen = self.observe(request, None, Transport::Http, decision.answer.step);
+        match seen {
+            Ok(renaming) => renaming.apply(&mut decision.answer),
+            Err(reason) => decision.answer = error_answer(400, &reason),
         }
         decision
     }
@@ -81,17 +82,19 @@ impl Decider {
     fn observe(
         &self,
         request: RequestView<'_>,
+        whole: Option<&Value>,
         transport: Transport,
         step: StepId,
-    ) -> Result<(), String> {
+    ) -> Result<Renaming, String> {
         let seen = Observed {
             request,
+            whole,
             transport,
             step,
         };
         self.observer
             .as_ref()
-            .map_or(Ok(()), |observer| observer.request(&seen))
+            .map_or(Ok(Renaming::default()), |observer| observer.request(&seen))
     }
 
     /// Says that there is one more violation, if there is.
@@ -128,8 +131,8 @@ impl Decider {
             Upgrade::Accept { step, .. } => *step,
             Upgrade::Refuse(refusal) => refusal.answer.step,
         };
-        match self.observe(request, Transport::Handshake, step) {
-            Ok(()) => upgrade,
+        match self.observe(request, None, Transport::Handshake, step) {
+            Ok(_) => upgrade,
             Err(reason) => Upgrade::Refuse(Decision {
                 answer: error_answer(400, &reason),
                 violation: None,
@@ -153,11 +156,15 @@ impl Decider {
         let mut decision = self.player().answer_message(conversation, &view);
         self.count(decision.violation.is_some());
         let step = decision.answer.step;
-        if self.observe(view, Transport::WebSocket, step).is_err() {
-            decision.answer = WsAnswer {
-                step: StepId::Refused,
-                pieces: vec![WsPiece::End(Ending::Close)],
-            };
+        let whole = decision.expanded.as_ref();
+        match self.observe(view, whole, Transport::WebSocket, step) {
+            Ok(renaming) => renaming.apply_to_messages(&mut decision.answer),
+            Err(_) => {
+                decision.answer = WsAnswer {
+                    step: StepId::Refused,
+                    pieces: vec![WsPiece::End(Ending::Close)],
+                }
+            }
         }
         decision
     }

@@ -33,7 +33,7 @@ mod worker;
 pub use gates::Gates;
 pub use listener::Server;
 pub(crate) use memory::Memory;
-pub use observe::{Observed, Observer};
+pub use observe::{Observed, Observer, Renaming};
 pub use options::{Limits, ServerOptions, StartError};
 pub use record::CaptureTarget;
 pub use shared::State;

@@ -33,6 +33,7 @@ mod mutations;
 mod profiles;
 mod program;
 mod recover;
+mod replay;
 mod report;
 mod report_text;
 mod rollout_damage;

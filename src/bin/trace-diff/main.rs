@@ -1,5 +1,6 @@
 //! The `trace-diff` program: a client of the library.
 
+mod agent;
 mod args;
 mod commands;
 mod duration;

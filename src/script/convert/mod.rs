@@ -5,6 +5,7 @@ mod capture;
 mod raw_exchange_script;
 mod rollout;
 mod shared;
+mod unanswered;
 
 #[cfg(test)]
 mod tests;

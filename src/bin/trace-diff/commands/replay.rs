@@ -2,27 +2,27 @@
 
 use std::cell::Cell;
 use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use jiff::civil::Date;
 use tokio::signal::unix::{SignalKind, signal};
 use trace_diff::agent::{
-    AgentCommand, Ending, Limits, Outcome as AgentOutcome, Place, Profile, Settings, Surroundings,
-    Watch, configure,
+    AgentCommand, Limits, Outcome as AgentOutcome, Place, Profile, Settings, Watch, configure,
 };
 use trace_diff::capture::{Capture, read_capture};
 use trace_diff::diff::Comparison;
+use trace_diff::normalize::{LevelRule, Rules};
 use trace_diff::replay::{
-    Circumstances, Judge, OnDivergence, Recording, Replay, ReplayError, ReplayOptions, SandboxMode,
+    Circumstances, Judge, OnDivergence, Recording, Replay, ReplayError, ReplayOptions,
 };
-use trace_diff::report::{Verdict, apply_accept, apply_levels, comparison_report, visible};
+use trace_diff::report::{Report, Verdict, apply_accept, apply_levels, comparison_report};
 use trace_diff::server::{CaptureTarget, Server, ServerOptions};
 
-use crate::duration::duration;
+use crate::agent::{AgentArgs, say, tell};
 use crate::exit::{Failure, Outcome, Status};
 use crate::report::{Rendered, ReportArgs};
 use crate::rules;
@@ -71,38 +71,6 @@ pub(crate) struct Args {
     report: ReportArgs,
 }
 
-#[derive(Debug, clap::Args)]
-#[command(next_help_heading = "Agent")]
-struct AgentArgs {
-    /// Which agent COMMAND is, so that its home can be set up; without it the name of the program tells
-    #[arg(long, value_enum)]
-    agent: Option<Kind>,
-    /// What commands of the model may do; without it what the recording says, else read-only
-    #[arg(long, value_name = "MODE", value_parser = ["read-only", "workspace-write", "danger-full-access"])]
-    sandbox: Option<String>,
-    /// The agent's home, made if it is not there; a configuration in it is left as it is. Without it a new one, removed in the end
-    #[arg(long, value_name = "DIR")]
-    home: Option<PathBuf>,
-    /// The agent's work directory; without it a new one, removed in the end
-    #[arg(long, value_name = "DIR")]
-    work: Option<PathBuf>,
-    /// Keeps what the agent leaves in DIR: home, work, what it printed
-    #[arg(long, value_name = "DIR")]
-    keep: Option<PathBuf>,
-    /// Gives the agent a variable, or the one of this name from here; may be repeated
-    #[arg(long, value_name = "NAME[=VALUE]")]
-    env: Vec<String>,
-    /// Longest time until the agent ends, such as 90s
-    #[arg(long, value_name = "TIME", default_value = "600s", value_parser = duration)]
-    timeout: Duration,
-    /// Longest time until its first request
-    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration)]
-    connect_timeout: Duration,
-    /// Shows what the agent prints when it has ended, whatever became of it
-    #[arg(long)]
-    show_output: bool,
-}
-
 const EXAMPLES: &str = "\
 Examples:
   trace-diff replay capture.jsonl -- codex exec --skip-git-repo-check \"Say hello.\"
@@ -122,16 +90,6 @@ enum Reaction {
     Continue,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Kind {
-    /// The Codex CLI
-    Codex,
-    /// pycodex
-    Pycodex,
-    /// Any other program
-    Other,
-}
-
 /// How many times as long as recorded pauses last.
 #[derive(Debug, Clone, Copy)]
 struct Pace(Option<f64>);
@@ -148,75 +106,43 @@ fn pace(text: &str) -> Result<Pace, String> {
 }
 
 pub(crate) fn run(args: &Args) -> Outcome {
-    let rules = args.rules.load()?;
+    let standards = Arc::new(Standards::load(args)?);
     let recording = Recording::read(&args.recording).map_err(failure)?;
     let circumstances = Circumstances::of(&recording);
-    for what in recording.not_recorded() {
-        say(&format!("not recorded, and not compared: {what}"));
+    if let Some(list) = listed(&recording.not_recorded()) {
+        say(&format!("not recorded, and therefore not compared: {list}"));
     }
-    let today = rules::today();
-    let levels = args.rules.levels(&rules);
-    let judge = {
-        let (rules, levels) = (rules.clone(), levels.clone());
-        move |baseline: &Capture, candidate: &Capture, comparison: &Comparison| {
-            let mut report = comparison_report(baseline, candidate, comparison);
-            apply_levels(&mut report, &levels);
-            apply_accept(&mut report, &rules, today, &comparison.ignore_used);
-            report.verdict == Verdict::Findings
-        }
-    };
-    let options = ReplayOptions {
-        pace: args.timing.0,
-        on_divergence: match args.on_divergence {
-            Reaction::Stop => OnDivergence::Stop,
-            Reaction::Continue => OnDivergence::Continue,
-        },
-        compare: args.rules.options(&rules),
-        judge: Judge(Arc::new(judge)),
-    };
-    let replay = Replay::new(recording, options).map_err(failure)?;
+    let replay = Replay::new(recording, standards.options(args)).map_err(failure)?;
     let scratch = Scratch::new(args.agent.keep.as_deref())?;
-    let capture_path = match &args.capture {
+    let capture = match &args.capture {
         Some(path) => path.clone(),
         None => scratch.root.join("capture.jsonl"),
     };
-    let server = start(args, &replay, &capture_path)?;
-    let surroundings = args.agent.surroundings(&server, &circumstances);
-    let told = match args.command.is_empty() {
-        true => {
-            wait_for_signal(&server, &replay, &surroundings, &circumstances)?;
-            None
-        }
-        false => Some(run_agent(
-            args,
-            &replay,
-            &server,
-            &scratch,
-            &surroundings,
-            &circumstances,
-        )?),
+    let session = Session {
+        server: start(args, &replay, &capture)?,
+        args,
+        replay,
+        circumstances,
+        scratch,
     };
-    server.stop();
-    server
-        .wait()
-        .with_context(|| format!("failed to write {}", capture_path.display()))?;
-    let candidate = read_capture(&capture_path.to_string_lossy());
-    let status = match &told {
-        Some(outcome) => tell(args, outcome, &scratch)?,
+    let outcome = match args.command.is_empty() {
+        true => session.wait_for_signal().map(|()| None)?,
+        false => Some(session.run_agent()?),
+    };
+    session.server.stop();
+    let written = session.server.wait();
+    written.with_context(|| format!("failed to write {}", capture.display()))?;
+    let status = match &outcome {
+        Some(outcome) => tell(&args.agent, outcome, &session.scratch)?,
         None => Status::Clean,
     };
-    let mut candidate = match candidate {
-        Ok(capture) => capture,
-        Err(error) => return Err(Failure::new(error)),
-    };
-    candidate.path = match &args.capture {
-        Some(path) => path.to_string_lossy().into_owned(),
-        None => "this run".to_owned(),
-    };
-    let verdict = replay.verdict(candidate);
+    let mut candidate = read_capture(&capture.to_string_lossy())?;
+    if args.capture.is_none() {
+        candidate.path = "this run".to_owned();
+    }
+    let verdict = session.replay.verdict(candidate);
     let mut report = comparison_report(&verdict.baseline, &verdict.candidate, &verdict.comparison);
-    apply_levels(&mut report, &levels);
-    apply_accept(&mut report, &rules, today, &verdict.comparison.ignore_used);
+    standards.apply(&mut report, &verdict.comparison);
     args.report.write(&Rendered {
         report: &report,
         outline: None,
@@ -225,6 +151,65 @@ pub(crate) fn run(args: &Args) -> Outcome {
         Verdict::Clean => status,
         Verdict::Findings => status.max(Status::Findings),
     })
+}
+
+/// Words with commas and an "and" between them.
+fn listed(words: &[&str]) -> Option<String> {
+    let (last, before) = words.split_last()?;
+    Some(match before {
+        [] => (*last).to_owned(),
+        _ => format!("{}, and {last}", before.join(", ")),
+    })
+}
+
+/// By which rules it is judged.
+struct Standards {
+    rules: Rules,
+    levels: Vec<LevelRule>,
+    today: Date,
+}
+
+impl Standards {
+    fn load(args: &Args) -> Result<Self, Failure> {
+        let rules = args.rules.load()?;
+        Ok(Self {
+            levels: args.rules.levels(&rules),
+            today: rules::today(),
+            rules,
+        })
+    }
+
+    fn apply(&self, report: &mut Report, comparison: &Comparison) {
+        apply_levels(report, &self.levels);
+        apply_accept(report, &self.rules, self.today, &comparison.ignore_used);
+    }
+
+    fn options(self: &Arc<Self>, args: &Args) -> ReplayOptions {
+        let standards = Arc::clone(self);
+        let judge = move |baseline: &Capture, candidate: &Capture, comparison: &Comparison| {
+            let mut report = comparison_report(baseline, candidate, comparison);
+            standards.apply(&mut report, comparison);
+            report.verdict == Verdict::Findings
+        };
+        ReplayOptions {
+            pace: args.timing.0,
+            on_divergence: match args.on_divergence {
+                Reaction::Stop => OnDivergence::Stop,
+                Reaction::Continue => OnDivergence::Continue,
+            },
+            compare: args.rules.options(&self.rules),
+            judge: Judge(Arc::new(judge)),
+        }
+    }
+}
+
+/// A replay with its server.
+struct Session<'a> {
+    args: &'a Args,
+    replay: Replay,
+    server: Server,
+    circumstances: Circumstances,
+    scratch: Scratch,
 }
 
 fn failure(error: ReplayError) -> Failure {
@@ -241,7 +226,7 @@ fn failure(error: ReplayError) -> Failure {
 
 fn start(args: &Args, replay: &Replay, capture: &Path) -> Result<Server, Failure> {
     let is_there = fs::metadata(capture).is_ok_and(|metadata| metadata.len() > 0);
-    if is_there && !args.force {
+    if is_there && args.capture.is_some() && !args.force {
         let error = anyhow::anyhow!("{} exists already", capture.display());
         return Err(Failure::new(error).with_hint("--force replaces it"));
     }
@@ -264,98 +249,110 @@ fn start(args: &Args, replay: &Replay, capture: &Path) -> Result<Server, Failure
     })
 }
 
-impl AgentArgs {
-    fn surroundings(&self, server: &Server, circumstances: &Circumstances) -> Surroundings {
-        let prefix = circumstances.prefix.as_deref().unwrap_or("/v1");
-        let variables = self
-            .env
-            .iter()
-            .filter_map(|variable| match variable.split_once('=') {
-                Some((name, value)) => Some((name.into(), value.into())),
-                None => Some((variable.into(), std::env::var_os(variable)?)),
-            });
-        Surroundings {
-            base_url: format!("http://{}{prefix}", server.address()),
-            path: std::env::var_os("PATH").unwrap_or_default(),
-            time_zone: circumstances.time_zone.clone().unwrap_or_default(),
-            variables: variables.collect(),
+impl Session<'_> {
+    fn run_agent(&self) -> Result<AgentOutcome, Failure> {
+        let options = &self.args.agent;
+        let place = Place::below(&self.scratch.root.join("agent"))
+            .and_then(|place| place.with(options.home.as_deref(), options.work.as_deref()))
+            .context("failed to make the agent's directories")?;
+        let surroundings = options.surroundings(&self.server, &self.circumstances);
+        let profile = options.profile(&self.args.command);
+        let settings = options.settings(&self.circumstances);
+        configure(profile, &settings, &place, &surroundings)?;
+        self.say_how_it_runs(profile, &settings);
+        let mut command = AgentCommand::new(self.args.command.iter().cloned());
+        if self.circumstances.is_traced {
+            let traces = place.temp.join("traces").to_string_lossy().into_owned();
+            let variable = ("CODEX_ROLLOUT_TRACE_ROOT".to_owned(), traces);
+            command.variables.push(variable);
         }
+        let limits = Limits {
+            time: options.timeout,
+            connect_time: options.connect_timeout,
+            ..Limits::default()
+        };
+        let said = Cell::new(0);
+        let watch = Watch {
+            has_connected: &|| self.server.state().requests > 0,
+            is_over: &|| {
+                say_divergences(&self.replay, &said);
+                self.replay.is_over()
+            },
+        };
+        let outcome = trace_diff::agent::run(&command, &place, &surroundings, &limits, &watch)
+            .map_err(|error| Failure::new(error).with_hint("check the command behind --"))?;
+        say_divergences(&self.replay, &said);
+        Ok(outcome)
     }
 
-    fn profile(&self, command: &[String]) -> Profile {
-        match self.agent {
-            Some(Kind::Codex) => Profile::Codex,
-            Some(Kind::Pycodex) => Profile::Pycodex,
-            Some(Kind::Other) => Profile::Other,
-            None => Profile::of_command(command),
+    /// What the model had called is called again.
+    fn say_how_it_runs(&self, profile: Profile, settings: &Settings) {
+        let warning = "commands that the model called run again, for real";
+        if profile == Profile::Other {
+            return say(&format!("{warning}, if the agent runs them"));
         }
-    }
-
-    fn settings(&self, circumstances: &Circumstances) -> Settings {
-        let recorded = circumstances.sandbox.map(SandboxMode::name);
-        let sandbox = self.sandbox.clone().or(recorded.map(str::to_owned));
-        Settings {
-            model: circumstances.model.clone(),
-            sandbox,
-            approval: circumstances.approval.clone(),
-            provider: circumstances.provider.clone(),
-            websocket: circumstances.uses_websocket,
-            ..Settings::default()
-        }
-    }
-}
-
-fn run_agent(
-    args: &Args,
-    replay: &Replay,
-    server: &Server,
-    scratch: &Scratch,
-    surroundings: &Surroundings,
-    circumstances: &Circumstances,
-) -> Result<AgentOutcome, Failure> {
-    let place = Place::below(&scratch.root.join("agent"))
-        .and_then(|place| place.with(args.agent.home.as_deref(), args.agent.work.as_deref()))
-        .context("failed to make the agent's directories")?;
-    let profile = args.agent.profile(&args.command);
-    let settings = args.agent.settings(circumstances);
-    configure(profile, &settings, &place, surroundings)?;
-    if profile != Profile::Other {
-        let sandbox = settings.sandbox.as_deref().unwrap_or("read-only");
-        let whence = match (&args.agent.sandbox, circumstances.sandbox) {
+        let whence = match (&self.args.agent.sandbox, self.circumstances.sandbox) {
             (Some(_), _) => "as asked for",
             (None, Some(_)) => "as recorded",
             (None, None) => "the recording does not tell",
         };
+        let sandbox = settings.sandbox.as_deref().unwrap_or("read-only");
         say(&format!(
-            "{} runs with sandbox_mode {sandbox} ({whence}): commands that the model called run again, for real",
+            "{} runs with sandbox_mode {sandbox} ({whence}); {warning}",
             profile.name()
         ));
-    } else {
-        say("commands that the model called run again, for real, if the agent runs them");
     }
-    let mut command = AgentCommand::new(args.command.iter().cloned());
-    if circumstances.is_traced {
-        let traces = place.temp.join("traces").to_string_lossy().into_owned();
-        let variable = ("CODEX_ROLLOUT_TRACE_ROOT".to_owned(), traces);
-        command.variables.push(variable);
+
+    fn wait_for_signal(&self) -> Result<(), Failure> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .context("failed to wait for signals")?;
+        let (mut terminate, mut interrupt) = {
+            let _entered = runtime.enter();
+            (
+                signal(SignalKind::terminate()).context("failed to wait for signals")?,
+                signal(SignalKind::interrupt()).context("failed to wait for signals")?,
+            )
+        };
+        let listening = format!("listening on http://{}\n", self.server.address());
+        crate::output::write(listening.as_bytes())?;
+        self.say_how_to_connect();
+        let said = Cell::new(0);
+        runtime.block_on(async {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+                () = self.server.stopping() => {}
+                () = until_over(&self.replay, &said) => {}
+            }
+        });
+        say_divergences(&self.replay, &said);
+        Ok(())
     }
-    let limits = Limits {
-        time: args.agent.timeout,
-        connect_time: args.agent.connect_timeout,
-        ..Limits::default()
-    };
-    let said = Cell::new(0);
-    let watch = Watch {
-        has_connected: &|| server.state().requests > 0,
-        is_over: &|| {
-            say_divergences(replay, &said);
-            replay.is_over()
-        },
-    };
-    let outcome = trace_diff::agent::run(&command, &place, surroundings, &limits, &watch)
-        .map_err(|error| Failure::new(error).with_hint("check the command behind --"))?;
-    say_divergences(replay, &said);
-    Ok(outcome)
+
+    fn say_how_to_connect(&self) {
+        let surroundings = self
+            .args
+            .agent
+            .surroundings(&self.server, &self.circumstances);
+        let base_url = &surroundings.base_url;
+        let model = self.circumstances.model.as_deref().unwrap_or("MODEL");
+        say(&format!(
+            "config.toml of codex or pycodex:\n  model = \"{model}\"\n  model_provider = \"replay\"\n  \
+             [model_providers.replay]\n  name = \"replay\"\n  base_url = \"{base_url}\"\n  \
+             wire_api = \"responses\"\n  env_key = \"OPENAI_API_KEY\"\nother agents: OPENAI_BASE_URL={base_url}\n\
+             the verdict comes at Ctrl-C, or when a request is not the recorded one"
+        ));
+    }
+}
+
+/// Returns when the agent has left the recording and was to be stopped.
+async fn until_over(replay: &Replay, said: &Cell<usize>) {
+    while !replay.is_over() {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        say_divergences(replay, said);
+    }
 }
 
 /// Tells of divergences when they happen.
@@ -384,120 +381,4 @@ fn say_divergences(replay: &Replay, said: &Cell<usize>) {
         ));
     }
     said.set(divergences.len());
-}
-
-/// Says what became of the agent.
-fn tell(args: &Args, outcome: &AgentOutcome, scratch: &Scratch) -> Result<Status, Failure> {
-    let is_well = outcome.ending == Ending::Exited(0);
-    let is_stopped = outcome.ending == Ending::Stopped;
-    if !is_well && !is_stopped {
-        say(&format!("the agent {}", outcome.ending));
-    }
-    if outcome.ignored_term {
-        say("it ignored SIGTERM and was killed");
-    }
-    for left in &outcome.leftovers {
-        say(&format!(
-            "it left process {} ({}) behind, which was ended",
-            left.pid, left.name
-        ));
-    }
-    for path in &outcome.outside {
-        say(&format!(
-            "it wrote outside of its directories: {}",
-            path.display()
-        ));
-    }
-    let wants_output = args.agent.show_output || !(is_well || is_stopped);
-    for (name, output) in [("stdout", &outcome.stdout), ("stderr", &outcome.stderr)] {
-        if scratch.is_kept {
-            let path = scratch.root.join(format!("{name}.txt"));
-            fs::write(&path, output.text())
-                .with_context(|| format!("failed to write {}", path.display()))?;
-        }
-        let text = output.text();
-        let lines: Vec<&str> = text.lines().collect();
-        let shown = if args.agent.show_output {
-            lines.len()
-        } else {
-            10
-        };
-        if wants_output && !lines.is_empty() {
-            say(&format!(
-                "its {name}{}:",
-                if shown < lines.len() {
-                    " (the end)"
-                } else {
-                    ""
-                }
-            ));
-            for line in &lines[lines.len().saturating_sub(shown)..] {
-                say(&format!("  {line}"));
-            }
-        }
-    }
-    match outcome.ending {
-        _ if is_well || is_stopped => Ok(Status::Clean),
-        Ending::NeverConnected(_) => Ok(Status::Failed),
-        Ending::Exited(_) if !outcome.has_connected => Ok(Status::Failed),
-        // How it was to end was not recorded.
-        Ending::Exited(_) => Ok(Status::Clean),
-        _ => Ok(Status::Findings),
-    }
-}
-
-fn wait_for_signal(
-    server: &Server,
-    replay: &Replay,
-    surroundings: &Surroundings,
-    circumstances: &Circumstances,
-) -> Result<(), Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("failed to wait for signals")?;
-    let (mut terminate, mut interrupt) = {
-        let _entered = runtime.enter();
-        (
-            signal(SignalKind::terminate()).context("failed to wait for signals")?,
-            signal(SignalKind::interrupt()).context("failed to wait for signals")?,
-        )
-    };
-    crate::output::write(format!("listening on http://{}\n", server.address()).as_bytes())?;
-    say_how_to_connect(surroundings, circumstances);
-    let said = Cell::new(0);
-    runtime.block_on(async {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-            () = server.stopping() => {}
-            () = async {
-                loop {
-                    tokio::time::sleep(Duration::from_millis(100)).await;
-                    say_divergences(replay, &said);
-                    if replay.is_over() {
-                        break;
-                    }
-                }
-            } => {}
-        }
-    });
-    say_divergences(replay, &said);
-    Ok(())
-}
-
-fn say_how_to_connect(surroundings: &Surroundings, circumstances: &Circumstances) {
-    let base_url = &surroundings.base_url;
-    let model = circumstances.model.as_deref().unwrap_or("gpt-5.5");
-    say(&format!(
-        "in config.toml of codex or pycodex:\n  model = \"{model}\"\n  model_provider = \"replay\"\n  [model_providers.replay]\n  name = \"replay\"\n  base_url = \"{base_url}\"\n  wire_api = \"responses\"\n  env_key = \"OPENAI_API_KEY\"\nother agents: OPENAI_BASE_URL={base_url}\nthe verdict comes at Ctrl-C"
-    ));
-}
-
-fn say(text: &str) {
-    let mut out = io::stderr().lock();
-    for line in text.lines() {
-        // There is nowhere left to say that standard error is closed.
-        let _ = writeln!(out, "{}", visible(line));
-    }
 }

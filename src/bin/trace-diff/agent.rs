@@ -1,0 +1,172 @@
+//! An agent of the user's: its options, where it runs, what became of it.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context;
+use trace_diff::agent::{Ending, Outcome, Profile, Settings, Surroundings};
+use trace_diff::replay::{Circumstances, SandboxMode};
+use trace_diff::report::visible;
+use trace_diff::server::Server;
+
+use crate::duration::duration;
+use crate::exit::{Failure, Status};
+use crate::scratch::Scratch;
+
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Agent")]
+pub(crate) struct AgentArgs {
+    /// Which agent COMMAND is, so that its home can be set up; without it the name of the program tells
+    #[arg(long, value_enum)]
+    agent: Option<Kind>,
+    /// What commands of the model may do; without it what the recording says, else read-only
+    #[arg(long, value_name = "MODE", value_parser = ["read-only", "workspace-write", "danger-full-access"])]
+    pub(crate) sandbox: Option<String>,
+    /// The agent's home, made if it is not there; a configuration in it is left as it is. Without it a new one, removed in the end
+    #[arg(long, value_name = "DIR")]
+    pub(crate) home: Option<PathBuf>,
+    /// The agent's work directory; without it a new one, removed in the end
+    #[arg(long, value_name = "DIR")]
+    pub(crate) work: Option<PathBuf>,
+    /// Keeps what the agent leaves in DIR: home, work, what it printed
+    #[arg(long, value_name = "DIR")]
+    pub(crate) keep: Option<PathBuf>,
+    /// Gives the agent a variable, or the one of this name from here; may be repeated
+    #[arg(long, value_name = "NAME[=VALUE]")]
+    env: Vec<String>,
+    /// Longest time until the agent ends, such as 90s
+    #[arg(long, value_name = "TIME", default_value = "600s", value_parser = duration)]
+    pub(crate) timeout: Duration,
+    /// Longest time until its first request
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration)]
+    pub(crate) connect_timeout: Duration,
+    /// Shows what the agent prints when it has ended, whatever became of it
+    #[arg(long)]
+    show_output: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Kind {
+    /// The Codex CLI
+    Codex,
+    /// pycodex
+    Pycodex,
+    /// Any other program
+    Other,
+}
+
+impl AgentArgs {
+    pub(crate) fn surroundings(
+        &self,
+        server: &Server,
+        circumstances: &Circumstances,
+    ) -> Surroundings {
+        let prefix = circumstances.prefix.as_deref().unwrap_or("/v1");
+        let variables = self
+            .env
+            .iter()
+            .filter_map(|variable| match variable.split_once('=') {
+                Some((name, value)) => Some((name.into(), value.into())),
+                None => Some((variable.into(), std::env::var_os(variable)?)),
+            });
+        Surroundings {
+            base_url: format!("http://{}{prefix}", server.address()),
+            path: std::env::var_os("PATH").unwrap_or_default(),
+            time_zone: circumstances.time_zone.clone().unwrap_or_default(),
+            variables: variables.collect(),
+        }
+    }
+
+    pub(crate) fn profile(&self, command: &[String]) -> Profile {
+        match self.agent {
+            Some(Kind::Codex) => Profile::Codex,
+            Some(Kind::Pycodex) => Profile::Pycodex,
+            Some(Kind::Other) => Profile::Other,
+            None => Profile::of_command(command),
+        }
+    }
+
+    pub(crate) fn settings(&self, circumstances: &Circumstances) -> Settings {
+        let recorded = circumstances.sandbox.map(SandboxMode::name);
+        let sandbox = self.sandbox.clone().or(recorded.map(str::to_owned));
+        Settings {
+            model: circumstances.model.clone(),
+            sandbox,
+            approval: circumstances.approval.clone(),
+            provider: circumstances.provider.clone(),
+            websocket: circumstances.uses_websocket,
+            ..Settings::default()
+        }
+    }
+}
+
+/// Says what became of the agent.
+pub(crate) fn tell(
+    args: &AgentArgs,
+    outcome: &Outcome,
+    scratch: &Scratch,
+) -> Result<Status, Failure> {
+    let is_well = outcome.ending == Ending::Exited(0);
+    let is_stopped = outcome.ending == Ending::Stopped;
+    if !is_well && !is_stopped {
+        say(&format!("the agent {}", outcome.ending));
+    }
+    if outcome.ignored_term {
+        say("it ignored SIGTERM and was killed");
+    }
+    for left in &outcome.leftovers {
+        say(&format!(
+            "it left process {} ({}) behind, which was ended",
+            left.pid, left.name
+        ));
+    }
+    for path in &outcome.outside {
+        say(&format!(
+            "it wrote outside of its directories: {}",
+            path.display()
+        ));
+    }
+    let wants_output = args.show_output || !(is_well || is_stopped);
+    for (name, output) in [("stdout", &outcome.stdout), ("stderr", &outcome.stderr)] {
+        if scratch.is_kept {
+            let path = scratch.root.join(format!("{name}.txt"));
+            fs::write(&path, output.text())
+                .with_context(|| format!("failed to write {}", path.display()))?;
+        }
+        let text = output.text();
+        let lines: Vec<&str> = text.lines().collect();
+        let shown = if args.show_output { lines.len() } else { 10 };
+        if wants_output && !lines.is_empty() {
+            say(&format!(
+                "its {name}{}:",
+                if shown < lines.len() {
+                    " (the end)"
+                } else {
+                    ""
+                }
+            ));
+            for line in &lines[lines.len().saturating_sub(shown)..] {
+                say(&format!("  {line}"));
+            }
+        }
+    }
+    match outcome.ending {
+        _ if is_well || is_stopped => Ok(Status::Clean),
+        Ending::NeverConnected(_) => Ok(Status::Failed),
+        Ending::Exited(_) if !outcome.has_connected => Ok(Status::Failed),
+        // How it was to end was not recorded.
+        Ending::Exited(_) => Ok(Status::Clean),
+        _ => Ok(Status::Findings),
+    }
+}
+
+/// Tells the user something, beside the data on standard output.
+pub(crate) fn say(text: &str) {
+    let mut out = io::stderr().lock();
+    for line in text.lines() {
+        // There is nowhere left to say that standard error is closed.
+        let _ = writeln!(out, "{}", visible(line));
+    }
+}
