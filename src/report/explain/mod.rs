@@ -10,4 +10,4 @@ mod rule;
 mod stream_rules;
 mod tool_rules;
 
-pub use rule::{Rule, UnknownRule, explain, rule_names, rules};
+pub use rule::{Rule, RuleSource, UnknownRule, explain, rule_names, rules, rules_of};

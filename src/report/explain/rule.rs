@@ -37,19 +37,40 @@ pub struct UnknownRule {
     pub nearest: Option<&'static str>,
 }
 
+/// Which part of the program reports a rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RuleSource {
+    /// The comparison of two captures.
+    Comparison,
+    /// The contracts of one capture.
+    Contracts,
+    /// The contract between wire and disk.
+    Rollouts,
+    /// The readers of inputs.
+    Readers,
+}
+
+/// The groups of rules, in the order in which they are listed.
+const GROUPS: &[(RuleSource, &[Rule])] = &[
+    (RuleSource::Comparison, exchange_rules::RULES),
+    (RuleSource::Comparison, body_rules::RULES),
+    (RuleSource::Contracts, tool_rules::RULES),
+    (RuleSource::Contracts, history_rules::RULES),
+    (RuleSource::Rollouts, rollout_rules::RULES),
+    (RuleSource::Contracts, retry_rules::RULES),
+    (RuleSource::Contracts, stream_rules::RULES),
+    (RuleSource::Readers, reader_rules::RULES),
+];
+
 /// Lists all rules, grouped by what they are about.
 pub fn rules() -> impl Iterator<Item = &'static Rule> {
-    let groups = [
-        exchange_rules::RULES,
-        body_rules::RULES,
-        tool_rules::RULES,
-        history_rules::RULES,
-        rollout_rules::RULES,
-        retry_rules::RULES,
-        stream_rules::RULES,
-        reader_rules::RULES,
-    ];
-    groups.into_iter().flatten()
+    GROUPS.iter().flat_map(|(_, rules)| *rules)
+}
+
+/// Lists the rules that a part of the program reports, in the order of [`rules`].
+pub fn rules_of(source: RuleSource) -> impl Iterator<Item = &'static Rule> {
+    let groups = GROUPS.iter().filter(move |(other, _)| *other == source);
+    groups.flat_map(|(_, rules)| *rules)
 }
 
 /// Lists the names of all rules, in the order of [`rules`].
