@@ -75,6 +75,21 @@ pub(super) fn lines(finding: &Finding) -> Vec<String> {
     shown.collect()
 }
 
+/// The values of a finding as a difference: line by line where that is known, else one against the other.
+pub(super) fn difference(finding: &Finding) -> Vec<String> {
+    let (before, after) = sides(finding);
+    let values = [
+        ("-", before, &finding.baseline),
+        ("+", after, &finding.candidate),
+    ];
+    let is_told = finding.source == Source::Diff && !finding.detail.is_empty();
+    let values = values.iter().filter_map(|(sign, name, value)| {
+        let value = value.as_ref().filter(|_| !is_told)?;
+        Some(format!("{sign} {name}: {value}"))
+    });
+    values.chain(finding.detail.iter().cloned()).collect()
+}
+
 /// What the two excerpts of a finding are.
 pub(super) fn sides(finding: &Finding) -> (&'static str, &'static str) {
     match finding.source {

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::parts::{code, escaped, finding_html, folded, table};
+use super::parts::{code, escaped, finding_html, folded, sentence, table};
 use crate::report::finding_text::accepted;
 use crate::report::headline::{about, is_comparison, title};
 use crate::report::section::by_section;
@@ -153,7 +153,7 @@ fn write_facts(
             out,
             "<tr><td>{}</td><td>{}</td></tr>",
             code(&name),
-            escaped(text)
+            sentence(text)
         )?;
     }
     writeln!(out, "</table>")

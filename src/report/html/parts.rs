@@ -1,6 +1,6 @@
 //! Pieces of the page: escaped text, one finding, tables.
 
-use crate::report::finding_text::{exchanges, place, sides};
+use crate::report::finding_text::{difference, exchanges, place};
 use crate::report::text::visible;
 use crate::report::{Finding, RolloutPlace};
 
@@ -28,6 +28,20 @@ pub(super) fn code(text: &str) -> String {
     }
 }
 
+/// A sentence in which what stands between back-ticks is code.
+pub(super) fn sentence(text: &str) -> String {
+    let parts: Vec<&str> = text.split('`').collect();
+    if parts.len().is_multiple_of(2) {
+        return escaped(text);
+    }
+    let numbered = parts.iter().enumerate();
+    let parts = numbered.map(|(at, part)| match at % 2 {
+        0 => escaped(part),
+        _ => code(part),
+    });
+    parts.collect()
+}
+
 /// One finding, folded: its sentence, and below it values, places and the rule.
 pub(super) fn finding_html(finding: &Finding, label: &str) -> String {
     let level = match &finding.accepted {
@@ -41,7 +55,7 @@ pub(super) fn finding_html(finding: &Finding, label: &str) -> String {
         _ => String::new(),
     };
     let label = match label {
-        "" => String::new(),
+        label if finding.message.contains(label) => String::new(),
         label => format!("{} ", code(label)),
     };
     let numbers = exchanges(finding);
@@ -49,7 +63,7 @@ pub(super) fn finding_html(finding: &Finding, label: &str) -> String {
         "<details id=\"f-{id}\"><summary><span class=\"level {level}\">{level}</span> {subject}{label}{message} \
          <span class=\"dim\">{numbers}</span></summary>\n{facts}{values}</details>\n",
         id = escaped(&finding.id),
-        message = escaped(&finding.message),
+        message = sentence(&finding.message),
         numbers = escaped(&numbers),
         facts = facts(finding),
         values = values(finding),
@@ -114,26 +128,17 @@ pub(super) fn table(rows: &[(&str, String)]) -> String {
     format!("<table>\n{}</table>\n", rows.collect::<String>())
 }
 
-/// The two values and the lines of detail.
+/// The values and what differs in them.
 fn values(finding: &Finding) -> String {
-    let (before, after) = sides(finding);
-    let sides = [
-        ("- ", before, &finding.baseline),
-        ("+ ", after, &finding.candidate),
-    ];
-    let values = sides.iter().filter_map(|(sign, name, value)| {
-        let value = value.as_ref()?;
-        Some(format!("{sign}{name}: {value}"))
-    });
-    let lines: Vec<String> = values.chain(finding.detail.iter().cloned()).collect();
+    let lines = difference(finding);
     match lines.is_empty() {
         true => String::new(),
-        false => difference(&lines),
+        false => coloured(&lines),
     }
 }
 
 /// Lines of a difference, coloured by their signs.
-fn difference(lines: &[String]) -> String {
+fn coloured(lines: &[String]) -> String {
     let line = |line: &String| {
         let class = match line.chars().next() {
             Some('-') => " class=\"minus\"",

@@ -3,10 +3,10 @@
 use std::io::{self, Write};
 
 use super::escape::{block, code, prose};
-use crate::report::finding_text::{accepted, exchanges, place, ranked, sides};
+use crate::report::finding_text::{accepted, difference, exchanges, place, ranked};
 use crate::report::headline::{about, title};
 use crate::report::section::{Section, by_section};
-use crate::report::text::{plural, visible};
+use crate::report::text::plural;
 use crate::report::{Finding, Level, Report, Verdict};
 
 /// How a report is written as Markdown.
@@ -196,24 +196,26 @@ impl Page {
     }
 
     fn section(&mut self, section: Section, findings: &[&Finding]) {
-        let count = plural(findings.len(), "finding");
-        let opening = format!(
-            "<details><summary>{}: {count} in full</summary>\n\n",
-            section.title()
-        );
-        let first = findings.first().map(|finding| detail(finding));
-        let needed = first.map_or(0, |text| text.len()) + CLOSING_DETAILS.len();
-        if !self.push(&opening, needed) {
-            self.details_cut += findings.len();
+        let details: Vec<String> = findings.iter().filter_map(|one| detail(one)).collect();
+        let Some(first) = details.first() else {
             return;
-        }
-        for (at, finding) in findings.iter().enumerate() {
-            if !self.push(&detail(finding), CLOSING_DETAILS.len()) {
-                self.details_cut += findings.len() - at;
-                break;
+        };
+        let opening = format!(
+            "<details><summary>{}: more about {}</summary>\n\n",
+            section.title(),
+            plural(details.len(), "finding")
+        );
+        let mut left = details.len();
+        if self.push(&opening, first.len() + CLOSING_DETAILS.len()) {
+            for text in &details {
+                if !self.push(text, CLOSING_DETAILS.len()) {
+                    break;
+                }
+                left -= 1;
             }
+            self.text.push_str(CLOSING_DETAILS);
         }
-        self.text.push_str(CLOSING_DETAILS);
+        self.details_cut += left;
     }
 
     fn outline(&mut self, outline: Option<&str>) {
@@ -299,21 +301,16 @@ fn what(finding: &Finding) -> String {
     }
 }
 
-/// A finding with its values as a difference.
-fn detail(finding: &Finding) -> String {
-    let mut lines = Vec::new();
-    let (before, after) = sides(finding);
-    for (sign, name, value) in [
-        ("-", before, &finding.baseline),
-        ("+", after, &finding.candidate),
-    ] {
-        lines.extend(
-            value
-                .as_ref()
-                .map(|value| format!("{sign} {name}: {value}")),
-        );
+/// A finding with what its row does not say; `None` when that says all.
+fn detail(finding: &Finding) -> Option<String> {
+    let lines = difference(finding);
+    let is_told = |line: &String| {
+        let value = line.get(2..).unwrap_or_default();
+        finding.message.contains(value)
+    };
+    if finding.also.is_empty() && lines.iter().all(is_told) {
+        return None;
     }
-    lines.extend(finding.detail.iter().map(|line| visible(line).into_owned()));
     let file = finding.place.as_ref().map(place);
     let file = file.map_or(String::new(), |file| format!(" ({})", code(&file)));
     let mut text = format!(
@@ -330,5 +327,5 @@ fn detail(finding: &Finding) -> String {
         text.push_str(&block("diff", &lines));
         text.push('\n');
     }
-    text
+    Some(text)
 }
