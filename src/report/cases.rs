@@ -48,7 +48,11 @@ pub(super) fn suites(report: &Report) -> Vec<Suite<'_>> {
             input,
             cases: vec![Case {
                 area: READING,
-                name: READING.to_owned(),
+                // Both captures of a comparison may be one file.
+                name: match input.role {
+                    Role::Baseline => format!("{READING} (baseline)"),
+                    _ => READING.to_owned(),
+                },
                 findings: problems.collect(),
                 skipped: None,
             }],

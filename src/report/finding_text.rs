@@ -39,7 +39,11 @@ pub(super) fn place(place: &FilePlace) -> String {
 /// All that a finding says below its heading and its message, a line each, safe to show on a terminal.
 pub(super) fn lines(finding: &Finding) -> Vec<String> {
     let mut lines = Vec::new();
-    if let Some(subject) = finding.subject.as_ref() {
+    let is_told = |subject: &&String| {
+        let is_file = |place: &FilePlace| place.path == **subject;
+        finding.message.contains(subject.as_str()) || finding.place.as_ref().is_some_and(is_file)
+    };
+    if let Some(subject) = finding.subject.as_ref().filter(|subject| !is_told(subject)) {
         lines.push(format!("about: {subject}"));
     }
     if let Some(file) = &finding.place {

@@ -103,7 +103,8 @@ fn command(finding: &Finding) -> String {
 
 /// The escapes of a command's message.
 fn data(text: &str) -> String {
-    text.replace('%', "%25")
+    guarded(text)
+        .replace('%', "%25")
         .replace('\r', "%0D")
         .replace('\n', "%0A")
 }
@@ -125,10 +126,15 @@ fn write_plain(finding: &Finding, out: &mut impl Write) -> io::Result<()> {
         .try_for_each(|line| plain(out, "    ", line))
 }
 
-/// Writes a line that is no command: a runner takes `::` at the beginning of a line for one (white space before it
-/// does not matter), and `##[` anywhere in it.
+/// A text without `##[`, which a runner takes for the beginning of a command anywhere in a line.
+fn guarded(text: &str) -> String {
+    text.replace("##[", "##\u{2060}[")
+}
+
+/// Writes a line that is no command: a runner takes `::` at the beginning of a line for one; white space before it does
+/// not matter.
 fn plain(out: &mut impl Write, indent: &str, text: &str) -> io::Result<()> {
-    let text = visible(text).replace("##[", "##\u{2060}[");
+    let text = guarded(&visible(text));
     let guard = match text.trim_start().starts_with("::") {
         true => "\u{2060}",
         false => "",

@@ -50,7 +50,7 @@ pub(super) fn finding_html(finding: &Finding, label: &str) -> String {
     };
     let subject = match &finding.subject {
         Some(subject) if !finding.message.contains(subject.as_str()) => {
-            format!("<b>{}</b>: ", escaped(subject))
+            format!("<b>{}</b>: ", sentence(subject))
         }
         _ => String::new(),
     };

@@ -15,7 +15,7 @@ pub(super) fn rows(text: &str) -> usize {
     text.lines().filter(is_row).count() - heads
 }
 
-/// The text without its code: blocks, spans, and what stands in `<code>`.
+/// The text without its code (blocks, spans, what stands in `<code>`) and without entities.
 fn without_code(text: &str) -> String {
     let mut out = String::new();
     let mut fence: Option<String> = None;
@@ -32,7 +32,7 @@ fn without_code(text: &str) -> String {
         }
     }
     assert_eq!(fence, None, "a block is not closed");
-    let code = Regex::new("`[^`\n]*`|<code>[^<\n]*</code>").unwrap();
+    let code = Regex::new("`[^`\n]*`|<code>[^<\n]*</code>|&#[0-9]+;").unwrap();
     code.replace_all(&out, "").into_owned()
 }
 
