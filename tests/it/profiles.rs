@@ -29,6 +29,7 @@ fn values(layer: &Value) -> Vec<(String, String)> {
         "limits",
         "backoff",
         "stream",
+        "items",
         "compaction",
         "headers",
         "ids",
