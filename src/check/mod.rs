@@ -6,8 +6,11 @@
 mod attempts;
 mod continuation;
 mod contracts;
+mod failure;
 mod history;
+mod input;
 mod item;
+mod item_ids;
 mod label;
 mod profiles;
 mod request;
@@ -22,10 +25,8 @@ mod violation;
 pub use contracts::{Contracts, NotChecked, check_capture};
 pub use profiles::{
     Backoff, Cause, Compaction, Context, DelayHint, FailureFacts, FailureRule, Headers, Ids,
-    ItemIds, Limit, Limits, OnOverflow, OverflowInRequest, PartialItems, Profile, ProfileError,
-    RemoteCompaction, Retry, StatusRange, SubagentCacheKey, Version,
+    InvalidArguments, ItemIds, Items, Limit, Limits, OnOverflow, OverflowInRequest, PartialItems,
+    Profile, ProfileError, RemoteCompaction, Retry, StatusRange, SubagentCacheKey, Version,
 };
-pub use retry::check_retries;
 pub use rollout::{CheckedRollout, RolloutCheck, RolloutCheckError, check_rollouts};
-pub use stream_grammar::check_stream_grammar;
 pub use violation::{RolloutPlace, Violation};

@@ -29,6 +29,7 @@ fn values(layer: &Value) -> Vec<(String, String)> {
         "limits",
         "backoff",
         "stream",
+        "items",
         "compaction",
         "headers",
         "ids",
@@ -211,6 +212,9 @@ capture itself shows a higher limit, or a file says which one holds.
 `then` is what the agent does: `request` sends the same bytes again, `limits.request_retries` times, and then goes on as `stream`; `request-only`
 gives up after that; `stream` makes the request anew, `limits.stream_retries` times; `fail` gives up at once; `compact` compacts and asks anew;
 of `unspecified` nothing is checked, nor of a failure that no row matches.
+
+`items.sent_back` lists the types of items of a completed response that the next request sends back; nothing is asked of others. `ids.items` says
+what becomes of their ids: `dropped`, `kept` (those of the model), `made` (the agent's own items get some, too).
 
 ## The built-in profiles
 
