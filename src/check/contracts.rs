@@ -1,9 +1,10 @@
 //! All contracts that a capture has to keep by itself.
 
-use crate::capture::Capture;
+use crate::capture::{Capture, flatten};
 
 use super::attempts::{ThreadView, threads};
 use super::history;
+use super::identity;
 use super::profiles::Profile;
 use super::request::Trace;
 use super::retry::{self, check_retries};
@@ -42,6 +43,7 @@ pub fn check_capture(capture: &Capture, profile: &Profile) -> Contracts {
     for thread in &views {
         tool_round_trip::check_inputs(thread, &mut sink);
     }
+    identity::check(&flatten(capture), &trace, &views, profile, &mut sink);
     match gap(capture, &trace) {
         Some(reason) => {
             sink.not_checked(tool_round_trip::ACROSS_REQUESTS, None, reason.clone());

@@ -7,6 +7,7 @@ mod attempts;
 mod continuation;
 mod contracts;
 mod history;
+mod identity;
 mod item;
 mod label;
 mod profiles;
@@ -21,9 +22,9 @@ mod violation;
 
 pub use contracts::{Contracts, NotChecked, check_capture};
 pub use profiles::{
-    Backoff, Cause, Compaction, Context, DelayHint, FailureFacts, FailureRule, Headers, Ids,
-    ItemIds, Limit, Limits, OnOverflow, OverflowInRequest, PartialItems, Profile, ProfileError,
-    RemoteCompaction, Retry, StatusRange, SubagentCacheKey, Version,
+    Backoff, Cause, Compaction, CompactionTurn, Context, DelayHint, FailureFacts, FailureRule,
+    Headers, Ids, ItemIds, Limit, Limits, OnOverflow, OverflowInRequest, PartialItems, Profile,
+    ProfileError, RemoteCompaction, Retry, StatusRange, SubagentKey, Version,
 };
 pub use retry::check_retries;
 pub use rollout::{CheckedRollout, RolloutCheck, RolloutCheckError, check_rollouts};
