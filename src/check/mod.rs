@@ -6,8 +6,10 @@
 mod attempts;
 mod continuation;
 mod contracts;
+mod failure;
 mod history;
 mod identity;
+mod input;
 mod item;
 mod label;
 mod profiles;
@@ -26,7 +28,5 @@ pub use profiles::{
     Headers, Ids, ItemIds, Limit, Limits, OnOverflow, OverflowInRequest, PartialItems, Profile,
     ProfileError, RemoteCompaction, Retry, StatusRange, SubagentKey, Version,
 };
-pub use retry::check_retries;
 pub use rollout::{CheckedRollout, RolloutCheck, RolloutCheckError, check_rollouts};
-pub use stream_grammar::check_stream_grammar;
 pub use violation::{RolloutPlace, Violation};

@@ -1,9 +1,7 @@
 //! All rules of this contract.
 
-use crate::capture::FlatExchange;
-use crate::check::attempts::ThreadView;
+use crate::check::attempts::View;
 use crate::check::profiles::Profile;
-use crate::check::request::Trace;
 use crate::check::sink::Sink;
 
 use super::agree;
@@ -14,17 +12,13 @@ use super::rules;
 use super::sent::sent;
 use super::stable::{Known, check_agent, check_cache_keys, check_installations};
 use super::subagent;
-use super::turns::{check_compactions, check_inference_ids, check_turns};
+use super::turns::{check_compactions, check_inference_ids, check_starts, check_turns};
 
 /// Checks who the requests of a capture say they are.
-pub(in crate::check) fn check(
-    flat: &[FlatExchange<'_>],
-    trace: &Trace,
-    threads: &[ThreadView<'_>],
-    profile: &Profile,
-    sink: &mut Sink,
-) {
-    let all = sent(flat, trace, threads);
+///
+/// No rule needs an exchange that may be missing: what stays the same does so over gaps.
+pub(in crate::check) fn check(view: &View<'_>, profile: &Profile, sink: &mut Sink) {
+    let all = sent(view);
     let whose = agree::check(&all, profile, sink);
     for one in &all {
         metadata::check(one, profile, sink);
@@ -32,14 +26,15 @@ pub(in crate::check) fn check(
     headers::check(&all, profile, sink);
     subagent::check(&all, profile, sink);
     let known = Known::new(&all, &whose);
-    for thread in threads {
+    for thread in &view.threads {
         check_cache_keys(thread, &known, profile, sink);
         check_agent(thread, &known, sink);
+        check_starts(thread, &known, sink);
         check_compactions(thread, &known, profile, sink);
         item_ids::check(thread, profile, sink);
     }
     check_installations(&known, sink);
-    check_turns(threads, &known, sink);
+    check_turns(&view.threads, &known, sink);
     check_inference_ids(&all, sink);
     let has_none = all.iter().all(|one| one.headers.is_none());
     if has_none && !all.is_empty() {

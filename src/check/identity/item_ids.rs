@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use xxhash_rust::xxh3::xxh3_128;
 
-use crate::check::attempts::{Attempt, ThreadView, same_prefix};
+use crate::check::attempts::{Attempt, ThreadView};
 use crate::check::item::{ItemFacts, delivered_meaning};
 use crate::check::label::{label, the};
 use crate::check::profiles::{ItemIds, Profile};
@@ -24,7 +24,6 @@ pub(super) fn check(thread: &ThreadView<'_>, profile: &Profile, sink: &mut Sink)
         return;
     };
     let mut checker = Checker {
-        thread: thread.id.unwrap_or_default(),
         ids,
         profile,
         seen: HashSet::new(),
@@ -40,7 +39,6 @@ pub(super) fn check(thread: &ThreadView<'_>, profile: &Profile, sink: &mut Sink)
 }
 
 struct Checker<'c> {
-    thread: &'c str,
     ids: ItemIds,
     profile: &'c Profile,
     /// Hashes of the texts of items that were sent.
@@ -51,9 +49,7 @@ struct Checker<'c> {
 impl Checker<'_> {
     fn check(&mut self, before: Option<&Attempt<'_>>, now: &Attempt<'_>) {
         let request = now.request;
-        let known = before.map_or(0, |before| {
-            same_prefix(&before.request.input, &request.input)
-        });
+        let known = before.map_or(0, |before| before.request.input.same_prefix(&request.input));
         let items = request.input.iter().enumerate().skip(known);
         // What a message on a WebSocket continues was not sent by the agent.
         let continued = request.input.len() - own_items(request).min(request.input.len());
@@ -163,8 +159,7 @@ impl Checker<'_> {
         // All items of a type are one cause: what writes them leaves the id out, or does not.
         let kind = &facts.kind;
         let role = facts.item.node().get_string("role").unwrap_or_default();
-        self.sink
-            .tell(format!("{} {kind} {role}", self.thread), violation);
+        self.sink.tell(format!("{kind} {role}"), violation);
     }
 }
 

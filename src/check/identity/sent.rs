@@ -4,9 +4,8 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 
-use crate::capture::FlatExchange;
-use crate::check::attempts::ThreadView;
-use crate::check::request::{Request, Trace};
+use crate::check::attempts::View;
+use crate::check::request::Request;
 use crate::http::HeaderList;
 use crate::json::{Kind, Node, Pointer, Value};
 use crate::responses::{RequestKind, endpoint};
@@ -69,25 +68,17 @@ pub(super) struct Sent<'t> {
     /// Position of its handshake in the list, for a message on a WebSocket.
     pub(super) handshake: Option<usize>,
     pub(super) is_handshake: bool,
+    /// Whether it is sent to `/responses`, not to `/responses/compact`.
+    is_of_stream: bool,
     in_header: Option<Value>,
     in_client: Option<Value>,
 }
 
 /// The requests for responses and their handshakes, in the order of exchanges.
-pub(super) fn sent<'t>(
-    flat: &'t [FlatExchange<'t>],
-    trace: &'t Trace,
-    threads: &[ThreadView<'t>],
-) -> Vec<Sent<'t>> {
-    let requests: HashMap<usize, &Request> = trace
-        .requests
-        .iter()
-        .map(|one| (one.exchange, one))
-        .collect();
-    let attempts = threads.iter().flat_map(|thread| &thread.attempts);
-    let labels: HashMap<usize, String> = attempts
-        .map(|attempt| (attempt.request.exchange, attempt.to_string()))
-        .collect();
+pub(super) fn sent<'t>(view: &View<'t>) -> Vec<Sent<'t>> {
+    let (flat, trace) = (view.flat, view.trace);
+    let numbered = trace.requests.iter().map(|one| (one.exchange, one));
+    let requests: HashMap<usize, &Request> = numbered.collect();
     let mut places = HashMap::new();
     let mut list: Vec<Sent<'t>> = Vec::new();
     for (exchange, one) in flat.iter().enumerate() {
@@ -101,11 +92,10 @@ pub(super) fn sent<'t>(
         let headers = request.headers.as_option().map(|headers| &headers.list);
         let is_handshake = request.method == "GET";
         let found = requests.get(&exchange).copied();
-        let label = match labels.get(&exchange) {
-            Some(label) => label.clone(),
-            None if is_handshake => "the WebSocket handshake".to_owned(),
-            None if found.is_some_and(is_prewarm) => "the warm-up".to_owned(),
-            None => format!("exchange #{exchange}"),
+        let label = match () {
+            () if is_handshake => "the WebSocket handshake".to_owned(),
+            () if found.is_some_and(is_prewarm) => "the warm-up".to_owned(),
+            () => view.place(exchange),
         };
         let in_header = headers.and_then(|headers| Value::parse(headers.get(METADATA)?).ok());
         let client = found.and_then(|request| request.body.get("client_metadata"));
@@ -118,6 +108,7 @@ pub(super) fn sent<'t>(
             headers,
             handshake: one.handshake.and_then(|at| places.get(&at).copied()),
             is_handshake,
+            is_of_stream: endpoint(&request.target) == "/responses",
             in_header,
             in_client,
         });
@@ -147,6 +138,12 @@ impl<'t> Sent<'t> {
             .iter()
             .map(|place| Some((*place, self.value(*place)?)));
         found.find_map(|one| one)
+    }
+
+    /// `prompt_cache_key` of the body.
+    pub(super) fn cache_key(&self) -> Option<String> {
+        let key = self.request?.body.node().get_string("prompt_cache_key")?;
+        Some(key.into_owned())
     }
 
     /// `client_metadata` of the body.
@@ -187,8 +184,7 @@ impl<'t> Sent<'t> {
 
     /// Whether it is a request for a stream that has headers of its own.
     pub(super) fn is_post_of_responses(&self) -> bool {
-        let is_responses = |request: &Request| request.facts.endpoint == "/responses";
-        self.headers.is_some() && !self.is_handshake && self.request.is_some_and(is_responses)
+        self.headers.is_some() && !self.is_handshake && self.is_of_stream
     }
 
     /// Whether it was made by what profiles know: turns, compactions, sub-agents that were spawned, reviews.

@@ -89,11 +89,11 @@ fn check_marks(sent: &Sent<'_>, profile: &Profile, because: &str, sink: &mut Sin
     let missing = names(&profile.headers.subagent, |name| {
         sent.headers.is_some_and(|list| list.get(name).is_some())
     });
-    tell(sent, "headers", (headers, missing), because, sink);
+    tell(sent, "its headers", (headers, missing), because, sink);
     if let Some((pointer, metadata)) = sent.metadata() {
         let has = |key: &str| metadata.node().get(key).is_some_and(|node| !node.is_null());
         let missing = names(&profile.headers.subagent_metadata, has);
-        tell(sent, "the turn metadata", (pointer, missing), because, sink);
+        tell(sent, "its turn metadata", (pointer, missing), because, sink);
     }
 }
 
@@ -116,7 +116,7 @@ fn tell(
     let missing = missing.join(", ");
     let mut violation = rules::SUBAGENT_UNMARKED.at(sent.exchange, pointer);
     violation.message = format!(
-        "{} is of a sub-agent, as {because}, but {what} lack {missing}",
+        "{} is of a sub-agent, as {because}, but {missing} is missing in {what}",
         sent.label
     );
     violation.expected = Some(missing.clone());

@@ -55,6 +55,36 @@ fn is_compaction(sent: &Sent<'_>) -> bool {
     request.is_some_and(|request| request.facts.kind == RequestKind::Compaction)
 }
 
+/// Checks that requests whose turns began at the same time are of one turn (Codex 0.137.0 and later).
+pub(super) fn check_starts(thread: &ThreadView<'_>, known: &Known<'_, '_>, sink: &mut Sink) {
+    let mut turns: HashMap<String, (&str, usize)> = HashMap::new();
+    for (sent, whose) in known.of_thread(thread) {
+        let (Some(turn), Some(started)) =
+            (whose.turn.as_deref(), sent.meta("turn_started_at_unix_ms"))
+        else {
+            continue;
+        };
+        let (first, exchange) = *turns
+            .entry(started.clone())
+            .or_insert((turn, sent.exchange));
+        if first == turn {
+            continue;
+        }
+        let place = sent.first(TURN).map_or(TURN[0], |(place, _)| place);
+        let mut violation = rules::TURN_ID_CHANGED.at(sent.exchange, place.pointer());
+        violation.message = format!(
+            "{place} is {turn} in {}, but {first} in exchange #{exchange} for the same turn, which began at {started}",
+            sent.label
+        );
+        violation.expected = Some(first.to_owned());
+        violation.found = Some(turn.to_owned());
+        sink.tell(
+            format!("{} {first}", thread.id.unwrap_or_default()),
+            violation,
+        );
+    }
+}
+
 /// Where a turn was seen first.
 struct Seen<'a> {
     thread: Option<&'a str>,

@@ -1,45 +1,55 @@
-//! The rules, over the attempts at each answer.
+//! The rules, over the attempts of each step.
 
-use crate::capture::{Capture, flatten};
+use std::collections::BTreeSet;
+
 use crate::check::Violation;
+use crate::check::attempts::{Attempt, ThreadView, View};
+use crate::check::continuation::is_aborted;
 use crate::check::profiles::{Cause, FailureRule, Limit, Profile, Retry};
-use crate::check::request::Trace;
+use crate::check::sink::Sink;
 use crate::json::Pointer;
 use crate::normalize::Level;
 use crate::responses::RequestKind;
 
 use super::body;
-use super::chain::{Attempt, Chain, chains};
 use super::pace::{Loop, Pace, is_too_late, is_too_soon};
-use super::transport::leftovers;
+use super::transport;
 
 /// Checks what an agent does when requests fail against what its profile says.
 ///
-/// Failures of which the profile says nothing are not checked, nor are delays in captures without times.
-pub fn check_retries(capture: &Capture, profile: &Profile) -> Vec<Violation> {
-    let flat = flatten(capture);
-    let trace = Trace::new(capture);
-    let chains = chains(&flat, &trace);
-    // A capture that lost records may have lost attempts.
-    let is_whole = capture.problems.is_empty();
-    let mut checker = Checker {
-        profile,
-        violations: leftovers(&flat),
-        ends: Vec::new(),
-    };
-    for chain in &chains {
-        checker.chain(chain, is_whole);
+/// Failures of which the profile says nothing are not checked, nor are delays in captures without times. A capture that
+/// is not whole may lack attempts.
+pub(in super::super) fn check(view: &View<'_>, profile: &Profile, is_whole: bool, sink: &mut Sink) {
+    transport::check(view, sink);
+    let starts = view.flat.iter();
+    let starts = starts.filter_map(|one| one.exchange.started_ms.as_option().copied());
+    let last_start_ms = starts.fold(f64::NEG_INFINITY, f64::max);
+    for thread in &view.threads {
+        let mut checker = Checker {
+            profile,
+            is_whole,
+            last_start_ms,
+            ends: Vec::new(),
+            sink,
+        };
+        checker.thread(thread);
     }
-    if is_whole {
-        checker.judge_ends();
-    }
-    checker.violations
 }
 
-/// A chain that ended with a failure that could have been tried again.
+/// The attempts of one step.
+struct Chain<'v, 't> {
+    attempts: &'v [Attempt<'t>],
+    last: &'v Attempt<'t>,
+    /// The next request of the thread.
+    next: Option<&'v Attempt<'t>>,
+    /// Whether the capture goes on behind the last attempt for long enough that a retry would be in it.
+    is_followed: bool,
+}
+
+/// A step that ended with a failure that could have been tried again.
 struct GaveUp {
     exchange: usize,
-    thread: Option<String>,
+    place: String,
     pace: Pace,
     failure: String,
     limits: [Option<Limit>; 2],
@@ -47,9 +57,12 @@ struct GaveUp {
     then: Retry,
 }
 
+/// Milliseconds after which no agent is expected to try again; the longest delay of Codex is 3.5 seconds.
+const LONG_MS: f64 = 10_000.0;
+
 /// How much it matters that nothing follows a failure: a capture that just ends may have ended before the retry, unless
 /// somebody said how many there are.
-fn level_of_end(chain: &Chain<'_>, limits: [Option<Limit>; 2]) -> Level {
+fn level_of_end(chain: &Chain<'_, '_>, limits: [Option<Limit>; 2]) -> Level {
     let is_certain = limits.iter().flatten().any(|limit| limit.is_certain);
     match chain.is_followed || is_certain {
         true => Level::Error,
@@ -57,13 +70,38 @@ fn level_of_end(chain: &Chain<'_>, limits: [Option<Limit>; 2]) -> Level {
     }
 }
 
-struct Checker<'p> {
+/// The rules over one thread.
+struct Checker<'p, 's> {
     profile: &'p Profile,
-    violations: Vec<Violation>,
+    is_whole: bool,
+    /// When the last exchange of the capture began.
+    last_start_ms: f64,
     ends: Vec<GaveUp>,
+    sink: &'s mut Sink,
 }
 
-impl Checker<'_> {
+impl Checker<'_, '_> {
+    fn thread(&mut self, thread: &ThreadView<'_>) {
+        for (attempts, next) in thread.steps() {
+            let last = &attempts[attempts.len() - 1];
+            if last.request.facts.endpoint != "/responses" {
+                continue;
+            }
+            let ended = last.flat.exchange.response.ended_ms.as_option();
+            let is_long_past = ended.is_some_and(|ended| self.last_start_ms - ended > LONG_MS);
+            self.chain(&Chain {
+                attempts,
+                last,
+                next,
+                is_followed: next.is_some() || is_long_past,
+            });
+        }
+        if self.is_whole {
+            self.judge_ends();
+        }
+    }
+
+    /// Tells a violation about an attempt, each by itself.
     fn tell(
         &mut self,
         rule: &'static str,
@@ -71,26 +109,29 @@ impl Checker<'_> {
         exchange: usize,
         pointer: Pointer,
         message: String,
-    ) -> &mut Violation {
+    ) {
         let mut violation = Violation::new(rule, level, Some(exchange), pointer);
         violation.message = message;
-        self.violations.push(violation);
-        let last = self.violations.len() - 1;
-        &mut self.violations[last]
+        self.put(violation);
+    }
+
+    fn put(&mut self, violation: Violation) {
+        let cause = format!("{:?} {}", violation.exchange, violation.pointer);
+        self.sink.tell(cause, violation);
     }
 
     fn row(&self, attempt: &Attempt<'_>) -> Option<FailureRule> {
-        let failure = attempt.failure.as_ref()?;
+        let failure = attempt.failure()?;
         self.profile.failure(failure.cause, &failure.facts).cloned()
     }
 
     /// The limits of the request loop and of the stream loop.
-    fn limits(&self, chain: &Chain<'_>) -> [Option<Limit>; 2] {
+    fn limits(&self, chain: &Chain<'_, '_>) -> [Option<Limit>; 2] {
         let mut limits = [
             self.profile.limits.request_retries,
             self.profile.limits.stream_retries,
         ];
-        let request = chain.attempts[0].request;
+        let request = chain.last.request;
         let is_trigger = request.input.last().is_some_and(|item| {
             item.node()
                 .get_string("type")
@@ -108,22 +149,23 @@ impl Checker<'_> {
         limits
     }
 
-    fn chain(&mut self, chain: &Chain<'_>, is_whole: bool) {
+    fn chain(&mut self, chain: &Chain<'_, '_>) {
         let limits = self.limits(chain);
         let mut pace = Pace::default();
         for pair in chain.attempts.windows(2) {
             self.again(&pair[0], &pair[1], &mut pace, limits);
         }
         self.amplification(chain);
-        let last = &chain.attempts[chain.attempts.len() - 1];
-        let (Some(failure), Some(row)) = (&last.failure, self.row(last)) else {
+        let last = chain.last;
+        let (Some(failure), Some(row)) = (last.failure(), self.row(last)) else {
             return;
         };
         let is_retryable = matches!(
             row.then,
             Retry::Request | Retry::RequestOnly | Retry::Stream
         );
-        if !is_retryable || chain.is_aborted() || !is_whole || self.is_taken(chain, last) {
+        let is_stopped = chain.next.is_some_and(|next| is_aborted(last, next));
+        if !is_retryable || is_stopped || !self.is_whole || self.is_taken(chain) {
             return;
         }
         // Whether the agent gave up on a stalled stream or was stopped by its user, nobody can see.
@@ -139,7 +181,7 @@ impl Checker<'_> {
         if chain.attempts.len() == 1 && may_retry {
             let level = level_of_end(chain, limits);
             let message = format!(
-                "{} is not tried again, as {} does",
+                "{} in {last} is not tried again, as {} does",
                 failure.name(),
                 self.profile.label()
             );
@@ -153,7 +195,7 @@ impl Checker<'_> {
         } else if may_retry {
             self.ends.push(GaveUp {
                 exchange: last.exchange(),
-                thread: last.request.facts.thread.clone(),
+                place: last.to_string(),
                 pace,
                 failure: failure.name(),
                 limits,
@@ -164,16 +206,16 @@ impl Checker<'_> {
     }
 
     /// Whether a stream that broke off was taken for a complete response: the next turn goes on from its items.
-    fn is_taken(&mut self, chain: &Chain<'_>, last: &Attempt<'_>) -> bool {
+    fn is_taken(&mut self, chain: &Chain<'_, '_>) -> bool {
+        let last = chain.last;
         let is_broken = last
-            .failure
-            .as_ref()
+            .failure()
             .is_some_and(|failure| matches!(failure.cause, Cause::Cut | Cause::Stall));
         let Some(next) = chain.next.filter(|_| is_broken) else {
             return false;
         };
         let known = last.request.input.len();
-        let new = next.input.get(known..).unwrap_or(&[]);
+        let new = next.request.input.get(known..).unwrap_or(&[]);
         let delivered = &last.request.response.delivered;
         let taken = new
             .iter()
@@ -184,9 +226,9 @@ impl Checker<'_> {
         self.tell(
             "retry-truncated-taken",
             Level::Error,
-            next.exchange,
-            next.input_pointer.index(known + at),
-            "the next turn goes on from a response that broke off".to_owned(),
+            next.exchange(),
+            next.request.input_pointer.index(known + at),
+            format!("{next} goes on from a response that broke off"),
         );
         true
     }
@@ -199,7 +241,7 @@ impl Checker<'_> {
         pace: &mut Pace,
         limits: [Option<Limit>; 2],
     ) {
-        let Some(failure) = &one.failure else {
+        let Some(failure) = one.failure() else {
             return;
         };
         let name = failure.name();
@@ -216,7 +258,7 @@ impl Checker<'_> {
         };
         if row.then == Retry::Fail {
             let message = format!(
-                "{name} is tried again, and {} gives up",
+                "{name} is tried again in {next}, and {} gives up",
                 self.profile.label()
             );
             let rule = "retry-of-fatal";
@@ -228,11 +270,13 @@ impl Checker<'_> {
         if let (Some(gap), Some(hint)) = (gap, hint)
             && is_too_soon(gap, hint)
         {
-            let message =
-                format!("tried again after {gap:.0} ms; the server asked for {hint:.0} ms");
-            let violation = self.tell("retry-too-soon", Level::Error, next.exchange(), at, message);
+            let exchange = Some(next.exchange());
+            let mut violation = Violation::new("retry-too-soon", Level::Error, exchange, at);
+            violation.message =
+                format!("{next} comes {gap:.0} ms after {name}; the server asked for {hint:.0} ms");
             violation.expected = Some(format!("{hint:.0} ms"));
             violation.found = Some(format!("{gap:.0} ms"));
+            self.put(violation);
             if row.then == Retry::Unspecified {
                 return;
             }
@@ -254,20 +298,16 @@ impl Checker<'_> {
                 Loop::Request => "the same request",
                 Loop::Stream => "a request",
             };
-            let message = format!(
-                "{what} is tried again more than {} times; {} stops there",
+            let exchange = Some(next.exchange());
+            let at = Pointer::root();
+            let mut violation = Violation::new("retry-over-limit", Level::Error, exchange, at);
+            violation.message = format!(
+                "{what} is tried again more than {} times in {next}; {} stops there",
                 limit.retries,
                 self.profile.label()
             );
-            let rule = "retry-over-limit";
-            let violation = self.tell(
-                rule,
-                Level::Error,
-                next.exchange(),
-                Pointer::root(),
-                message,
-            );
             violation.expected = Some(format!("{} retries", limit.retries));
+            self.put(violation);
         }
     }
 
@@ -279,8 +319,7 @@ impl Checker<'_> {
         let has_upper = one.is_http() && next.is_http();
         let has_upper = has_upper && one.request.response.delivered.is_empty();
         let is_stalled = one
-            .failure
-            .as_ref()
+            .failure()
             .is_some_and(|failure| failure.cause == Cause::Stall);
         let [mut least, most] = backoff.window(number);
         if then != Retry::Stream {
@@ -294,54 +333,49 @@ impl Checker<'_> {
         } else {
             return;
         };
-        let message = format!("retry {number} comes too {how}: after {gap:.0} ms");
-        let rule = "retry-backoff";
-        let violation = self.tell(rule, level, next.exchange(), Pointer::root(), message);
+        let exchange = Some(next.exchange());
+        let mut violation = Violation::new("retry-backoff", level, exchange, Pointer::root());
+        violation.message =
+            format!("{next}, retry {number} in a row, comes too {how}: after {gap:.0} ms");
         violation.expected = Some(format!("{least:.0}–{most:.0} ms"));
         violation.found = Some(format!("{gap:.0} ms"));
+        self.put(violation);
     }
 
     /// More requests for one answer than the profile allows, all loops together.
-    fn amplification(&mut self, chain: &Chain<'_>) {
+    fn amplification(&mut self, chain: &Chain<'_, '_>) {
         let Some(most) = self.profile.limits.requests else {
             return;
         };
         let count = chain.attempts.len();
-        let most = most as usize;
-        if count <= most {
+        let Some(first_over) = chain.attempts.get(most as usize) else {
             return;
-        }
-        let bytes: u64 = chain
-            .attempts
-            .iter()
-            .filter_map(|attempt| attempt.bytes().map(|text| text.len() as u64))
-            .sum();
-        let connections: std::collections::BTreeSet<u64> = chain
-            .attempts
-            .iter()
-            .filter_map(Attempt::connection)
-            .collect();
-        let exchange = chain.attempts[most].exchange();
-        let message = format!("one answer takes {count} requests, more than {most}");
-        let rule = "retry-storm";
-        let violation = self.tell(rule, Level::Error, exchange, Pointer::root(), message);
+        };
+        let texts = chain.attempts.iter().filter_map(Attempt::bytes);
+        let bytes: usize = texts.map(str::len).sum();
+        let connections = chain.attempts.iter().filter_map(Attempt::connection);
+        let connections: BTreeSet<u64> = connections.collect();
+        let exchange = Some(first_over.exchange());
+        let mut violation = Violation::new("retry-storm", Level::Error, exchange, Pointer::root());
+        violation.message =
+            format!("{first_over}: one answer takes {count} requests, more than {most}");
         violation.expected = Some(format!("{most} requests"));
         violation.found = Some(format!("{count} requests"));
         violation.detail = vec![format!(
             "{bytes} bytes sent, {} connections",
             connections.len()
         )];
+        self.put(violation);
     }
 
-    /// Chains that ended before the limit. Where the limit is only a default, what the capture itself shows counts.
+    /// Steps that ended before the limit. Where the limit is only a default, what the thread itself shows counts: another
+    /// thread may be another process, with other limits.
     fn judge_ends(&mut self) {
         let ends = std::mem::take(&mut self.ends);
         let in_round = |end: &GaveUp| end.pace.longest_round.max(end.pace.in_round);
+        let rounds = ends.iter().map(|one| one.pace.rounds).max();
+        let longest = ends.iter().map(in_round).max();
         for end in &ends {
-            // Another thread may be another process, with other limits.
-            let others = || ends.iter().filter(|one| one.thread == end.thread);
-            let rounds = others().map(|one| one.pace.rounds).max();
-            let longest = others().map(in_round).max();
             let known = |limit: Option<Limit>, seen: Option<u32>| match limit {
                 Some(limit) if limit.is_certain => Some(limit.retries),
                 Some(limit) => seen.map(|seen| seen.min(limit.retries)),
@@ -356,8 +390,9 @@ impl Checker<'_> {
                 || (uses_rounds && is_short(end.pace.rounds, stream));
             if early {
                 let message = format!(
-                    "{} is given up after {} rounds and {} retries in the last",
+                    "{} in {} is given up after {} rounds and {} retries in the last",
                     end.failure,
+                    end.place,
                     end.pace.rounds + 1,
                     end.pace.in_round
                 );

@@ -1,8 +1,7 @@
 //! Which loop an attempt belongs to, and how long it waits.
 
+use crate::check::attempts::Attempt;
 use crate::check::profiles::{Backoff, Limit, Profile, Retry};
-
-use super::chain::Attempt;
 
 /// The loop that made a request again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

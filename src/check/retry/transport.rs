@@ -1,13 +1,15 @@
 //! What belongs to a WebSocket only, after the agent went back to HTTP.
 
 use crate::capture::{FlatExchange, Transport};
-use crate::check::Violation;
+use crate::check::attempts::View;
+use crate::check::sink::{RuleName, Sink};
 use crate::json::Pointer;
-use crate::normalize::Level;
 use crate::responses::endpoint;
 
+const LEFTOVER: RuleName = RuleName::error("retry-websocket-leftover");
+
 /// Finds members of WebSocket messages in HTTP requests that follow a handshake.
-pub(super) fn leftovers(flat: &[FlatExchange<'_>]) -> Vec<Violation> {
+pub(super) fn check(view: &View<'_>, sink: &mut Sink) {
     let is_handshake = |one: &FlatExchange<'_>| {
         let request = &one.exchange.request;
         let asks = request.headers.as_option().is_some_and(|headers| {
@@ -16,11 +18,10 @@ pub(super) fn leftovers(flat: &[FlatExchange<'_>]) -> Vec<Violation> {
         });
         one.transport == Transport::Handshake || asks
     };
-    let Some(first) = flat.iter().position(is_handshake) else {
-        return Vec::new();
+    let Some(first) = view.flat.iter().position(is_handshake) else {
+        return;
     };
-    let mut violations: Vec<Violation> = Vec::new();
-    for (number, one) in flat.iter().enumerate().skip(first) {
+    for (number, one) in view.flat.iter().enumerate().skip(first) {
         let request = &one.exchange.request;
         let is_post = request.method == "POST" && endpoint(&request.target) == "/responses";
         let body = request.body.json().filter(|_| is_post);
@@ -41,16 +42,13 @@ pub(super) fn leftovers(flat: &[FlatExchange<'_>]) -> Vec<Violation> {
             }
         }
         for pointer in found {
-            if let Some(known) = violations.iter_mut().find(|one| one.pointer == pointer) {
-                known.recurs.push(number);
-                continue;
-            }
-            let rule = "retry-websocket-leftover";
-            let mut violation = Violation::new(rule, Level::Error, Some(number), pointer);
-            "an HTTP request holds what belongs to WebSocket messages"
-                .clone_into(&mut violation.message);
-            violations.push(violation);
+            let cause = pointer.to_string();
+            let mut violation = LEFTOVER.at(number, pointer);
+            violation.message = format!(
+                "{}, over HTTP, holds what belongs to WebSocket messages",
+                view.place(number)
+            );
+            sink.tell(cause, violation);
         }
     }
-    violations
 }

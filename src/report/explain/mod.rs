@@ -3,6 +3,7 @@
 mod body_rules;
 mod exchange_rules;
 mod history_rules;
+mod identity_rules;
 mod reader_rules;
 mod retry_rules;
 mod rollout_rules;

@@ -3,9 +3,10 @@
 use regex::Regex;
 
 use crate::capture::{Body, Content, End, Event, Exchange, is_terminal};
-use crate::check::profiles::{Cause, DelayHint, FailureFacts};
 use crate::http::HeaderList;
 use crate::json::Node;
+
+use super::profiles::{Cause, DelayHint, FailureFacts};
 
 /// A failure of one request.
 pub(super) struct Failure {
