@@ -2,8 +2,10 @@
 
 mod cli;
 mod gaps;
+mod identity;
 mod kinds;
 mod mutations;
+mod rollouts;
 
 use trace_diff::check::{Profile, check_capture};
 

@@ -71,7 +71,13 @@ pub(super) fn check(all: &[Sent<'_>], profile: &Profile, sink: &mut Sink) {
 
 /// The thread that a sub-agent names as its parent is the one that spawned it.
 fn check_parent(sent: &Sent<'_>, parent: &str, sink: &mut Sink) {
-    let Some((place, named)) = sent.first(PARENT).filter(|(_, named)| named != parent) else {
+    let mut named = PARENT
+        .iter()
+        .filter_map(|place| Some((*place, sent.value(*place)?)));
+    let Some((place, named)) = named.next().filter(|(_, first)| {
+        // Names that differ from each other are told by that.
+        first != parent && named.all(|(_, other)| other == *first)
+    }) else {
         return;
     };
     let mut violation = rules::SUBAGENT_MARK_MISMATCH.at(sent.exchange, place.pointer());

@@ -8,6 +8,7 @@ mod reader_rules;
 mod retry_rules;
 mod rollout_rules;
 mod rule;
+mod session_rules;
 mod stream_rules;
 mod tool_rules;
 

@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use super::{
     body_rules, exchange_rules, history_rules, identity_rules, reader_rules, retry_rules,
-    rollout_rules, stream_rules, tool_rules,
+    rollout_rules, session_rules, stream_rules, tool_rules,
 };
 use crate::report::Level;
 
@@ -46,6 +46,7 @@ pub fn rules() -> impl Iterator<Item = &'static Rule> {
         history_rules::RULES,
         identity_rules::RULES,
         rollout_rules::RULES,
+        session_rules::RULES,
         retry_rules::RULES,
         stream_rules::RULES,
         reader_rules::RULES,
