@@ -8,9 +8,9 @@ mod continuation;
 mod contracts;
 mod failure;
 mod history;
+mod identity;
 mod input;
 mod item;
-mod item_ids;
 mod label;
 mod profiles;
 mod request;
@@ -24,9 +24,10 @@ mod violation;
 
 pub use contracts::{Contracts, NotChecked, check_capture};
 pub use profiles::{
-    Backoff, Cause, Compaction, Context, DelayHint, FailureFacts, FailureRule, Headers, Ids,
-    InvalidArguments, ItemIds, Items, Limit, Limits, OnOverflow, OverflowInRequest, PartialItems,
-    Profile, ProfileError, RemoteCompaction, Retry, StatusRange, SubagentCacheKey, Version,
+    Backoff, Cause, Compaction, CompactionTurn, Context, DelayHint, FailureFacts, FailureRule,
+    Headers, Ids, InvalidArguments, ItemIds, Items, Limit, Limits, OnOverflow, OverflowInRequest,
+    PartialItems, Profile, ProfileError, RemoteCompaction, Retry, StatusRange, SubagentKey,
+    Version,
 };
 pub use rollout::{CheckedRollout, RolloutCheck, RolloutCheckError, check_rollouts};
 pub use violation::{RolloutPlace, Violation};

@@ -18,6 +18,7 @@ mod mask;
 mod model;
 mod outline;
 mod recovery;
+mod rollout;
 mod sarif;
 mod section;
 mod sessions;
@@ -40,6 +41,7 @@ pub use model::{
 };
 pub use outline::{outline_report, render_outline};
 pub use recovery::{RecoveryNames, render_recovery, render_recovery_json};
+pub use rollout::rollout_report;
 pub use sarif::render_sarif;
 pub use sessions::{SessionList, render_sessions, render_sessions_json};
 pub use text::{TextOptions, has_problems, render_session_text, render_text, visible};

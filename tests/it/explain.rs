@@ -44,6 +44,20 @@ const TOOL_RULES: &str = "
 const HISTORY_RULES: &str = "
     history-rewritten reasoning-dropped item-id-changed item-id-missing item-id-unexpected prompt-cache-broken instructions-changed tools-changed";
 
+/// Every rule about what requests call themselves.
+pub(crate) const IDENTITY_RULES: &str = "
+    session-id-mismatch thread-id-mismatch turn-id-mismatch window-id-mismatch installation-id-mismatch
+    subagent-mark-mismatch turn-metadata-mismatch turn-metadata-incomplete client-metadata-incomplete request-kind-wrong
+    subagent-unmarked required-header-missing session-header-wrong cache-key-changed cache-key-wrong
+    installation-id-changed agent-name-changed turn-id-reused turn-id-changed inference-id-reused item-id-missing
+    item-id-unexpected";
+
+/// Every rule about rollouts by themselves.
+const SESSION_RULES: &str = "
+    session-ordinal-gap session-ordinal-repeat session-ordinal-back session-ordinal-missing session-duplicated-
+    record session-duplicated-block session-two-writers session-second-session-meta session-id-not-in-name
+    session-misnamed session-lineage session-shared-line session-several-lines session-json session-no-envelope";
+
 #[test]
 fn every_rule_is_explained() {
     let names = || {
@@ -54,6 +68,8 @@ fn every_rule_is_explained() {
             .chain(CONTRACT_RULES.split_whitespace())
             .chain(TOOL_RULES.split_whitespace())
             .chain(HISTORY_RULES.split_whitespace())
+            .chain(IDENTITY_RULES.split_whitespace())
+            .chain(SESSION_RULES.split_whitespace())
     };
     assert_eq!(
         names().count(),

@@ -3,10 +3,12 @@
 mod body_rules;
 mod exchange_rules;
 mod history_rules;
+mod identity_rules;
 mod reader_rules;
 mod retry_rules;
 mod rollout_rules;
 mod rule;
+mod session_rules;
 mod stream_rules;
 mod tool_rules;
 
