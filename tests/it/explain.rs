@@ -54,8 +54,8 @@ pub(crate) const IDENTITY_RULES: &str = "
 
 /// Every rule about rollouts by themselves.
 const SESSION_RULES: &str = "
-    session-ordinal-gap session-ordinal-repeat session-ordinal-back session-ordinal-missing session-duplicated-
-    record session-duplicated-block session-two-writers session-second-session-meta session-id-not-in-name
+    session-ordinal-gap session-ordinal-repeat session-ordinal-back session-ordinal-missing
+    session-duplicated-record session-duplicated-block session-two-writers session-second-session-meta session-id-not-in-name
     session-misnamed session-lineage session-shared-line session-several-lines session-json session-no-envelope";
 
 #[test]

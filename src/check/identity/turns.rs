@@ -91,8 +91,9 @@ struct Seen<'a> {
     exchange: usize,
     /// When it began, as the agent says.
     started: Option<String>,
-    /// Number of turns of its thread up to it.
-    number: usize,
+    /// Number of turns of its thread up to it; of a compaction nothing, for some agents give a turn of its own to one in
+    /// the middle of another (pycodex 0.1.13).
+    number: Option<usize>,
 }
 
 /// Checks that a turn id belongs to one turn of one thread.
@@ -108,11 +109,8 @@ pub(super) fn check_turns(threads: &[ThreadView<'_>], known: &Known<'_, '_>, sin
             let Some(turn) = whose.turn.as_deref() else {
                 continue;
             };
-            // Some agents give a turn of its own to a compaction in the middle of another (pycodex 0.1.13).
-            if is_compaction(sent) {
-                continue;
-            }
-            if current != Some(turn) {
+            let is_counted = !is_compaction(sent);
+            if is_counted && current != Some(turn) {
                 number += 1;
                 current = Some(turn);
             }
@@ -120,10 +118,13 @@ pub(super) fn check_turns(threads: &[ThreadView<'_>], known: &Known<'_, '_>, sin
                 thread: thread.id,
                 exchange: sent.exchange,
                 started: sent.meta("turn_started_at_unix_ms"),
-                number,
+                number: is_counted.then_some(number),
             };
-            match seen.get(turn) {
-                Some(first) => check_turn(sent, turn, first, &now, sink),
+            match seen.get_mut(turn) {
+                Some(first) => {
+                    check_turn(sent, turn, first, &now, sink);
+                    first.number = first.number.or(now.number);
+                }
                 None => {
                     seen.insert(turn, now);
                 }
@@ -148,7 +149,9 @@ fn check_turn(sent: &Sent<'_>, turn: &str, first: &Seen<'_>, now: &Seen<'_>, sin
             "that began at {a} in exchange #{exchange} and of one that began at {b} in {}",
             sent.label
         )
-    } else if first.number != now.number {
+    } else if let (Some(a), Some(b)) = (first.number, now.number)
+        && a != b
+    {
         format!(
             "in exchange #{exchange} and, behind another turn, in {}",
             sent.label

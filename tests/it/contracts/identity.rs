@@ -133,6 +133,9 @@ const KINDS: &[Kind] = &[
         set(trace, unit, &pointer, "turn")
     }),
     kind("subagent-unmarked", |trace, unit| {
+        // It is the only mark of a review in 0.115.0.
+        let is_alone = turns(trace).len() == 1 && !has(trace, unit, "x-codex-parent-thread-id");
+        (!is_alone).then_some(())?;
         remove_header(trace, unit, "x-openai-subagent")?;
         if let Some(client) = trace.body_mut(unit)["client_metadata"].as_object_mut() {
             client.shift_remove("x-openai-subagent");
@@ -303,10 +306,14 @@ fn place(unit: usize, pointer: &str) -> Place {
     }
 }
 
-/// The requests that are no warm-ups.
+/// The requests that ask for a stream and are no warm-ups.
 fn turns(trace: &Trace) -> Vec<usize> {
     let mut requests = trace.requests();
-    requests.retain(|unit| trace.body(*unit)["generate"] != false);
+    let path = |unit: usize| trace.records[trace.units[unit].record]["path"].as_str();
+    requests.retain(|unit| {
+        let is_unary = path(*unit).is_some_and(|path| path.ends_with("/compact"));
+        !is_unary && trace.body(*unit)["generate"] != false
+    });
     requests
 }
 
@@ -379,7 +386,17 @@ fn new_item(trace: &Trace, unit: usize, has_id: bool) -> Option<usize> {
     let is_new = |item: &&Value| !known.contains(item);
     let last = trace.input(unit).len() - 1;
     let mut items = trace.input(unit).iter().enumerate().take(last);
-    let found = items.find(|(_, item)| is_new(item) && item["id"].is_string() == has_id)?;
+    // What a model made has an id of the server's.
+    let is_own = |item: &Value| {
+        has_id
+            || item["type"] != "reasoning"
+                && item["role"] != "assistant"
+                && !item["type"]
+                    .as_str()
+                    .is_some_and(|kind| kind.ends_with("_call"))
+    };
+    let found =
+        items.find(|(_, item)| is_new(item) && is_own(item) && item["id"].is_string() == has_id)?;
     // The rule is about what is sent as a whole.
     trace
         .body(unit)
