@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use divan::counter::BytesCount;
 use divan::Bencher;
+use divan::counter::BytesCount;
 use trace_diff::capture::{Capture, read_capture_bytes};
 use trace_diff::check::{Profile, check_capture};
 
