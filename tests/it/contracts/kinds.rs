@@ -1,4 +1,5 @@
 //! One way to break each rule in a capture that keeps them all.
+// Long because: each rule has a function that breaks it.
 
 use serde_json::{Value, json};
 
