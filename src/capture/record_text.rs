@@ -3,7 +3,7 @@
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 
-use crate::json::{Node, Value};
+use crate::json::Value;
 
 use super::object::ObjectText;
 use super::redact::Redactor;
@@ -260,16 +260,11 @@ impl Record {
     fn push_json(&mut self, value: &Value) {
         let text = value.text();
         let has_line_end = memchr::memchr2(b'\n', b'\r', text.as_bytes()).is_some();
-        let is_embeddable = !has_line_end && depth(value.node()) <= MAX_EMBEDDED_DEPTH;
+        let is_embeddable = !has_line_end && value.document().depth() <= MAX_EMBEDDED_DEPTH;
         if is_embeddable {
             self.raw("json", text);
         } else {
             self.text("json_text", text);
         }
     }
-}
-
-fn depth(node: Node<'_>) -> usize {
-    let values = node.items().chain(node.members().map(|(_, value)| value));
-    values.map(|value| depth(value) + 1).max().unwrap_or(0)
 }

@@ -51,8 +51,8 @@ impl fmt::Display for SyntaxError {
 
 impl std::error::Error for SyntaxError {}
 
-/// Parses exactly one value into slots in document order.
-pub(super) fn parse(text: &str, max_depth: usize) -> Result<Vec<Slot>, SyntaxError> {
+/// Parses exactly one value into slots in document order, and counts the levels of nesting.
+pub(super) fn parse(text: &str, max_depth: usize) -> Result<(Vec<Slot>, usize), SyntaxError> {
     let bytes = text.as_bytes();
     if bytes.len() >= u32::MAX as usize {
         return Err(SyntaxError {
@@ -65,11 +65,12 @@ pub(super) fn parse(text: &str, max_depth: usize) -> Result<Vec<Slot>, SyntaxErr
         at: 0,
         // Short texts have short values.
         slots: Vec::with_capacity(bytes.len() / 48 + bytes.len().min(1 << 10) / 16 + 1),
-        open: Vec::new(),
+        open: Vec::with_capacity(16),
+        depth: 0,
         max_depth,
     };
     parser.run()?;
-    Ok(parser.slots)
+    Ok((parser.slots, parser.depth))
 }
 
 struct Parser<'a> {
@@ -78,6 +79,8 @@ struct Parser<'a> {
     slots: Vec<Slot>,
     /// Slots of the arrays and objects that are not closed yet.
     open: Vec<u32>,
+    /// Most of them at once.
+    depth: usize,
     max_depth: usize,
 }
 
@@ -181,6 +184,7 @@ impl Parser<'_> {
                     return self.fail(ErrorKind::TooDeep);
                 }
                 self.open.push(self.slots.len() as u32);
+                self.depth = self.depth.max(self.open.len());
                 self.at += 1;
                 self.push(
                     start,
