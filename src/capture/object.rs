@@ -1,5 +1,7 @@
 //! The text of a JSON object being put together, so that values which are JSON text already go in as they are.
 
+use super::redact::Redactor;
+
 /// A JSON object, member by member.
 #[derive(Debug)]
 pub(super) struct ObjectText {
@@ -10,13 +12,6 @@ impl ObjectText {
     pub(super) fn new() -> Self {
         let mut text = String::with_capacity(512);
         text.push('{');
-        Self { text }
-    }
-
-    /// An object that was finished, to go on with.
-    pub(super) fn continued(mut text: String) -> Self {
-        let closing = text.pop();
-        debug_assert_eq!(closing, Some('}'));
         Self { text }
     }
 
@@ -75,7 +70,17 @@ impl ObjectText {
         push_quoted(&mut self.text, value);
     }
 
-    /// The object.
+    /// Takes the text so far out; the object goes on behind the value of the last key, which is put between the two texts.
+    pub(super) fn split(&mut self) -> String {
+        std::mem::take(&mut self.text)
+    }
+
+    /// Replaces what is secret in the text so far.
+    pub(super) fn redact(&mut self, redactor: &mut Redactor) {
+        self.text = redactor.text(std::mem::take(&mut self.text));
+    }
+
+    /// The object, or what is behind the last split of it.
     pub(super) fn finish(mut self) -> String {
         self.text.push('}');
         self.text
