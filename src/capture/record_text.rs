@@ -3,7 +3,8 @@
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 
-use crate::json::Value;
+use crate::http::PlainEvent;
+use crate::json::{Checker, Value};
 
 use super::object::ObjectText;
 use super::redact::Redactor;
@@ -28,6 +29,32 @@ pub struct Record {
     before: Vec<RecordPart>,
     /// What is behind that.
     object: ObjectText,
+}
+
+/// Appends the record of a server-sent event as [`Record::event`] and [`Record::push_line`] do, without a copy of its data.
+pub fn push_event(
+    exchange: u64,
+    event: PlainEvent<'_>,
+    at_ms: f64,
+    checker: &mut Checker,
+    out: &mut String,
+) {
+    let mut record = ObjectText::behind(std::mem::take(out));
+    record.unsigned("exchange", exchange);
+    record.string("type", "event");
+    record.number("at_ms", Some(at_ms));
+    if let Some(name) = event.name {
+        record.string("name", name);
+    }
+    record.open("data");
+    match checker.depth(event.data) {
+        Ok(depth) if depth <= MAX_EMBEDDED_DEPTH => record.raw("json", event.data),
+        Ok(_) => record.string("json_text", event.data),
+        Err(_) => record.string("text", event.data),
+    }
+    record.close();
+    *out = record.finish();
+    out.push('\n');
 }
 
 /// A part of the text of a record.
@@ -314,5 +341,67 @@ impl Record {
         } else {
             self.text("json_text", text);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::json::MAX_DEPTH;
+
+    #[test]
+    fn a_plain_event_has_the_record_of_any_event() {
+        let nested = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
+        let mut checker = Checker::new();
+        for data in [
+            "{\"a\":[1]}",
+            "",
+            "no JSON \"é\"",
+            "7",
+            &nested(MAX_DEPTH),
+            &nested(MAX_DEPTH + 1),
+        ] {
+            for name in [None, Some("response.created")] {
+                let event = Event {
+                    name: name.map(str::to_owned),
+                    data: Body::from_text(data.to_owned()),
+                    at_ms: Recorded::Yes(1.5),
+                };
+                let (mut expect, mut line) = ("before\n".to_owned(), "before\n".to_owned());
+                Record::event(&event).push_line(7, &mut expect);
+                let plain = PlainEvent {
+                    name,
+                    data,
+                    length: 0,
+                };
+                push_event(7, plain, 1.5, &mut checker, &mut line);
+                assert_eq!(line, expect);
+            }
+        }
+    }
+
+    #[test]
+    fn a_long_text_is_shared_and_stands_in_its_place() {
+        let text = format!("{{\"k\":\"{}\"}}", "x".repeat(MIN_SHARED));
+        let request = Request {
+            method: "POST".to_owned(),
+            target: "/".to_owned(),
+            http_version: Recorded::NotRecorded,
+            headers: Recorded::NotRecorded,
+            body: Body::from_text(text.clone()),
+            wire_body_bytes: Recorded::NotRecorded,
+        };
+        let record = || Record::request(&request, Recorded::Yes(3), Recorded::NotRecorded, None);
+        let start = "{\"exchange\":12,\"type\":\"request\",\"connection\":3,\"method\":\"POST\",\"target\":\"/\"";
+        let expect = format!("{start},\"body\":{{\"json\":{text}}}}}\n");
+        let mut line = String::new();
+        record().push_line(12, &mut line);
+        assert_eq!(line, expect);
+        let parts = record().redacted(&mut Redactor::new()).into_line(12);
+        assert!(matches!(&parts[..], [_, RecordPart::Shared(_), _]));
+        assert_eq!(
+            parts.iter().map(RecordPart::as_str).collect::<String>(),
+            expect
+        );
     }
 }

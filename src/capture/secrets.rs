@@ -1,5 +1,6 @@
 //! Recognises secrets: headers that carry them, and texts that look like them.
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::LazyLock;
 
@@ -30,8 +31,11 @@ const SECRET_HEADERS: [&str; 4] = [
 
 /// What is secret in a header of this name, in any letter case.
 pub fn secret_header(name: &str) -> Option<SecretHeader> {
-    let name = name.to_ascii_lowercase();
-    let name = name.as_str();
+    let name = match name.bytes().any(|b| b.is_ascii_uppercase()) {
+        true => Cow::Owned(name.to_ascii_lowercase()),
+        false => Cow::Borrowed(name),
+    };
+    let name = &*name;
     let is_key = [
         "api-key",
         "api_key",

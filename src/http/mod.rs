@@ -9,4 +9,6 @@ mod zstd;
 pub use coding::{DecodeError, decode};
 pub use compressed::{Compression, DamagedCompression, open_compressed};
 pub use headers::{Header, HeaderList};
-pub use sse::{PlacedEvent, SseEvent, SseParser, SseText, is_plain_event, parse_sse, render_sse};
+pub use sse::{
+    PlacedEvent, PlainEvent, SseEvent, SseParser, SseText, is_plain_event, parse_sse, render_sse,
+};

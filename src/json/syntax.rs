@@ -53,6 +53,28 @@ impl std::error::Error for SyntaxError {}
 
 /// Parses exactly one value into slots in document order, and counts the levels of nesting.
 pub(super) fn parse(text: &str, max_depth: usize) -> Result<(Vec<Slot>, usize), SyntaxError> {
+    let mut memory = Memory {
+        // Short texts have short values.
+        slots: Vec::with_capacity(text.len() / 48 + text.len().min(1 << 10) / 16 + 1),
+        open: Vec::with_capacity(16),
+    };
+    let depth = parse_in(&mut memory, text, max_depth)?;
+    Ok((memory.slots, depth))
+}
+
+/// What the parser works in.
+#[derive(Debug, Default)]
+pub(super) struct Memory {
+    slots: Vec<Slot>,
+    open: Vec<u32>,
+}
+
+/// Parses exactly one value and gives the levels of nesting; what was in the memory before is gone.
+pub(super) fn parse_in(
+    memory: &mut Memory,
+    text: &str,
+    max_depth: usize,
+) -> Result<usize, SyntaxError> {
     let bytes = text.as_bytes();
     if bytes.len() >= u32::MAX as usize {
         return Err(SyntaxError {
@@ -60,17 +82,23 @@ pub(super) fn parse(text: &str, max_depth: usize) -> Result<(Vec<Slot>, usize), 
             offset: 0,
         });
     }
+    let Memory { slots, open } = std::mem::take(memory);
     let mut parser = Parser {
         bytes,
         at: 0,
-        // Short texts have short values.
-        slots: Vec::with_capacity(bytes.len() / 48 + bytes.len().min(1 << 10) / 16 + 1),
-        open: Vec::with_capacity(16),
+        slots,
+        open,
         depth: 0,
         max_depth,
     };
-    parser.run()?;
-    Ok((parser.slots, parser.depth))
+    parser.slots.clear();
+    parser.open.clear();
+    let outcome = parser.run();
+    *memory = Memory {
+        slots: parser.slots,
+        open: parser.open,
+    };
+    outcome.map(|()| parser.depth)
 }
 
 struct Parser<'a> {
