@@ -22,6 +22,10 @@ use super::head::{MAX_HEAD_BYTES, RequestHead};
 /// Bytes asked of the socket at once.
 const READ_BYTES: usize = 64 << 10;
 
+/// How long the next request is looked for behind a response before the thread sleeps. A client on the same machine sends
+/// it within this time, and to fall asleep and be woken would take a third of it.
+const LOOKING: Duration = Duration::from_micros(100);
+
 /// The head that was seen last, and whether its request is still being answered: until it is, no other head is read.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Heads(Arc<Mutex<Current>>);
@@ -30,6 +34,8 @@ pub(super) struct Heads(Arc<Mutex<Current>>);
 struct Current {
     head: Option<RequestHead>,
     is_busy: bool,
+    /// When the request before was answered.
+    answered: Option<std::time::Instant>,
     /// Who waits for the next head.
     waker: Option<Waker>,
 }
@@ -44,6 +50,7 @@ impl Heads {
     pub(super) fn release(&self) {
         let mut current = self.lock();
         current.is_busy = false;
+        current.answered = Some(std::time::Instant::now());
         if let Some(waker) = current.waker.take() {
             waker.wake();
         }
@@ -57,6 +64,12 @@ impl Heads {
 
     fn is_busy(&self) -> bool {
         self.lock().is_busy
+    }
+
+    /// Whether a request was answered so short a time ago that the next one may come at once.
+    fn is_next_near(&self) -> bool {
+        let answered = self.lock().answered;
+        answered.is_some_and(|answered| answered.elapsed() < LOOKING)
     }
 
     /// Has the task woken when the current request is answered; false if it is already.
@@ -319,6 +332,11 @@ impl hyper::rt::Read for Tap {
                 Poll::Pending if is_early => {}
                 Poll::Pending => {
                     this.poll_head_timer(cx)?;
+                    if this.heads.is_next_near() {
+                        // All others go first: the client, if it is on this processor, and other connections.
+                        std::thread::yield_now();
+                        let _ = pin!(tokio::task::yield_now()).poll(cx);
+                    }
                     return Poll::Pending;
                 }
             }
