@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::io::{self, Write};
 
+use super::plain_event::PlainEvent;
+
 /// The fields of one block of an event stream.
 ///
 /// The standard dispatches only blocks with data; here every block that sets a field comes out, so nothing that a
@@ -116,22 +118,9 @@ impl SseParser {
         if !self.block.is_empty() || self.is_after_cr {
             return None;
         }
-        let (line, mut rest) = plain_line(bytes)?;
-        let mut name = None;
-        let data = match line.strip_prefix(b"event: ") {
-            Some(value) => {
-                name = Some(std::str::from_utf8(value).ok()?).filter(|name| !name.is_empty());
-                name?;
-                let (line, behind) = plain_line(rest)?;
-                rest = behind;
-                line.strip_prefix(b"data: ")?
-            }
-            None => line.strip_prefix(b"data: ")?,
-        };
-        let data = std::str::from_utf8(data).ok()?;
-        let length = bytes.len() - rest.strip_prefix(b"\n")?.len();
-        self.done += length as u64;
-        Some(PlainEvent { name, data, length })
+        let event = PlainEvent::at_start(bytes)?;
+        self.done += event.length as u64;
+        Some(event)
     }
 
     /// How many bytes of the stream belong to complete blocks.
@@ -174,23 +163,6 @@ impl SseParser {
             end: self.done,
         })
     }
-}
-
-/// An event in its plain form.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PlainEvent<'a> {
-    /// The `event` field, never empty.
-    pub name: Option<&'a str>,
-    /// The `data` field, one line.
-    pub data: &'a str,
-    /// Bytes of its text, the blank line included.
-    pub length: usize,
-}
-
-/// The line that `bytes` begins with if it ends with a line feed, and what is behind that.
-fn plain_line(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    let end = memchr::memchr2(b'\r', b'\n', bytes)?;
-    (bytes[end] == b'\n').then(|| (&bytes[..end], &bytes[end + 1..]))
 }
 
 /// Checking a text as a whole is many times faster than looking for what is to be replaced.
@@ -436,38 +408,6 @@ mod tests {
     }
 
     proptest! {
-        #[test]
-        fn plain_events_taken_first_are_the_same_events(
-            lines in proptest::collection::vec(
-                prop_oneof![
-                    Just("event: a\ndata: {}\n\n"), Just("data: [1]\n\n"), Just("event: \ndata: x\n\n"),
-                    Just("event: a\n"), Just("data: x\r\n"), Just("data: y\r"), Just("data:z\n"), Just("\n"), Just("\r\n"),
-                    Just(": c\n"), Just("id: 1\n"), Just("\u{feff}"), Just("data: é\n\n"),
-                ],
-                0..8,
-            ),
-            cut in 0..64_usize,
-        ) {
-            let text = lines.concat();
-            let (first, second) = text.as_bytes().split_at(cut.min(text.len()));
-            let (mut plain, mut all) = (SseParser::new(), SseParser::new());
-            let (mut from_plain, mut from_all) = (Vec::new(), Vec::new());
-            for mut bytes in [first, second] {
-                from_all.extend(all.push(bytes));
-                while let Some(event) = plain.push_plain(bytes) {
-                    let own = std::str::from_utf8(&bytes[..event.length]).unwrap();
-                    bytes = &bytes[event.length..];
-                    let (event, end) = (SseEvent::new(event.name, event.data), plain.done());
-                    prop_assert!(is_plain_event(own, &event));
-                    from_plain.push(PlacedEvent { event, end });
-                }
-                from_plain.extend(plain.push(bytes));
-            }
-            prop_assert_eq!(from_plain, from_all);
-            prop_assert_eq!(plain.tail(), all.tail());
-            prop_assert_eq!(plain.done(), all.done());
-        }
-
         #[test]
         fn what_is_written_is_read_back(events in proptest::collection::vec(event(), 0..6)) {
             let mut out = Vec::new();

@@ -46,3 +46,29 @@ impl Patience {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_wait_has_the_whole_limit_and_what_is_in_time_is_given() {
+        const LIMIT: Duration = Duration::from_millis(20);
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = runtime.enable_time().build().unwrap();
+        runtime.block_on(async {
+            let patience = Patience::default();
+            let soon = tokio::time::sleep(LIMIT / 2);
+            assert_eq!(patience.wait(LIMIT, soon).await, Some(()));
+            for _ in 0..2 {
+                let began = Instant::now();
+                assert_eq!(
+                    patience.wait(LIMIT, std::future::pending::<()>()).await,
+                    None
+                );
+                assert!(began.elapsed() >= LIMIT);
+            }
+            assert_eq!(patience.wait(Duration::MAX, async { 7 }).await, Some(7));
+        });
+    }
+}

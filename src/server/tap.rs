@@ -35,7 +35,7 @@ struct Current {
     head: Option<RequestHead>,
     is_busy: bool,
     /// When the request before was answered.
-    answered: Option<std::time::Instant>,
+    answered: Option<Instant>,
     /// Who waits for the next head.
     waker: Option<Waker>,
 }
@@ -50,7 +50,7 @@ impl Heads {
     pub(super) fn release(&self) {
         let mut current = self.lock();
         current.is_busy = false;
-        current.answered = Some(std::time::Instant::now());
+        current.answered = Some(Instant::now());
         if let Some(waker) = current.waker.take() {
             waker.wake();
         }
