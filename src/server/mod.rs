@@ -18,6 +18,7 @@ mod listener;
 mod log;
 mod memory;
 mod options;
+mod patience;
 mod record;
 mod service;
 mod shared;
