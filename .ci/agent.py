@@ -74,13 +74,18 @@ def kill(process):
     return process.wait()
 
 
-def account():
-    """The auth.json of an account that nobody has: codex compresses its requests only for one."""
+def access_token(number=0):
+    """A token of an account that nobody has, each number another one."""
     ids = {"chatgpt_account_id": "acct-fake", "chatgpt_user_id": "user-fake", "user_id": "user-fake"}
     account = {"chatgpt_plan_type": "plus", **ids}
-    claims = {"exp": 1900000000, "email": "user@example.com", "https://api.openai.com/auth": account}
+    claims = {"exp": 1900000000 + number, "email": "user@example.com", "https://api.openai.com/auth": account}
     parts = (json.dumps({"alg": "none", "typ": "JWT"}).encode(), json.dumps(claims).encode(), b"sig")
-    token = ".".join(base64.urlsafe_b64encode(part).decode().rstrip("=") for part in parts)
+    return ".".join(base64.urlsafe_b64encode(part).decode().rstrip("=") for part in parts)
+
+
+def account():
+    """The auth.json of an account that nobody has: codex compresses its requests only for one."""
+    token = access_token()
     tokens = {"id_token": token, "access_token": token, "refresh_token": "fake", "account_id": "acct-fake"}
     return json.dumps({"OPENAI_API_KEY": None, "tokens": tokens, "last_refresh": "2026-11-21T00:00:00Z"})
 

@@ -21,9 +21,10 @@ mod violation;
 
 pub use contracts::{Contracts, NotChecked, check_capture};
 pub use profiles::{
-    Backoff, Cause, Compaction, Context, DelayHint, FailureFacts, FailureRule, Headers, Ids,
-    ItemIds, Limit, Limits, OnOverflow, OverflowInRequest, PartialItems, Profile, ProfileError,
-    RemoteCompaction, Retry, StatusRange, SubagentCacheKey, Version,
+    Backoff, Cause, Compaction, Context, DelayHint, FailureFacts, FailureRule, Headers, Idle, Ids,
+    ItemIds, Limit, Limits, OnExhausted, OnOverflow, OnRefused, OverflowInRequest, PartialItems,
+    Profile, ProfileError, RemoteCompaction, Retry, StatusRange, SubagentCacheKey, Version,
+    WebSocket,
 };
 pub use retry::check_retries;
 pub use rollout::{CheckedRollout, RolloutCheck, RolloutCheckError, check_rollouts};

@@ -22,6 +22,8 @@ pub struct Profile {
     pub partial_items: Option<PartialItems>,
     /// What it does after which failure; the first row that matches holds.
     pub failures: Vec<FailureRule>,
+    /// When it goes over from WebSocket to HTTP.
+    pub websocket: WebSocket,
     /// How it compacts.
     pub compaction: Compaction,
     /// What its requests to the model are headed by.
@@ -51,6 +53,17 @@ pub struct Limits {
     pub stream_retries: Option<Limit>,
     /// Requests for one answer, all together; without it what the other two allow.
     pub requests: Option<u32>,
+    /// How long a stream may be silent, in milliseconds.
+    pub idle_ms: Option<Idle>,
+}
+
+/// How long a stream may be silent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Idle {
+    /// Milliseconds.
+    pub ms: u32,
+    /// Whether it is known to be the time in force; as with [`Limit`].
+    pub is_certain: bool,
 }
 
 impl Limits {
@@ -92,6 +105,35 @@ pub enum PartialItems {
     Kept,
     /// The retry sends what was sent before.
     Dropped,
+}
+
+/// When an agent goes over from WebSocket to HTTP.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct WebSocket {
+    /// When the handshake is refused with 426.
+    pub on_refused: Option<OnRefused>,
+    /// When all rounds over a WebSocket have failed.
+    pub on_exhausted: Option<OnExhausted>,
+}
+
+/// What an agent does when a WebSocket is refused with 426, Upgrade Required.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnRefused {
+    /// It asks over HTTP at once, and tries no other handshake.
+    Http,
+    /// It tries again, as after any other failure.
+    Retry,
+}
+
+/// What an agent does when all rounds over a WebSocket have failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnExhausted {
+    /// It begins anew over HTTP, at once and with all rounds.
+    Http,
+    /// The turn fails.
+    Fail,
 }
 
 /// How an agent compacts.

@@ -6,8 +6,8 @@ use serde::Deserialize;
 
 use super::failure::FailureRule;
 use super::model::{
-    Backoff, Context, ItemIds, Limit, OnOverflow, OverflowInRequest, PartialItems, Profile,
-    RemoteCompaction, SubagentCacheKey,
+    Backoff, Context, Idle, ItemIds, Limit, OnExhausted, OnOverflow, OnRefused, OverflowInRequest,
+    PartialItems, Profile, RemoteCompaction, SubagentCacheKey,
 };
 
 #[derive(Debug, Default, Deserialize)]
@@ -16,6 +16,7 @@ pub(super) struct LimitsPart {
     request_retries: Option<u32>,
     stream_retries: Option<u32>,
     requests: Option<u32>,
+    idle_ms: Option<u32>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -30,6 +31,13 @@ pub(super) struct BackoffPart {
 #[serde(default, deny_unknown_fields)]
 pub(super) struct StreamPart {
     partial_items: Option<PartialItems>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct WebSocketPart {
+    on_refused: Option<OnRefused>,
+    on_exhausted: Option<OnExhausted>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -64,6 +72,7 @@ pub(super) struct Part {
     pub(super) limits: LimitsPart,
     pub(super) backoff: BackoffPart,
     pub(super) stream: StreamPart,
+    pub(super) websocket: WebSocketPart,
     pub(super) compaction: CompactionPart,
     pub(super) headers: HeadersPart,
     pub(super) ids: IdsPart,
@@ -97,8 +106,15 @@ impl Part {
             limit(self.limits.stream_retries),
         );
         set(&mut profile.limits.requests, self.limits.requests);
+        let idle = self.limits.idle_ms.map(|ms| Idle { ms, is_certain });
+        set(&mut profile.limits.idle_ms, idle);
         self.backoff.apply(&mut profile.backoff);
         set(&mut profile.partial_items, self.stream.partial_items);
+        set(&mut profile.websocket.on_refused, self.websocket.on_refused);
+        set(
+            &mut profile.websocket.on_exhausted,
+            self.websocket.on_exhausted,
+        );
         let compaction = &mut profile.compaction;
         set(&mut compaction.remote, self.compaction.remote);
         set(

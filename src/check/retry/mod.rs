@@ -3,6 +3,8 @@
 mod body;
 mod chain;
 mod check;
+mod delay;
+mod ends;
 mod failure;
 mod pace;
 mod transport;
