@@ -188,7 +188,7 @@ def other_tool_choice(records):
 
 
 def one_item_more(records):
-    posts(records)[1]["body"]["json"]["input"].append({"type": "message", "role": "user", "content": []})
+    posts(records)[1]["body"]["json"]["input"].append({"type": "message", "role": "assistant", "content": []})
 
 
 END = '"end"'

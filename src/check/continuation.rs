@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::json::Value;
-use crate::responses::{RequestKind, message_text};
+use crate::json::{Node, Value};
+use crate::responses::{RequestKind, item_type, message_text};
 
 use super::attempts::{Attempt, ThreadView};
 use super::item::{Facts, ItemFacts};
@@ -104,16 +104,27 @@ impl<'t> Continuation<'t> {
     /// Whether the history was shortened by a compaction that is not in the capture: there is a summary that was not there.
     fn is_compacted(&self) -> bool {
         let mut new = self.new.iter();
-        new.any(|new| is_summary(new) && !self.old.iter().any(|old| old.meaning == new.meaning))
+        new.any(|new| {
+            is_summary(new.item.node()) && !self.old.iter().any(|old| old.meaning == new.meaning)
+        })
     }
 }
 
 /// Whether an item holds what a compaction left (Codex 0.115.0–0.169.0, pycodex 0.1.13–0.5.1).
-fn is_summary(facts: &ItemFacts) -> bool {
-    match facts.kind.as_str() {
+pub(super) fn is_summary(item: Node<'_>) -> bool {
+    match item_type(item).as_ref() {
         "compaction" | "compaction_summary" | "context_compaction" => true,
-        "message" => message_text(facts.item.node())
-            .starts_with("Another language model started to solve this problem"),
+        "message" => {
+            message_text(item).starts_with("Another language model started to solve this problem")
+        }
         _ => false,
     }
+}
+
+/// Whether the user stopped the agent after a request: Codex puts `<turn_aborted>` before what comes next
+/// (0.115.0–0.169.0).
+pub(super) fn is_aborted(last: &Attempt<'_>, next: &Attempt<'_>) -> bool {
+    let known = last.request.input.len();
+    let mut new = next.request.input.get(known..).unwrap_or(&[]).iter();
+    new.any(|item| message_text(item.node()).contains("<turn_aborted>"))
 }

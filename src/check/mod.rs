@@ -6,7 +6,9 @@
 mod attempts;
 mod continuation;
 mod contracts;
+mod failure;
 mod history;
+mod input;
 mod item;
 mod label;
 mod profiles;
@@ -26,7 +28,5 @@ pub use profiles::{
     Profile, ProfileError, RemoteCompaction, Retry, StatusRange, SubagentCacheKey, Version,
     WebSocket,
 };
-pub use retry::check_retries;
 pub use rollout::{CheckedRollout, RolloutCheck, RolloutCheckError, check_rollouts};
-pub use stream_grammar::check_stream_grammar;
 pub use violation::{RolloutPlace, Violation};

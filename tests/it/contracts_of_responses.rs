@@ -2,7 +2,7 @@
 // Long because: each case of the two tables takes ten lines.
 
 use serde_json::{Value, json};
-use trace_diff::check::{Profile, Violation, check_retries, check_stream_grammar};
+use trace_diff::check::{Profile, Violation, check_capture};
 use trace_diff::report::explain;
 
 use crate::mutations::read;
@@ -26,9 +26,7 @@ pub(crate) fn is_known(name: &str, violation: &Violation) -> bool {
 
 fn violations(name: &str, bytes: Vec<u8>) -> Vec<Violation> {
     let capture = read(name, bytes);
-    let mut found = check_stream_grammar(&capture);
-    found.extend(check_retries(&capture, &Profile::of(&capture)));
-    found
+    check_capture(&capture, &Profile::of(&capture)).violations
 }
 
 fn shown(one: &Violation) -> String {
@@ -384,7 +382,7 @@ const RETRY_CASES: &[Case] = &[
         change: |records| {
             records[1]["request"]["body"]["tools"][0]["name"] = json!("other");
         },
-        rules: &["retry-body-changed"],
+        rules: &["retry-body-changed", "tools-changed"],
         exchange: 1,
         pointer: "/request/body/tools/0/name",
     },
@@ -397,7 +395,7 @@ const RETRY_CASES: &[Case] = &[
                 .unwrap();
             input.push(json!({"type": "message", "role": "assistant", "content": []}));
         },
-        rules: &["retry-body-changed"],
+        rules: &["retry-body-changed", "item-invented"],
         exchange: 1,
         pointer: "/request/body/input/3",
     },
@@ -412,7 +410,11 @@ const RETRY_CASES: &[Case] = &[
                 .unwrap();
             input.push(item);
         },
-        rules: &["retry-truncated-taken", "stream-end-missing"],
+        rules: &[
+            "retry-truncated-taken",
+            "stream-end-missing",
+            "call-without-output",
+        ],
         exchange: 1,
         pointer: "/request/body/input/3",
     },
@@ -460,7 +462,7 @@ fn under(profile: &str, fixture: &str, change: fn(&mut Vec<Value>)) -> Vec<Strin
     change(&mut records);
     let profile = Profile::parse("", profile).unwrap();
     let capture = read(fixture, bytes(&records));
-    let found = check_retries(&capture, &profile);
+    let found = check_capture(&capture, &profile).violations;
     found.iter().map(|one| one.rule.to_owned()).collect()
 }
 

@@ -31,7 +31,8 @@ const ROLLOUT_RULES: &str = "
 /// Every rule about retries and about the events of a response.
 const CONTRACT_RULES: &str = "
     retry-missing retry-of-fatal retry-over-limit retry-gave-up-early retry-too-soon retry-backoff retry-body-changed
-    retry-partial-lost retry-truncated-taken retry-storm retry-websocket-leftover
+    retry-partial-lost retry-truncated-taken retry-storm retry-websocket-leftover retry-fallback
+    retry-stale-response retry-idle
     stream-event-order stream-end-missing stream-end-doubled stream-event-after-end stream-id-changed
     stream-item-unfinished stream-item-doubled stream-index stream-delta-sum stream-output-differs stream-usage-missing";
 /// Every rule about calls, their outputs and what responses delivered.

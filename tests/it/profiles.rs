@@ -29,6 +29,7 @@ fn values(layer: &Value) -> Vec<(String, String)> {
         "limits",
         "backoff",
         "stream",
+        "websocket",
         "compaction",
         "headers",
         "ids",
@@ -209,8 +210,12 @@ delay = [\"retry-after\"]
 capture itself shows a higher limit, or a file says which one holds.
 
 `then` is what the agent does: `request` sends the same bytes again, `limits.request_retries` times, and then goes on as `stream`; `request-only`
-gives up after that; `stream` makes the request anew, `limits.stream_retries` times; `fail` gives up at once; `compact` compacts and asks anew;
-of `unspecified` nothing is checked, nor of a failure that no row matches.
+gives up after that; `stream` makes the request anew, `limits.stream_retries` times; `refresh` sends it again at once, then with a new access token,
+and then goes on as `stream`; `fail` gives up at once; `compact` compacts and asks anew; of `unspecified` nothing is checked, nor of a failure
+that no row matches.
+
+`websocket.on_refused` says what follows on HTTP 426 for a handshake, `websocket.on_exhausted` on the last failure over a WebSocket. How long a
+stream is silent (`limits.idle_ms`) is only checked where a file says it.
 
 ## The built-in profiles
 
@@ -249,7 +254,7 @@ fn rendered() -> String {
 
 fn failure_row(row: &Value) -> String {
     let mut what = row["on"].as_str().unwrap().to_owned();
-    for key in ["status", "code", "retry_after", "account"] {
+    for key in ["status", "code", "type", "retry_after", "account"] {
         if !row[key].is_null() {
             let list = row[key]
                 .to_string()

@@ -1,53 +1,93 @@
-//! The rules, over the attempts at each answer.
+//! The rules, over the attempts of each step.
 
-use crate::capture::{Capture, flatten};
+use std::collections::BTreeSet;
+
 use crate::check::Violation;
+use crate::check::attempts::{Attempt, ThreadView, View};
 use crate::check::profiles::{FailureRule, Limit, Profile, Retry};
-use crate::check::request::Trace;
+use crate::check::sink::{RuleName, Sink};
 use crate::json::Pointer;
 use crate::normalize::Level;
 use crate::responses::RequestKind;
 
 use super::body;
-use super::chain::{Attempt, Chain, chains};
 use super::ends::GaveUp;
 use super::pace::{Loop, Pace, is_kept};
-use super::transport::{after_refusals, leftovers, refusals};
+use super::transport;
+
+const OVER_LIMIT: RuleName = RuleName::error("retry-over-limit");
+const STORM: RuleName = RuleName::error("retry-storm");
 
 /// Checks what an agent does when requests fail against what its profile says.
 ///
-/// Failures of which the profile says nothing are not checked, nor are delays in captures without times.
-pub fn check_retries(capture: &Capture, profile: &Profile) -> Vec<Violation> {
-    let flat = flatten(capture);
-    let trace = Trace::new(capture);
-    let chains = chains(&flat, &trace);
-    // A capture that lost records may have lost attempts.
-    let is_whole = capture.problems.is_empty();
-    let mut checker = Checker {
-        profile,
-        violations: leftovers(&flat),
-        ends: Vec::new(),
-        refusals: refusals(&flat),
-    };
-    checker.violations.extend(after_refusals(&flat, profile));
-    for chain in &chains {
-        checker.chain(chain, is_whole);
+/// Failures of which the profile says nothing are not checked, nor are delays in captures without times. A capture that
+/// is not whole may lack attempts.
+pub(in super::super) fn check(view: &View<'_>, profile: &Profile, is_whole: bool, sink: &mut Sink) {
+    transport::check(view, profile, sink);
+    let refusals = transport::refusals(view.flat);
+    let starts = view.flat.iter();
+    let starts = starts.filter_map(|one| one.exchange.started_ms.as_option().copied());
+    let last_start_ms = starts.fold(f64::NEG_INFINITY, f64::max);
+    for thread in &view.threads {
+        let mut checker = Checker {
+            profile,
+            is_whole,
+            last_start_ms,
+            ends: Vec::new(),
+            refusals: &refusals,
+            sink,
+        };
+        checker.thread(thread);
     }
-    if is_whole {
-        checker.judge_ends();
-    }
-    checker.violations
 }
 
-pub(super) struct Checker<'p> {
+/// The attempts of one step.
+pub(super) struct Chain<'v, 't> {
+    pub(super) attempts: &'v [Attempt<'t>],
+    pub(super) last: &'v Attempt<'t>,
+    /// The next request of the thread.
+    pub(super) next: Option<&'v Attempt<'t>>,
+    /// Whether the capture goes on behind the last attempt for long enough that a retry would be in it.
+    pub(super) is_followed: bool,
+}
+
+/// Milliseconds after which no agent is expected to try again; the longest delay of Codex is 3.5 seconds.
+const LONG_MS: f64 = 10_000.0;
+
+/// The rules over one thread.
+pub(super) struct Checker<'p, 's> {
     pub(super) profile: &'p Profile,
-    violations: Vec<Violation>,
+    pub(super) is_whole: bool,
+    /// When the last exchange of the capture began.
+    last_start_ms: f64,
     pub(super) ends: Vec<GaveUp>,
     /// Exchanges that asked for a WebSocket and were refused.
-    refusals: Vec<usize>,
+    refusals: &'p [usize],
+    sink: &'s mut Sink,
 }
 
-impl Checker<'_> {
+impl Checker<'_, '_> {
+    fn thread(&mut self, thread: &ThreadView<'_>) {
+        for (attempts, next) in thread.steps() {
+            let last = &attempts[attempts.len() - 1];
+            if last.request.facts.endpoint != "/responses" {
+                continue;
+            }
+            let ended = last.flat.exchange.response.ended_ms.as_option();
+            let is_long_past = ended.is_some_and(|ended| self.last_start_ms - ended > LONG_MS);
+            self.chain(&Chain {
+                attempts,
+                last,
+                next,
+                is_followed: next.is_some() || is_long_past,
+            });
+        }
+        if self.is_whole {
+            self.judge_ends();
+        }
+    }
+
+    /// Tells a violation about an attempt, each by itself.
     pub(super) fn tell(
         &mut self,
         rule: &'static str,
@@ -55,16 +95,19 @@ impl Checker<'_> {
         exchange: usize,
         pointer: Pointer,
         message: String,
-    ) -> &mut Violation {
+    ) {
         let mut violation = Violation::new(rule, level, Some(exchange), pointer);
         violation.message = message;
-        self.violations.push(violation);
-        let last = self.violations.len() - 1;
-        &mut self.violations[last]
+        self.put(violation);
+    }
+
+    pub(super) fn put(&mut self, violation: Violation) {
+        let cause = format!("{:?} {}", violation.exchange, violation.pointer);
+        self.sink.tell(cause, violation);
     }
 
     pub(super) fn row(&self, attempt: &Attempt<'_>) -> Option<FailureRule> {
-        let failure = attempt.failure.as_ref()?;
+        let failure = attempt.failure()?;
         self.profile.failure(failure.cause, &failure.facts).cloned()
     }
 
@@ -75,12 +118,12 @@ impl Checker<'_> {
     }
 
     /// The limits of the request loop and of the stream loop.
-    fn limits(&self, chain: &Chain<'_>) -> [Option<Limit>; 2] {
+    fn limits(&self, chain: &Chain<'_, '_>) -> [Option<Limit>; 2] {
         let mut limits = [
             self.profile.limits.request_retries,
             self.profile.limits.stream_retries,
         ];
-        let request = chain.attempts[0].request;
+        let request = chain.last.request;
         let is_trigger = request.input.last().is_some_and(|item| {
             item.node()
                 .get_string("type")
@@ -98,14 +141,14 @@ impl Checker<'_> {
         limits
     }
 
-    fn chain(&mut self, chain: &Chain<'_>, is_whole: bool) {
+    fn chain(&mut self, chain: &Chain<'_, '_>) {
         let limits = self.limits(chain);
         let mut pace = Pace::default();
         for pair in chain.attempts.windows(2) {
             self.again(&pair[0], &pair[1], &mut pace, limits);
         }
         self.amplification(chain);
-        self.end(chain, limits, pace, is_whole);
+        self.end(chain, limits, pace);
     }
 
     /// One attempt after another that failed.
@@ -116,7 +159,7 @@ impl Checker<'_> {
         pace: &mut Pace,
         limits: [Option<Limit>; 2],
     ) {
-        let Some(failure) = &one.failure else {
+        let Some(failure) = one.failure() else {
             return;
         };
         let row = self.row(one);
@@ -133,7 +176,7 @@ impl Checker<'_> {
         };
         if row.then == Retry::Fail {
             let message = format!(
-                "{} is tried again, and {} gives up",
+                "{} is tried again in {next}, and {} gives up",
                 failure.name(),
                 self.profile.label()
             );
@@ -149,7 +192,7 @@ impl Checker<'_> {
             self.fallback(one, next, pace, limits[1]);
             return;
         }
-        self.idle(one, next);
+        self.idle(one);
         let Some(which) = pace.next_loop(row.then, one, next, self.profile) else {
             return;
         };
@@ -180,20 +223,20 @@ impl Checker<'_> {
         let Some(most) = limit.filter(|most| number == most + 1) else {
             return;
         };
-        let message = format!(
-            "{what} is tried again more than {most} times; {} stops there",
+        let mut violation = OVER_LIMIT.at(next.exchange(), Pointer::root());
+        violation.message = format!(
+            "{what} is tried again more than {most} times in {next}; {} stops there",
             self.profile.label()
         );
-        let (rule, at) = ("retry-over-limit", Pointer::root());
-        let violation = self.tell(rule, Level::Error, next.exchange(), at, message);
         violation.expected = Some(format!("{most} retries"));
+        self.put(violation);
     }
 
     /// A request that is sent again in the same round has the same bytes.
     fn bytes(&mut self, one: &Attempt<'_>, next: &Attempt<'_>) {
         if matches!((one.bytes(), next.bytes()), (Some(a), Some(b)) if a != b) {
             let message = format!(
-                "the same JSON is sent in other bytes, where {} sends the same",
+                "{next} sends the same JSON in other bytes; {} sends the same bytes",
                 self.profile.label()
             );
             let at = Pointer::root().key("request").key("body");
@@ -208,34 +251,27 @@ impl Checker<'_> {
     }
 
     /// More requests for one answer than the profile allows, all loops together.
-    fn amplification(&mut self, chain: &Chain<'_>) {
+    fn amplification(&mut self, chain: &Chain<'_, '_>) {
         let Some(most) = self.profile.limits.requests else {
             return;
         };
         let count = chain.attempts.len();
-        let most = most as usize;
-        if count <= most {
+        let Some(first_over) = chain.attempts.get(most as usize) else {
             return;
-        }
-        let bytes: u64 = chain
-            .attempts
-            .iter()
-            .filter_map(|attempt| attempt.bytes().map(|text| text.len() as u64))
-            .sum();
-        let connections: std::collections::BTreeSet<u64> = chain
-            .attempts
-            .iter()
-            .filter_map(Attempt::connection)
-            .collect();
-        let exchange = chain.attempts[most].exchange();
-        let message = format!("one answer takes {count} requests, more than {most}");
-        let rule = "retry-storm";
-        let violation = self.tell(rule, Level::Error, exchange, Pointer::root(), message);
+        };
+        let texts = chain.attempts.iter().filter_map(Attempt::bytes);
+        let bytes: usize = texts.map(str::len).sum();
+        let connections = chain.attempts.iter().filter_map(Attempt::connection);
+        let connections: BTreeSet<u64> = connections.collect();
+        let mut violation = STORM.at(first_over.exchange(), Pointer::root());
+        violation.message =
+            format!("{first_over}: one answer takes {count} requests, more than {most}");
         violation.expected = Some(format!("{most} requests"));
         violation.found = Some(format!("{count} requests"));
         violation.detail = vec![format!(
             "{bytes} bytes sent, {} connections",
             connections.len()
         )];
+        self.put(violation);
     }
 }

@@ -1,14 +1,19 @@
 //! When a request is made again.
 
+use crate::check::Violation;
+use crate::check::attempts::Attempt;
+use crate::check::failure::Failure;
 use crate::check::profiles::{Cause, FailureRule, Limit, OnExhausted};
+use crate::check::sink::RuleName;
 use crate::json::Pointer;
 use crate::normalize::Level;
 
-use super::chain::Attempt;
 use super::check::Checker;
 use super::pace::{Pace, is_too_late, is_too_soon, silence_ms};
 
-impl Checker<'_> {
+const TOO_SOON: RuleName = RuleName::error("retry-too-soon");
+
+impl Checker<'_, '_> {
     /// Whether the server said how long to wait; a retry before that is told.
     pub(super) fn hint(
         &mut self,
@@ -16,21 +21,20 @@ impl Checker<'_> {
         next: &Attempt<'_>,
         row: &FailureRule,
     ) -> bool {
-        let Some(hint) = one
-            .failure
-            .as_ref()
-            .and_then(|failure| failure.delay_ms(&row.delay))
-        else {
+        let failure = one.failure();
+        let Some(hint) = failure.and_then(|failure| failure.delay_ms(&row.delay)) else {
             return false;
         };
         let Some(gap) = one.gap_ms(next).filter(|gap| is_too_soon(*gap, hint)) else {
             return true;
         };
-        let message = format!("tried again after {gap:.0} ms; the server asked for {hint:.0} ms");
-        let (rule, at) = ("retry-too-soon", Pointer::root());
-        let violation = self.tell(rule, Level::Error, next.exchange(), at, message);
+        let name = failure.map(Failure::name).unwrap_or_default();
+        let mut violation = TOO_SOON.at(next.exchange(), Pointer::root());
+        violation.message =
+            format!("{next} comes {gap:.0} ms after {name}; the server asked for {hint:.0} ms");
         violation.expected = Some(format!("{hint:.0} ms"));
         violation.found = Some(format!("{gap:.0} ms"));
+        self.put(violation);
         true
     }
 
@@ -49,8 +53,7 @@ impl Checker<'_> {
         let has_upper = one.is_http() && next.is_http();
         let has_upper = has_upper && one.request.response.delivered.is_empty();
         let is_stalled = one
-            .failure
-            .as_ref()
+            .failure()
             .is_some_and(|failure| failure.cause == Cause::Stall);
         let [_, most] = backoff.window(number);
         let [least, _] = backoff.window(least);
@@ -61,23 +64,23 @@ impl Checker<'_> {
         } else {
             return;
         };
-        let message = format!("retry {number} comes too {how}: after {gap:.0} ms");
-        let rule = "retry-backoff";
-        let violation = self.tell(rule, level, next.exchange(), Pointer::root(), message);
+        let exchange = Some(next.exchange());
+        let mut violation = Violation::new("retry-backoff", level, exchange, Pointer::root());
+        violation.message =
+            format!("{next}, retry {number} in a row, comes too {how}: after {gap:.0} ms");
         violation.expected = Some(format!("{least:.0}–{most:.0} ms"));
         violation.found = Some(format!("{gap:.0} ms"));
+        self.put(violation);
     }
 
     /// How long a stream was silent before the agent left it and tried again. Only where the time in force is known:
     /// another one may be configured.
-    pub(super) fn idle(&mut self, one: &Attempt<'_>, next: &Attempt<'_>) {
-        let is_stall = |one: &Attempt<'_>| {
-            one.failure
-                .as_ref()
-                .is_some_and(|failure| failure.cause == Cause::Stall)
-        };
+    pub(super) fn idle(&mut self, one: &Attempt<'_>) {
+        let is_stall = one
+            .failure()
+            .is_some_and(|failure| failure.cause == Cause::Stall);
         let limit = self.profile.limits.idle_ms.filter(|idle| idle.is_certain);
-        let (Some(limit), Some(silence), true) = (limit, silence_ms(one), is_stall(one)) else {
+        let (Some(limit), Some(silence), true) = (limit, silence_ms(one), is_stall) else {
             return;
         };
         let most = f64::from(limit.ms);
@@ -88,11 +91,12 @@ impl Checker<'_> {
         } else {
             return;
         };
-        let message = format!("a silent stream is left too {how}: after {silence:.0} ms");
-        let (rule, at) = ("retry-idle", Pointer::root());
-        let violation = self.tell(rule, level, next.exchange(), at, message);
+        let exchange = Some(one.exchange());
+        let mut violation = Violation::new("retry-idle", level, exchange, Pointer::root());
+        violation.message = format!("{one} is left too {how}: it was silent for {silence:.0} ms");
         violation.expected = Some(format!("{most:.0} ms"));
         violation.found = Some(format!("{silence:.0} ms"));
+        self.put(violation);
     }
 
     /// An attempt over HTTP behind one over WebSocket: all rounds are used up, and they begin anew, without a delay.
@@ -106,7 +110,7 @@ impl Checker<'_> {
         let rounds = std::mem::take(pace).rounds;
         let label = self.profile.label();
         let message = match self.profile.websocket.on_exhausted {
-            Some(OnExhausted::Fail) => format!("the request goes over to HTTP; {label} gives up"),
+            Some(OnExhausted::Fail) => format!("{next} goes over to HTTP; {label} gives up"),
             // A handshake that was refused counts as an attempt.
             Some(OnExhausted::Http) if !self.is_refused_before(one, next) => {
                 let limit = limit.filter(|limit| limit.is_certain && rounds < limit.retries);
@@ -114,7 +118,7 @@ impl Checker<'_> {
                     return;
                 };
                 format!(
-                    "the request goes over to HTTP after {rounds} retries; {label} does after {}",
+                    "{next} goes over to HTTP after {rounds} retries; {label} does after {}",
                     limit.retries
                 )
             }

@@ -1,17 +1,17 @@
-//! Where the attempts at an answer end without one.
+//! Where the attempts of a step end without an answer.
 
+use crate::check::continuation::is_aborted;
 use crate::check::profiles::{Cause, Limit, OnExhausted, Retry};
 use crate::json::Pointer;
 use crate::normalize::Level;
 
-use super::chain::{Attempt, Chain};
-use super::check::Checker;
+use super::check::{Chain, Checker};
 use super::pace::{Pace, is_timed_out};
 
-/// A chain that ended with a failure that could have been tried again.
+/// A step that ended with a failure that could have been tried again.
 pub(super) struct GaveUp {
     exchange: usize,
-    thread: Option<String>,
+    place: String,
     pace: Pace,
     failure: String,
     limits: [Option<Limit>; 2],
@@ -21,7 +21,7 @@ pub(super) struct GaveUp {
 
 /// How much it matters that nothing follows a failure: a capture that just ends may have ended before the retry, unless
 /// somebody said how many there are.
-fn level_of_end(chain: &Chain<'_>, limits: [Option<Limit>; 2]) -> Level {
+fn level_of_end(chain: &Chain<'_, '_>, limits: [Option<Limit>; 2]) -> Level {
     let is_certain = limits.iter().flatten().any(|limit| limit.is_certain);
     match chain.is_followed || is_certain {
         true => Level::Error,
@@ -29,31 +29,26 @@ fn level_of_end(chain: &Chain<'_>, limits: [Option<Limit>; 2]) -> Level {
     }
 }
 
-impl Checker<'_> {
+impl Checker<'_, '_> {
     /// What is behind the last attempt.
-    pub(super) fn end(
-        &mut self,
-        chain: &Chain<'_>,
-        limits: [Option<Limit>; 2],
-        pace: Pace,
-        is_whole: bool,
-    ) {
-        let last = &chain.attempts[chain.attempts.len() - 1];
-        let (Some(failure), Some(row)) = (&last.failure, self.row(last)) else {
+    pub(super) fn end(&mut self, chain: &Chain<'_, '_>, limits: [Option<Limit>; 2], pace: Pace) {
+        let last = chain.last;
+        let (Some(failure), Some(row)) = (last.failure(), self.row(last)) else {
             return;
         };
         let is_retryable = matches!(
             row.then,
             Retry::Request | Retry::RequestOnly | Retry::Stream | Retry::Refresh
         );
-        if !is_retryable || chain.is_aborted() || !is_whole || self.is_taken(chain, last) {
+        let is_stopped = chain.next.is_some_and(|next| is_aborted(last, next));
+        if !is_retryable || is_stopped || !self.is_whole || self.is_taken(chain) {
             return;
         }
         // Whether an agent gave up on a stalled stream or was stopped by its user only the length of the silence tells.
         if failure.cause == Cause::Stall && !is_timed_out(last, self.profile) {
             return;
         }
-        if self.stays(chain, last, pace.rounds, limits) {
+        if self.stays(chain, pace.rounds, limits) {
             return;
         }
         let [request, stream] = limits.map(|limit| limit.map_or(0, |limit| limit.retries));
@@ -65,7 +60,7 @@ impl Checker<'_> {
         if chain.attempts.len() == 1 && may_retry {
             let level = level_of_end(chain, limits);
             let message = format!(
-                "{} is not tried again, as {} does",
+                "{} in {last} is not tried again, as {} does",
                 failure.name(),
                 self.profile.label()
             );
@@ -79,7 +74,7 @@ impl Checker<'_> {
         } else if may_retry {
             self.ends.push(GaveUp {
                 exchange: last.exchange(),
-                thread: last.request.facts.thread.clone(),
+                place: last.to_string(),
                 pace,
                 failure: failure.name(),
                 limits,
@@ -90,44 +85,34 @@ impl Checker<'_> {
     }
 
     /// Whether an agent gives up on a WebSocket where it would go over to HTTP.
-    fn stays(
-        &mut self,
-        chain: &Chain<'_>,
-        last: &Attempt<'_>,
-        rounds: u32,
-        limits: [Option<Limit>; 2],
-    ) -> bool {
+    fn stays(&mut self, chain: &Chain<'_, '_>, rounds: u32, limits: [Option<Limit>; 2]) -> bool {
         let is_expected = self.profile.websocket.on_exhausted == Some(OnExhausted::Http);
         let is_exhausted = limits[1].is_some_and(|limit| rounds >= limit.retries);
-        if last.is_http() || !is_expected || !is_exhausted {
+        if chain.last.is_http() || !is_expected || !is_exhausted {
             return false;
         }
         let message = format!(
-            "the turn is given up over WebSocket; {} begins anew over HTTP",
+            "{} is the last, over WebSocket; {} begins anew over HTTP",
+            chain.last,
             self.profile.label()
         );
+        let level = level_of_end(chain, limits);
         let (rule, at) = ("retry-fallback", Pointer::root());
-        self.tell(
-            rule,
-            level_of_end(chain, limits),
-            last.exchange(),
-            at,
-            message,
-        );
+        self.tell(rule, level, chain.last.exchange(), at, message);
         true
     }
 
     /// Whether a stream that broke off was taken for a complete response: the next turn goes on from its items.
-    fn is_taken(&mut self, chain: &Chain<'_>, last: &Attempt<'_>) -> bool {
+    fn is_taken(&mut self, chain: &Chain<'_, '_>) -> bool {
+        let last = chain.last;
         let is_broken = last
-            .failure
-            .as_ref()
+            .failure()
             .is_some_and(|failure| matches!(failure.cause, Cause::Cut | Cause::Stall));
         let Some(next) = chain.next.filter(|_| is_broken) else {
             return false;
         };
         let known = last.request.input.len();
-        let new = next.input.get(known..).unwrap_or(&[]);
+        let new = next.request.input.get(known..).unwrap_or(&[]);
         let delivered = &last.request.response.delivered;
         let taken = new
             .iter()
@@ -138,22 +123,21 @@ impl Checker<'_> {
         self.tell(
             "retry-truncated-taken",
             Level::Error,
-            next.exchange,
-            next.input_pointer.index(known + at),
-            "the next turn goes on from a response that broke off".to_owned(),
+            next.exchange(),
+            next.request.input_pointer.index(known + at),
+            format!("{next} goes on from a response that broke off"),
         );
         true
     }
 
-    /// Chains that ended before the limit. Where the limit is only a default, what the capture itself shows counts.
+    /// Steps that ended before the limit. Where the limit is only a default, what the thread itself shows counts: another
+    /// thread may be another process, with other limits.
     pub(super) fn judge_ends(&mut self) {
         let ends = std::mem::take(&mut self.ends);
         let in_round = |end: &GaveUp| end.pace.longest_round.max(end.pace.in_round);
+        let rounds = ends.iter().map(|one| one.pace.rounds).max();
+        let longest = ends.iter().map(in_round).max();
         for end in &ends {
-            // Another thread may be another process, with other limits.
-            let others = || ends.iter().filter(|one| one.thread == end.thread);
-            let rounds = others().map(|one| one.pace.rounds).max();
-            let longest = others().map(in_round).max();
             let known = |limit: Option<Limit>, seen: Option<u32>| match limit {
                 Some(limit) if limit.is_certain => Some(limit.retries),
                 Some(limit) => seen.map(|seen| seen.min(limit.retries)),
@@ -168,8 +152,9 @@ impl Checker<'_> {
                 || (uses_rounds && is_short(end.pace.rounds, stream));
             if early {
                 let message = format!(
-                    "{} is given up after {} rounds and {} retries in the last",
+                    "{} in {} is given up after {} rounds and {} retries in the last",
                     end.failure,
+                    end.place,
                     end.pace.rounds + 1,
                     end.pace.in_round
                 );

@@ -1,9 +1,8 @@
 //! Which loop an attempt belongs to, and how long it waits.
 
 use crate::capture::Content;
+use crate::check::attempts::Attempt;
 use crate::check::profiles::{Backoff, Limit, Profile, Retry};
-
-use super::chain::Attempt;
 
 /// The loop that made a request again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -155,7 +154,7 @@ pub(super) fn is_kept(one: &Attempt<'_>, next: &Attempt<'_>) -> bool {
 }
 
 /// The access token of an attempt, or what stands for it; `None` where all of them have one stand-in.
-fn token<'t>(one: &Attempt<'t>) -> Option<&'t str> {
+fn token<'a>(one: &'a Attempt<'_>) -> Option<&'a str> {
     let headers = one.flat.exchange.request.headers.as_option()?;
     let token = headers.list.get("authorization")?;
     (!token.ends_with("[REDACTED]")).then_some(token)

@@ -1,11 +1,22 @@
 //! From WebSocket to HTTP: what an agent does when it is refused, and what belongs to a WebSocket only.
 
 use crate::capture::{FlatExchange, Transport};
-use crate::check::Violation;
+use crate::check::attempts::View;
 use crate::check::profiles::{OnRefused, Profile};
+use crate::check::sink::{RuleName, Sink};
 use crate::json::Pointer;
-use crate::normalize::Level;
 use crate::responses::{RequestFacts, endpoint};
+
+const LEFTOVER: RuleName = RuleName::error("retry-websocket-leftover");
+const FALLBACK: RuleName = RuleName::error("retry-fallback");
+
+/// Checks the requests that follow a handshake.
+pub(super) fn check(view: &View<'_>, profile: &Profile, sink: &mut Sink) {
+    leftovers(view, sink);
+    if let Some(expected) = profile.websocket.on_refused {
+        after_refusals(view, expected, &profile.label(), sink);
+    }
+}
 
 /// Whether an exchange asks for a WebSocket.
 fn is_handshake(one: &FlatExchange<'_>) -> bool {
@@ -31,10 +42,7 @@ pub(super) fn refusals(flat: &[FlatExchange<'_>]) -> Vec<usize> {
 }
 
 /// Finds what does not follow on HTTP 426 as the profile says.
-pub(super) fn after_refusals(flat: &[FlatExchange<'_>], profile: &Profile) -> Vec<Violation> {
-    let Some(expected) = profile.websocket.on_refused else {
-        return Vec::new();
-    };
+fn after_refusals(view: &View<'_>, expected: OnRefused, label: &str, sink: &mut Sink) {
     let thread = |one: &FlatExchange<'_>| {
         let request = &one.exchange.request;
         let headers = request.headers.as_option().map(|headers| &headers.list);
@@ -44,19 +52,17 @@ pub(super) fn after_refusals(flat: &[FlatExchange<'_>], profile: &Profile) -> Ve
         let request = &one.exchange.request;
         request.method == "POST" && endpoint(&request.target) == "/responses"
     };
-    let mut violations = Vec::new();
-    for (number, one) in flat.iter().enumerate() {
+    for (number, one) in view.flat.iter().enumerate() {
         if refused(one) != Some(426) {
             continue;
         }
         let owner = thread(one);
-        let mut later = flat.iter().enumerate().skip(number + 1);
+        let mut later = view.flat.iter().enumerate().skip(number + 1);
         let next = later
             .find(|(_, later)| (is_handshake(later) || is_post(later)) && thread(later) == owner);
         let Some((next, later)) = next.filter(|_| owner.is_some()) else {
             continue;
         };
-        let label = profile.label();
         let message = match (expected, is_handshake(later)) {
             (OnRefused::Http, true) => {
                 format!("a WebSocket is asked for again after HTTP 426; {label} goes over to HTTP")
@@ -66,21 +72,18 @@ pub(super) fn after_refusals(flat: &[FlatExchange<'_>], profile: &Profile) -> Ve
             }
             _ => continue,
         };
-        let mut violation =
-            Violation::new("retry-fallback", Level::Error, Some(next), Pointer::root());
+        let mut violation = FALLBACK.at(next, Pointer::root());
         violation.message = message;
-        violations.push(violation);
+        sink.tell(next.to_string(), violation);
     }
-    violations
 }
 
 /// Finds members of WebSocket messages in HTTP requests that follow a handshake.
-pub(super) fn leftovers(flat: &[FlatExchange<'_>]) -> Vec<Violation> {
-    let Some(first) = flat.iter().position(is_handshake) else {
-        return Vec::new();
+fn leftovers(view: &View<'_>, sink: &mut Sink) {
+    let Some(first) = view.flat.iter().position(is_handshake) else {
+        return;
     };
-    let mut violations: Vec<Violation> = Vec::new();
-    for (number, one) in flat.iter().enumerate().skip(first) {
+    for (number, one) in view.flat.iter().enumerate().skip(first) {
         let request = &one.exchange.request;
         let is_post = request.method == "POST" && endpoint(&request.target) == "/responses";
         let body = request.body.json().filter(|_| is_post);
@@ -101,16 +104,13 @@ pub(super) fn leftovers(flat: &[FlatExchange<'_>]) -> Vec<Violation> {
             }
         }
         for pointer in found {
-            if let Some(known) = violations.iter_mut().find(|one| one.pointer == pointer) {
-                known.recurs.push(number);
-                continue;
-            }
-            let rule = "retry-websocket-leftover";
-            let mut violation = Violation::new(rule, Level::Error, Some(number), pointer);
-            "an HTTP request holds what belongs to WebSocket messages"
-                .clone_into(&mut violation.message);
-            violations.push(violation);
+            let cause = pointer.to_string();
+            let mut violation = LEFTOVER.at(number, pointer);
+            violation.message = format!(
+                "{}, over HTTP, holds what belongs to WebSocket messages",
+                view.place(number)
+            );
+            sink.tell(cause, violation);
         }
     }
-    violations
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::json::Value;
 use crate::responses::{RequestKind, call_id, is_output, item_type};
 
-use super::super::attempts::{Attempt, ThreadView, begins_turn};
+use super::super::attempts::{Attempt, ThreadView};
 use super::super::continuation::{Continuation, Link, links};
 use super::super::item::{
     Facts, ItemFacts, delivered_meaning, delivery_difference, resent_difference,
@@ -196,7 +196,7 @@ impl<'w, 't> Step<'w, 't> {
         // An answer that the agent could not read counts as none.
         let is_dropped = self.new.is_empty()
             && self.now.request.facts.kind == RequestKind::Turn
-            && last.is_some_and(|last| !begins_turn(last.request, self.now.request));
+            && last.is_some_and(|last| last.turn == self.now.turn);
         if !is_dropped {
             self.match_old(sink);
             self.match_delivered(sink);

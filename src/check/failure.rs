@@ -3,9 +3,10 @@
 use regex::Regex;
 
 use crate::capture::{Body, Content, End, Event, Exchange, is_terminal};
-use crate::check::profiles::{Cause, DelayHint, FailureFacts};
 use crate::http::HeaderList;
 use crate::json::Node;
+
+use super::profiles::{Cause, DelayHint, FailureFacts};
 
 /// A failure of one request.
 pub(super) struct Failure {
@@ -83,6 +84,9 @@ impl Failure {
             "response.failed" => Self::new(Cause::Failed),
             "response.incomplete" => Self::new(Cause::Incomplete),
             "error" => Self::new(Cause::ErrorEvent),
+            "response.completed" if response.get_string("id").is_none() => {
+                return Some(Self::new(Cause::UnreadableEnd));
+            }
             _ => return None,
         };
         failure.read_error(response);
