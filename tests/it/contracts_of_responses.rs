@@ -300,6 +300,7 @@ fn unknown_events_are_no_violation() {
 }
 
 const CODEX_500: &str = "codex-0.137.0-08-http-500-then-ok";
+const SOCKET: &str = "codex-0.169.0-25e-websocket-two-turns";
 const CUT_OLD: &str = "codex-0.115.0-10b-stream-cut-after-item-done";
 
 fn shift(record: &mut Value, by: f64) {
@@ -449,6 +450,39 @@ const RETRY_CASES: &[Case] = &[
         exchange: 2,
         pointer: "/request/body/previous_response_id",
     },
+    Case {
+        name: "another handshake behind HTTP 426",
+        fixture: SOCKET,
+        change: |records| {
+            let mut refused = records[0].clone();
+            refused["transport"] = json!("http");
+            refused["request"]["body_kind"] = json!("empty");
+            refused["response"] = json!({"status": 426, "headers": [], "ended": "complete"});
+            records.insert(0, refused);
+        },
+        rules: &["retry-fallback"],
+        exchange: 1,
+        pointer: "",
+    },
+    Case {
+        name: "a response that the server does not have",
+        fixture: SOCKET,
+        change: |records| {
+            let frames = records[0]["response"]["frames"].as_array_mut().unwrap();
+            let is_sent = |frame: &Value| frame["dir"] == "c2s";
+            let last = frames.iter().rposition(is_sent).unwrap();
+            let mut asked = frames[last].clone();
+            let error = json!({"type": "error", "status": 400, "error": {"code": "previous_response_not_found"}});
+            let mut told = frames[last + 1].clone();
+            told["data"] = error;
+            asked["at_ms"] = json!(told["at_ms"].as_f64().unwrap() + 250.0);
+            frames.truncate(last + 1);
+            frames.extend([told, asked]);
+        },
+        rules: &["retry-stale-response"],
+        exchange: 4,
+        pointer: "/request/body/previous_response_id",
+    },
 ];
 
 #[test]
@@ -501,6 +535,15 @@ fn what_a_profile_changes_is_checked() {
     };
     check(waits, keep, &[]);
     check(waits, asks, &["retry-too-soon"]);
+    let stall: fn(&mut Vec<Value>) = |records| {
+        records[0]["response"] = records[1]["response"].clone();
+        let started = records[0]["started_ms"].as_f64().unwrap();
+        events(&mut records[0]).truncate(1);
+        events(&mut records[0])[0]["at_ms"] = json!(started);
+        records[0]["response"]["ended"] = json!("stall");
+    };
+    check("", stall, &[]);
+    check("[limits]\nidle_ms = 1000\n", stall, &["retry-idle"]);
     let many: fn(&mut Vec<Value>) = |records| repeat(records, 3);
     let generic = "version = 1\n[limits]\nrequests = 3\n";
     assert_eq!(under(generic, CODEX_500, many), ["retry-storm"]);

@@ -192,7 +192,7 @@ impl Checker<'_, '_> {
             self.fallback(one, next, pace, limits[1]);
             return;
         }
-        self.idle(one);
+        self.idle(one, next);
         let Some(which) = pace.next_loop(row.then, one, next, self.profile) else {
             return;
         };

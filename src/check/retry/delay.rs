@@ -9,7 +9,7 @@ use crate::json::Pointer;
 use crate::normalize::Level;
 
 use super::check::Checker;
-use super::pace::{Pace, is_too_late, is_too_soon, silence_ms};
+use super::pace::{Pace, is_too_late, is_too_soon, silence_until};
 
 const TOO_SOON: RuleName = RuleName::error("retry-too-soon");
 
@@ -74,26 +74,28 @@ impl Checker<'_, '_> {
     }
 
     /// How long a stream was silent before the agent left it and tried again. Only where the time in force is known:
-    /// another one may be configured.
-    pub(super) fn idle(&mut self, one: &Attempt<'_>) {
+    /// another one may be configured. When the agent left the stream some recorders do not say; before the retry it was.
+    pub(super) fn idle(&mut self, one: &Attempt<'_>, next: &Attempt<'_>) {
         let is_stall = one
             .failure()
             .is_some_and(|failure| failure.cause == Cause::Stall);
         let limit = self.profile.limits.idle_ms.filter(|idle| idle.is_certain);
-        let (Some(limit), Some(silence), true) = (limit, silence_ms(one), is_stall) else {
+        let (Some(limit), Some(silence), true) = (limit, silence_until(one, next), is_stall) else {
             return;
         };
         let most = f64::from(limit.ms);
+        let delay = self.profile.backoff.map_or(0.0, |one| one.window(1)[1]);
         let (level, how) = if is_too_soon(silence, most) {
             (Level::Error, "soon")
-        } else if is_too_late(silence, most) {
+        } else if is_too_late(silence, most + delay) {
             (Level::Note, "late")
         } else {
             return;
         };
         let exchange = Some(one.exchange());
         let mut violation = Violation::new("retry-idle", level, exchange, Pointer::root());
-        violation.message = format!("{one} is left too {how}: it was silent for {silence:.0} ms");
+        violation.message =
+            format!("{one} is left too {how}: {next} comes {silence:.0} ms after its last event");
         violation.expected = Some(format!("{most:.0} ms"));
         violation.found = Some(format!("{silence:.0} ms"));
         self.put(violation);

@@ -160,24 +160,30 @@ fn token<'a>(one: &'a Attempt<'_>) -> Option<&'a str> {
     (!token.ends_with("[REDACTED]")).then_some(token)
 }
 
-/// Milliseconds between the last sign of a response and its end.
-pub(super) fn silence_ms(one: &Attempt<'_>) -> Option<f64> {
+/// When the last sign of a response came.
+fn last_sign_ms(one: &Attempt<'_>) -> Option<f64> {
     let response = &one.flat.exchange.response;
     let Content::Events(stream) = &response.content else {
         return None;
     };
     let last = match stream.events.last() {
-        Some(event) => event.at_ms.as_option()?,
-        None => response.headers_ms.as_option()?,
+        Some(event) => &event.at_ms,
+        None => &response.headers_ms,
     };
-    Some(response.ended_ms.as_option()? - last)
+    last.as_option().copied()
+}
+
+/// Milliseconds between the last sign of a response and the next attempt.
+pub(super) fn silence_until(one: &Attempt<'_>, next: &Attempt<'_>) -> Option<f64> {
+    Some(next.request.started_ms? - last_sign_ms(one)?)
 }
 
 /// Whether a stream that stalled was silent for as long as the agent is known to wait.
 pub(super) fn is_timed_out(one: &Attempt<'_>, profile: &Profile) -> bool {
     let limit = profile.limits.idle_ms.filter(|idle| idle.is_certain);
-    match (limit, silence_ms(one)) {
-        (Some(limit), Some(silence)) => !is_too_soon(silence, f64::from(limit.ms)),
+    let ended = one.flat.exchange.response.ended_ms.as_option();
+    match (limit, last_sign_ms(one), ended) {
+        (Some(limit), Some(last), Some(ended)) => !is_too_soon(ended - last, f64::from(limit.ms)),
         _ => false,
     }
 }
