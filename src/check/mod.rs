@@ -10,6 +10,7 @@ mod failure;
 mod history;
 mod input;
 mod item;
+mod item_ids;
 mod label;
 mod profiles;
 mod request;
@@ -24,9 +25,9 @@ mod violation;
 pub use contracts::{Contracts, NotChecked, check_capture};
 pub use profiles::{
     Backoff, Cause, Compaction, Context, DelayHint, FailureFacts, FailureRule, Headers, Idle, Ids,
-    ItemIds, Limit, Limits, OnExhausted, OnOverflow, OnRefused, OverflowInRequest, PartialItems,
-    Profile, ProfileError, RemoteCompaction, Retry, StatusRange, SubagentCacheKey, Version,
-    WebSocket,
+    InvalidArguments, ItemIds, Items, Limit, Limits, OnExhausted, OnOverflow, OnRefused,
+    OverflowInRequest, PartialItems, Profile, ProfileError, RemoteCompaction, Retry, StatusRange,
+    SubagentCacheKey, Version, WebSocket,
 };
 pub use rollout::{CheckedRollout, RolloutCheck, RolloutCheckError, check_rollouts};
 pub use violation::{RolloutPlace, Violation};

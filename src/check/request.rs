@@ -157,10 +157,10 @@ impl Builder {
         };
         let previous = &self.requests[number];
         let delivered = previous.response.delivered.iter();
-        let delivered = delivered.map(|one| one.item.clone());
+        let delivered = delivered.map(|one| one.item.clone()).collect();
         let place = self
             .inputs
-            .extend(self.places[number], delivered.chain(own).collect());
+            .extend(self.places[number], delivered, own.collect());
         (place, pointer, previous.is_whole)
     }
 }

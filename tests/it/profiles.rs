@@ -30,6 +30,7 @@ fn values(layer: &Value) -> Vec<(String, String)> {
         "backoff",
         "stream",
         "websocket",
+        "items",
         "compaction",
         "headers",
         "ids",

@@ -10,7 +10,8 @@ use super::error::ProfileError;
 use super::failure::FailureRule;
 use super::model::Profile;
 use super::part::{
-    BackoffPart, CompactionPart, HeadersPart, IdsPart, LimitsPart, Part, StreamPart, WebSocketPart,
+    BackoffPart, CompactionPart, HeadersPart, IdsPart, ItemsPart, LimitsPart, Part, StreamPart,
+    WebSocketPart,
 };
 use super::version::Version;
 use crate::json::SourceProblem;
@@ -38,6 +39,8 @@ struct File {
     #[serde(default)]
     websocket: WebSocketPart,
     #[serde(default)]
+    items: ItemsPart,
+    #[serde(default)]
     compaction: CompactionPart,
     #[serde(default)]
     headers: HeadersPart,
@@ -64,6 +67,8 @@ struct VersionRange {
     stream: StreamPart,
     #[serde(default)]
     websocket: WebSocketPart,
+    #[serde(default)]
+    items: ItemsPart,
     #[serde(default)]
     compaction: CompactionPart,
     #[serde(default)]
@@ -223,6 +228,7 @@ impl File {
             backoff: self.backoff,
             stream: self.stream,
             websocket: self.websocket,
+            items: self.items,
             compaction: self.compaction,
             headers: self.headers,
             ids: self.ids,
@@ -239,6 +245,7 @@ impl VersionRange {
             backoff: self.backoff,
             stream: self.stream,
             websocket: self.websocket,
+            items: self.items,
             compaction: self.compaction,
             headers: self.headers,
             ids: self.ids,

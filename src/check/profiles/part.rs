@@ -6,8 +6,8 @@ use serde::Deserialize;
 
 use super::failure::FailureRule;
 use super::model::{
-    Backoff, Context, Idle, ItemIds, Limit, OnExhausted, OnOverflow, OnRefused, OverflowInRequest,
-    PartialItems, Profile, RemoteCompaction, SubagentCacheKey,
+    Backoff, Context, Idle, InvalidArguments, ItemIds, Limit, OnExhausted, OnOverflow, OnRefused,
+    OverflowInRequest, PartialItems, Profile, RemoteCompaction, SubagentCacheKey,
 };
 
 #[derive(Debug, Default, Deserialize)]
@@ -38,6 +38,13 @@ pub(super) struct StreamPart {
 pub(super) struct WebSocketPart {
     on_refused: Option<OnRefused>,
     on_exhausted: Option<OnExhausted>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct ItemsPart {
+    sent_back: Option<Vec<String>>,
+    invalid_arguments: Option<InvalidArguments>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -73,6 +80,7 @@ pub(super) struct Part {
     pub(super) backoff: BackoffPart,
     pub(super) stream: StreamPart,
     pub(super) websocket: WebSocketPart,
+    pub(super) items: ItemsPart,
     pub(super) compaction: CompactionPart,
     pub(super) headers: HeadersPart,
     pub(super) ids: IdsPart,
@@ -114,6 +122,13 @@ impl Part {
         set(
             &mut profile.websocket.on_exhausted,
             self.websocket.on_exhausted,
+        );
+        if let Some(sent_back) = self.items.sent_back {
+            profile.items.sent_back = sent_back;
+        }
+        set(
+            &mut profile.items.invalid_arguments,
+            self.items.invalid_arguments,
         );
         let compaction = &mut profile.compaction;
         set(&mut compaction.remote, self.compaction.remote);

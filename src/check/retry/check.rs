@@ -22,17 +22,19 @@ const STORM: RuleName = RuleName::error("retry-storm");
 ///
 /// Failures of which the profile says nothing are not checked, nor are delays in captures without times. A capture that
 /// is not whole may lack attempts.
-pub(in super::super) fn check(view: &View<'_>, profile: &Profile, is_whole: bool, sink: &mut Sink) {
+pub(in super::super) fn check<'v>(
+    view: &'v View<'v>,
+    profile: &'v Profile,
+    is_whole: bool,
+    sink: &mut Sink,
+) {
     transport::check(view, profile, sink);
     let refusals = transport::refusals(view.flat);
-    let starts = view.flat.iter();
-    let starts = starts.filter_map(|one| one.exchange.started_ms.as_option().copied());
-    let last_start_ms = starts.fold(f64::NEG_INFINITY, f64::max);
     for thread in &view.threads {
         let mut checker = Checker {
+            view,
             profile,
             is_whole,
-            last_start_ms,
             ends: Vec::new(),
             refusals: &refusals,
             sink,
@@ -51,15 +53,11 @@ pub(super) struct Chain<'v, 't> {
     pub(super) is_followed: bool,
 }
 
-/// Milliseconds after which no agent is expected to try again; the longest delay of Codex is 3.5 seconds.
-const LONG_MS: f64 = 10_000.0;
-
 /// The rules over one thread.
 pub(super) struct Checker<'p, 's> {
+    view: &'p View<'p>,
     pub(super) profile: &'p Profile,
     pub(super) is_whole: bool,
-    /// When the last exchange of the capture began.
-    last_start_ms: f64,
     pub(super) ends: Vec<GaveUp>,
     /// Exchanges that asked for a WebSocket and were refused.
     refusals: &'p [usize],
@@ -73,13 +71,11 @@ impl Checker<'_, '_> {
             if last.request.facts.endpoint != "/responses" {
                 continue;
             }
-            let ended = last.flat.exchange.response.ended_ms.as_option();
-            let is_long_past = ended.is_some_and(|ended| self.last_start_ms - ended > LONG_MS);
             self.chain(&Chain {
                 attempts,
                 last,
                 next,
-                is_followed: next.is_some() || is_long_past,
+                is_followed: next.is_some() || self.view.is_long_past(last.exchange()),
             });
         }
         if self.is_whole {
