@@ -188,7 +188,7 @@ def other_tool_choice(records):
 
 
 def one_item_more(records):
-    posts(records)[1]["body"]["json"]["input"].append({"type": "message", "role": "assistant", "content": []})
+    posts(records)[-1]["body"]["json"]["input"].append({"type": "message", "role": "assistant", "content": []})
 
 
 END = '"end"'
@@ -241,7 +241,11 @@ ROWS = (
     ),
     Contract(
         "stream-layer identity", "response.failed", script('repeat = 3\nfault = { failed = "server_error" }'),
-        (Wrong({"retry-body-changed"}, capture=other_tool_choice), Wrong({"retry-body-changed"}, capture=one_item_more)), CUT,
+        (
+            Wrong({"retry-body-changed"}, capture=other_tool_choice),
+            Wrong({"retry-body-changed", "item-invented"}, capture=one_item_more),
+        ),
+        CUT,
     ),
     Contract(
         "partial kept", "a message and a call", script(f"{CALL}\nfault = [{{ no_completed = true }}, {{ cut = {END} }}]", RECOVERED),
@@ -290,7 +294,7 @@ def asks_again(records):
 def continues_forgotten(records):
     """The message behind the failure goes on from the response that the server does not have."""
     sent = [one for one in records if one["type"] == "frame" and one["from"] == "client" and one["kind"] == "text"]
-    sent[-1]["data"]["json"]["previous_response_id"] = sent[-2]["data"]["json"]["previous_response_id"]
+    sent[-1].update((key, sent[-2][key]) for key in ("data", "expanded"))
 
 
 SOCKETS = (
