@@ -23,9 +23,9 @@ mod violation;
 
 pub use contracts::{Contracts, NotChecked, check_capture};
 pub use profiles::{
-    Backoff, Cause, Compaction, Context, DelayHint, FailureFacts, FailureRule, Headers, Ids,
-    ItemIds, Limit, Limits, OnOverflow, OverflowInRequest, PartialItems, Profile, ProfileError,
-    RemoteCompaction, Retry, StatusRange, SubagentCacheKey, Version,
+    Backoff, Cause, Compaction, Context, DelayHint, EmptySummary, FailureFacts, FailureRule,
+    Headers, Ids, ItemIds, Limit, Limits, OnOverflow, OverflowInRequest, PartialItems, Profile,
+    ProfileError, RemoteCompaction, Retry, StatusRange, SubagentCacheKey, Version,
 };
 pub use rollout::{CheckedRollout, RolloutCheck, RolloutCheckError, check_rollouts};
 pub use violation::{RolloutPlace, Violation};

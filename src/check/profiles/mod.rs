@@ -14,7 +14,7 @@ mod version;
 pub use error::ProfileError;
 pub use failure::{Cause, DelayHint, FailureFacts, FailureRule, Retry, StatusRange};
 pub use model::{
-    Backoff, Compaction, Context, Headers, Ids, ItemIds, Limit, Limits, OnOverflow,
+    Backoff, Compaction, Context, EmptySummary, Headers, Ids, ItemIds, Limit, Limits, OnOverflow,
     OverflowInRequest, PartialItems, Profile, RemoteCompaction, SubagentCacheKey,
 };
 pub use version::Version;
