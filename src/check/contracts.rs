@@ -3,6 +3,7 @@
 use crate::capture::{Capture, flatten};
 
 use super::attempts::View;
+use super::compaction;
 use super::history;
 use super::profiles::Profile;
 use super::request::Trace;
@@ -46,9 +47,10 @@ pub fn check_capture(capture: &Capture, profile: &Profile) -> Contracts {
     match gap(capture, &view) {
         Some(reason) => {
             sink.not_checked(tool_round_trip::ACROSS_REQUESTS, None, reason.clone());
-            sink.not_checked(history::ACROSS_REQUESTS, None, reason);
+            sink.not_checked(history::ACROSS_REQUESTS, None, reason.clone());
+            sink.not_checked(compaction::ACROSS_REQUESTS, None, reason);
         }
-        None => check_across_requests(&view, &mut sink),
+        None => check_across_requests(&view, profile, &mut sink),
     }
     stream_grammar::check(&view, &mut sink);
     let is_whole = capture.problems.is_empty();
@@ -61,10 +63,11 @@ pub fn check_capture(capture: &Capture, profile: &Profile) -> Contracts {
 }
 
 /// Checks what ties a request to those before it.
-fn check_across_requests(view: &View<'_>, sink: &mut Sink) {
+fn check_across_requests(view: &View<'_>, profile: &Profile, sink: &mut Sink) {
     for thread in &view.threads {
         tool_round_trip::check_deliveries(thread, sink);
         history::check(thread, sink);
+        compaction::check(thread, profile, sink);
     }
 }
 

@@ -4,6 +4,7 @@
 //! kept. A clean run of a correct agent has none: what agents are known to do otherwise is named at its place.
 
 mod attempts;
+mod compaction;
 mod continuation;
 mod contracts;
 mod failure;

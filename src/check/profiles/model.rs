@@ -99,6 +99,10 @@ pub enum PartialItems {
 pub struct Compaction {
     /// The tokens from which on it compacts by itself; what is configured, so no built-in profile says it.
     pub limit: Option<u64>,
+    /// The same where nothing is configured, for most models: 90 % of their window of 272,000.
+    pub default_limit: Option<u64>,
+    /// Whether a process that takes up a session knows the tokens that were reported before.
+    pub restores_usage: Option<bool>,
     /// Whether an estimate of what came since counts beside the tokens that the last response reported.
     pub counts_new_items: Option<bool>,
     /// What it asks of a provider named OpenAI; a local summary is asked of any other.

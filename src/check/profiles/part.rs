@@ -36,6 +36,8 @@ pub(super) struct StreamPart {
 #[serde(default, deny_unknown_fields)]
 pub(super) struct CompactionPart {
     limit: Option<u64>,
+    default_limit: Option<u64>,
+    restores_usage: Option<bool>,
     counts_new_items: Option<bool>,
     remote: Option<RemoteCompaction>,
     remote_stream_retries: Option<u32>,
@@ -126,6 +128,8 @@ impl Part {
 impl CompactionPart {
     fn apply(self, compaction: &mut Compaction) {
         set(&mut compaction.limit, self.limit);
+        set(&mut compaction.default_limit, self.default_limit);
+        set(&mut compaction.restores_usage, self.restores_usage);
         set(&mut compaction.counts_new_items, self.counts_new_items);
         set(&mut compaction.remote, self.remote);
         set(
