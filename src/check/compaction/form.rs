@@ -93,34 +93,31 @@ fn check_history(episode: &Episode<'_>, checker: &mut Checker<'_>) {
         .iter()
         .map(|item| checker.facts.of(item).meaning)
         .collect();
-    let mut gone: Option<Value> = None;
-    let mut from = 0;
+    // What is gone counts once an item behind it is there: turns that were taken back leave nothing behind them.
+    let (mut from, mut gone, mut found) = (0, None, None);
     for entry in entries(&before.request.input, &mut checker.facts) {
         // Tools and instructions may be others for a compaction.
         if entry.is_of_prompt {
             continue;
         }
-        let (item, meaning) = (&entry.facts.item, entry.facts.meaning);
+        let meaning = entry.facts.meaning;
         match history[from..].iter().position(|one| *one == meaning) {
-            Some(at) if gone.is_none() => from += at + 1,
-            // Items behind it are still there, so it was not taken back with all that followed.
-            Some(_) => break,
-            None => gone = gone.or_else(|| Some(item.clone())),
+            Some(at) => {
+                from += at + 1;
+                found = gone.take();
+                if found.is_some() {
+                    break;
+                }
+            }
+            None => gone = gone.or(Some(entry.facts)),
         }
     }
-    let is_followed = gone.as_ref().is_some_and(|gone| {
-        let items = before.request.input.iter();
-        let behind = items.skip_while(|item| item.text() != gone.text()).skip(1);
-        let mut behind = behind.map(|item| checker.facts.of(item).meaning);
-        behind.any(|meaning| history[from..].contains(&meaning))
-    });
-    let Some(gone) = gone.filter(|_| is_followed) else {
+    let Some(facts) = found else {
         return;
     };
-    let facts = checker.facts.of(&gone);
     let place = (first, first.request.input_pointer.clone());
     checker.tell(episode, "", rules::HISTORY_CUT, place, |violation| {
-        violation.expected = Some(excerpt(gone.text()));
+        violation.expected = Some(excerpt(facts.item.text()));
         violation.message = format!(
             "{} of {before} is not in the history that {first} asks to compact",
             the(&facts)
