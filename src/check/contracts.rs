@@ -3,6 +3,7 @@
 use crate::capture::{Capture, flatten};
 
 use super::attempts::View;
+use super::compaction;
 use super::history;
 use super::item_ids;
 use super::profiles::Profile;
@@ -48,7 +49,8 @@ pub fn check_capture(capture: &Capture, profile: &Profile) -> Contracts {
         Some(reason) => {
             sink.not_checked(tool_round_trip::ACROSS_REQUESTS, None, reason.clone());
             sink.not_checked(history::ACROSS_REQUESTS, None, reason.clone());
-            sink.not_checked(item_ids::ACROSS_REQUESTS, None, reason);
+            sink.not_checked(item_ids::ACROSS_REQUESTS, None, reason.clone());
+            sink.not_checked(compaction::ACROSS_REQUESTS, None, reason);
         }
         None => check_across_requests(&view, profile, &mut sink),
     }
@@ -69,6 +71,7 @@ fn check_across_requests(view: &View<'_>, profile: &Profile, sink: &mut Sink) {
         tool_round_trip::check_end(view, thread, profile, sink);
         history::check(thread, sink);
         item_ids::check(thread, profile, sink);
+        compaction::check(thread, profile, sink);
     }
 }
 

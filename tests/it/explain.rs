@@ -45,6 +45,15 @@ pub(crate) const TOOL_RULES: &str = "
 pub(crate) const HISTORY_RULES: &str = "
     history-rewritten reasoning-dropped item-id-changed item-id-missing item-id-unexpected prompt-cache-broken instructions-changed tools-changed";
 
+/// Every rule about compactions.
+const COMPACTION_RULES: &str = "
+    compaction-missing compaction-late compaction-early compaction-doubled compaction-form compaction-prompt
+    compaction-tools compaction-parallel-calls compaction-model compaction-history-cut compaction-not-applied
+    compaction-summary-missing compaction-summary-altered compaction-summary-misplaced compaction-user-message-lost
+    compaction-user-message-altered compaction-user-message-moved compaction-budget-exceeded compaction-item-survived
+    compaction-context-missing compaction-context-misplaced compaction-window compaction-overflow-retry
+    compaction-overflow-given-up compaction-failure-ignored";
+
 #[test]
 fn every_rule_is_explained() {
     let names = || {
@@ -55,6 +64,7 @@ fn every_rule_is_explained() {
             .chain(CONTRACT_RULES.split_whitespace())
             .chain(TOOL_RULES.split_whitespace())
             .chain(HISTORY_RULES.split_whitespace())
+            .chain(COMPACTION_RULES.split_whitespace())
     };
     assert_eq!(
         names().count(),

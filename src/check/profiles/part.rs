@@ -6,8 +6,9 @@ use serde::Deserialize;
 
 use super::failure::FailureRule;
 use super::model::{
-    Backoff, Context, Idle, InvalidArguments, ItemIds, Limit, OnExhausted, OnOverflow, OnRefused,
-    OverflowInRequest, PartialItems, Profile, RemoteCompaction, SubagentCacheKey,
+    Backoff, Compaction, Context, EmptySummary, Idle, InvalidArguments, ItemIds, Limit,
+    OnExhausted, OnOverflow, OnRefused, OverflowInRequest, PartialItems, Profile, RemoteCompaction,
+    SubagentCacheKey,
 };
 
 #[derive(Debug, Default, Deserialize)]
@@ -50,12 +51,22 @@ pub(super) struct ItemsPart {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct CompactionPart {
+    limit: Option<u64>,
+    default_limit: Option<u64>,
+    restores_usage: Option<bool>,
+    counts_new_items: Option<bool>,
     remote: Option<RemoteCompaction>,
     remote_stream_retries: Option<u32>,
     keeps_user_messages: Option<bool>,
+    user_message_tokens: Option<u64>,
+    remote_user_message_tokens: Option<u64>,
+    empty_summary: Option<EmptySummary>,
     context: Option<Context>,
+    context_in_turn: Option<Context>,
     on_overflow: Option<OnOverflow>,
+    overflow_status: Option<Vec<u16>>,
     overflow_in_request: Option<OverflowInRequest>,
+    overflow_in_remote_request: Option<OverflowInRequest>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -130,22 +141,7 @@ impl Part {
             &mut profile.items.invalid_arguments,
             self.items.invalid_arguments,
         );
-        let compaction = &mut profile.compaction;
-        set(&mut compaction.remote, self.compaction.remote);
-        set(
-            &mut compaction.remote_stream_retries,
-            self.compaction.remote_stream_retries,
-        );
-        set(
-            &mut compaction.keeps_user_messages,
-            self.compaction.keeps_user_messages,
-        );
-        set(&mut compaction.context, self.compaction.context);
-        set(&mut compaction.on_overflow, self.compaction.on_overflow);
-        set(
-            &mut compaction.overflow_in_request,
-            self.compaction.overflow_in_request,
-        );
+        self.compaction.apply(&mut profile.compaction);
         set(&mut profile.headers.session, self.headers.session);
         if let Some(required) = self.headers.required {
             profile.headers.required = required;
@@ -158,6 +154,47 @@ impl Part {
         set(&mut profile.ids.has_windows, self.ids.has_windows);
         profile.failures.splice(0..0, self.failure);
         profile.observed.extend(self.observed);
+    }
+}
+
+impl CompactionPart {
+    fn apply(self, compaction: &mut Compaction) {
+        set(&mut compaction.limit, self.limit);
+        set(&mut compaction.default_limit, self.default_limit);
+        set(&mut compaction.restores_usage, self.restores_usage);
+        set(&mut compaction.counts_new_items, self.counts_new_items);
+        set(&mut compaction.remote, self.remote);
+        set(
+            &mut compaction.remote_stream_retries,
+            self.remote_stream_retries,
+        );
+        set(
+            &mut compaction.keeps_user_messages,
+            self.keeps_user_messages,
+        );
+        set(
+            &mut compaction.user_message_tokens,
+            self.user_message_tokens,
+        );
+        set(
+            &mut compaction.remote_user_message_tokens,
+            self.remote_user_message_tokens,
+        );
+        set(&mut compaction.empty_summary, self.empty_summary);
+        set(&mut compaction.context, self.context);
+        set(&mut compaction.context_in_turn, self.context_in_turn);
+        set(&mut compaction.on_overflow, self.on_overflow);
+        if let Some(statuses) = self.overflow_status {
+            compaction.overflow_status = statuses;
+        }
+        set(
+            &mut compaction.overflow_in_request,
+            self.overflow_in_request,
+        );
+        set(
+            &mut compaction.overflow_in_remote_request,
+            self.overflow_in_remote_request,
+        );
     }
 }
 

@@ -5,8 +5,8 @@ use std::fmt;
 use thiserror::Error;
 
 use super::{
-    body_rules, exchange_rules, history_rules, reader_rules, retry_rules, rollout_rules,
-    stream_rules, tool_rules,
+    body_rules, compaction_rules, exchange_rules, history_rules, reader_rules, retry_rules,
+    rollout_rules, stream_rules, tool_rules,
 };
 use crate::report::Level;
 
@@ -44,6 +44,7 @@ pub fn rules() -> impl Iterator<Item = &'static Rule> {
         body_rules::RULES,
         tool_rules::RULES,
         history_rules::RULES,
+        compaction_rules::RULES,
         rollout_rules::RULES,
         retry_rules::RULES,
         stream_rules::RULES,
