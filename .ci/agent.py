@@ -158,16 +158,19 @@ class Codex:
         self.model = "gpt-5.4" if version == "0.115.0" else "gpt-5.5"
         self.program = folder / "node_modules/.bin/codex"
 
-    def drive(self, place, processes, _busy=None):
+    def drive(self, place, processes, _busy=None, models=()):
         """Runs processes one after the other in one thread; gives the last exit code and what was told.
 
         A process is the lines that a user types: one is for `codex exec`, several are turns of one `codex app-server`.
+        `models` are those of the processes, where that is not the configured one.
         """
         thread, code, told = None, 0, ""
-        for lines in processes:
+        for number, lines in enumerate(processes):
             if len(lines) == 1:
+                model = ("--model", models[number]) if models else ()
                 resume = ("resume", thread) if thread else ()
-                code, told = place.run([self.program, "exec", "--json", "--skip-git-repo-check", *resume, *lines])
+                argv = [self.program, "exec", "--json", "--skip-git-repo-check", *model, *resume, *lines]
+                code, told = place.run(argv)
                 thread = thread or (re.findall(r'"thread_id":"([^"]+)"', told) or [None])[0]
             else:
                 code, told = AppServer(place, self.program).converse(lines)

@@ -37,6 +37,7 @@ class Contract:
     told: str = ""  # by the last process
     code: int = 1  # of the last process
     processes: tuple = TRY
+    models: tuple = ()  # of the processes
     options: str = ""  # lines of the configuration | lines of the provider's
     profile: tuple = ()  # lines, beside the limits
     also: Callable = None  # what no capture shows: is given the Run, raises Failure
@@ -116,7 +117,7 @@ def drive(program, codex, contract, folder):
     try:
         place = agent.Place(folder, codex.model, server.url, contract.configured())
         place.environment.update((key, value.format(url=server.url, folder=folder)) for key, value in contract.environment)
-        code, told = codex.drive(place, contract.processes)
+        code, told = codex.drive(place, contract.processes, models=contract.models)
     finally:
         status, violations = server.stop()
     (folder / "told").write_text(told)

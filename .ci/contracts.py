@@ -19,10 +19,11 @@ from pathlib import Path
 
 import agent
 import contract
+import contracts_compaction
 import contracts_retry
 
 VERSION = "0.169.0"
-CONTRACTS = contracts_retry.CONTRACTS
+CONTRACTS = (*contracts_retry.CONTRACTS, *contracts_compaction.CONTRACTS)
 ABSENT = contracts_retry.ABSENT
 
 
