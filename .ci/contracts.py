@@ -64,7 +64,7 @@ def main():
                 print(f"    {wrong}", flush=True)
             right.append(not wrong)
     for what, reason in ABSENT:
-        print(f"skipped: {what}: {reason}")
+        print(f"skipped: {what} ({reason})")
     print(f"contracts: {sum(right)} of {len(right)}")
     sys.exit(not all(right))
 

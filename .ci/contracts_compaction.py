@@ -12,7 +12,8 @@ LIMITED = ("compaction.limit = 20000",)
 TWO = (("First thing.",), ("Second thing.",))
 MANUAL = (("First thing.", "/compact", "Second thing."),)
 
-LONG = ((f"First thing. {'word ' * 12000}",), (f"Second thing. {'word ' * 12000}",), ("Third thing.",))
+# About 5,000, 1,000, 9,000 and 9,000 tokens: the first has to be cut when 20,000 stay, the second to go when 10,000 do.
+LONG = ((*(f"Thing {count}. {'word ' * count}" for count in (4000, 800, 7200, 7201)), "Last thing."),)
 
 MUCH, LITTLE = "usage = 50000", "usage = 3000"
 COMPACTION = 'when = { kind = "compaction" }'
@@ -286,15 +287,15 @@ CONTRACTS = (
         "stream disconnected", processes=TWO, options=LIMIT_OPENAI, profile=LIMITED, retries=(1, 4),
     ),
     Contract(
-        "user-token cap", "local", script(f"{FIRST}\nusage = 200", f"{FIRST}\n{MUCH}", SUMMARY, SECOND),
+        "user-token cap", "local", script(f"repeat = 3\n{FIRST}\nusage = 200", f"{FIRST}\n{MUCH}", SUMMARY, SECOND),
         (
             wrong("compaction.user_message_tokens = 10000", "compaction-budget-exceeded"),
-            wrong("compaction.user_message_tokens = 40000", "compaction-user-message-altered"),
+            wrong("compaction.user_message_tokens = 40000", "compaction-user-message-lost"),
         ),
         "Second answer.", code=0, processes=LONG, options=LIMIT, profile=LIMITED,
     ),
     Contract(
-        "user-token cap", "remote", script(f"{FIRST}\nusage = 200", f"{FIRST}\n{MUCH}", ITEM, SECOND),
+        "user-token cap", "remote", script(f"repeat = 3\n{FIRST}\nusage = 200", f"{FIRST}\n{MUCH}", ITEM, SECOND),
         (wrong("compaction.remote_user_message_tokens = 10000", "compaction-budget-exceeded"),),
         "Second answer.", code=0, processes=LONG, options=LIMIT_OPENAI, profile=LIMITED,
     ),
