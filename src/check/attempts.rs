@@ -22,7 +22,12 @@ pub(super) struct View<'t> {
     pub(super) threads: Vec<ThreadView<'t>>,
     /// For each exchange that asks the model for something, positions of its thread and of its attempt there.
     places: HashMap<usize, (usize, usize)>,
+    /// When the last exchange began.
+    last_start_ms: f64,
 }
+
+/// Milliseconds after which no agent is expected to go on; the longest delay of Codex is 3.5 seconds.
+const LONG_MS: f64 = 10_000.0;
 
 /// The requests of one thread, in the order in which they were made.
 pub(super) struct ThreadView<'t> {
@@ -76,11 +81,14 @@ impl<'t> View<'t> {
                 places.insert(attempt.exchange(), (thread, at));
             }
         }
+        let starts = flat.iter();
+        let starts = starts.filter_map(|one| one.exchange.started_ms.as_option().copied());
         Self {
             flat,
             trace,
             threads,
             places,
+            last_start_ms: starts.fold(f64::NEG_INFINITY, f64::max),
         }
     }
 
@@ -88,6 +96,12 @@ impl<'t> View<'t> {
     pub(super) fn attempt(&self, exchange: usize) -> Option<&Attempt<'t>> {
         let (thread, at) = self.places.get(&exchange)?;
         Some(&self.threads[*thread].attempts[*at])
+    }
+
+    /// Whether the capture goes on for long after the end of an exchange, so that what the agent did next would be in it.
+    pub(super) fn is_long_past(&self, exchange: usize) -> bool {
+        let ended = self.flat[exchange].exchange.response.ended_ms.as_option();
+        ended.is_some_and(|ended| self.last_start_ms - ended > LONG_MS)
     }
 
     /// An exchange for messages: `turn 2, request 3`, else `exchange #4`.

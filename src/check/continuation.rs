@@ -24,6 +24,8 @@ pub(super) enum Link<'t> {
 pub(super) struct Continuation<'t> {
     pub(super) base: &'t Attempt<'t>,
     pub(super) now: &'t Attempt<'t>,
+    /// Number of items that both begin with, byte for byte.
+    pub(super) same_text: usize,
     /// Number of items that both begin with, up to ids and other members that may be dropped.
     pub(super) shared: usize,
     /// The items of the base behind those.
@@ -70,16 +72,20 @@ pub(super) fn links<'t>(thread: &'t ThreadView<'t>, facts: &mut Facts) -> Vec<Li
 impl<'t> Continuation<'t> {
     fn new(base: &'t Attempt<'t>, now: &'t Attempt<'t>, facts: &mut Facts) -> Self {
         let (before, items) = (&base.request.input, &now.request.input);
-        let mut pairs = before.iter().zip(items.iter());
-        let shared = pairs
-            .position(|(a, b)| a.text() != b.text() && facts.of(a).meaning != facts.of(b).meaning)
-            .unwrap_or(before.len().min(items.len()));
+        let same_text = before.same_prefix(items);
+        let pairs = before.iter().zip(items.iter()).skip(same_text);
+        let differ = |(a, b): (&Value, &Value)| {
+            a.text() != b.text() && facts.of(a).meaning != facts.of(b).meaning
+        };
+        let alike = pairs.map(differ).position(|differs| differs);
+        let shared = alike.map_or(before.len().min(items.len()), |behind| same_text + behind);
         let mut all = |items: &[Value]| items.iter().map(|item| facts.of(item)).collect();
         let delivered = base.request.response.delivered.iter();
         let delivered: Vec<Value> = delivered.map(|one| one.item.clone()).collect();
         Self {
             base,
             now,
+            same_text,
             shared,
             old: all(&before[shared..]),
             new: all(&items[shared..]),

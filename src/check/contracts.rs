@@ -5,6 +5,7 @@ use crate::capture::{Capture, flatten};
 use super::attempts::View;
 use super::compaction;
 use super::history;
+use super::item_ids;
 use super::profiles::Profile;
 use super::request::Trace;
 use super::retry;
@@ -48,6 +49,7 @@ pub fn check_capture(capture: &Capture, profile: &Profile) -> Contracts {
         Some(reason) => {
             sink.not_checked(tool_round_trip::ACROSS_REQUESTS, None, reason.clone());
             sink.not_checked(history::ACROSS_REQUESTS, None, reason.clone());
+            sink.not_checked(item_ids::ACROSS_REQUESTS, None, reason.clone());
             sink.not_checked(compaction::ACROSS_REQUESTS, None, reason);
         }
         None => check_across_requests(&view, profile, &mut sink),
@@ -65,9 +67,11 @@ pub fn check_capture(capture: &Capture, profile: &Profile) -> Contracts {
 /// Checks what ties a request to those before it.
 fn check_across_requests(view: &View<'_>, profile: &Profile, sink: &mut Sink) {
     for thread in &view.threads {
-        tool_round_trip::check_deliveries(thread, sink);
+        tool_round_trip::check_deliveries(thread, profile, sink);
+        tool_round_trip::check_end(view, thread, profile, sink);
         history::check(thread, sink);
         compaction::check(thread, profile, sink);
+        item_ids::check(thread, profile, sink);
     }
 }
 

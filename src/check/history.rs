@@ -160,9 +160,11 @@ impl Growth<'_, '_> {
         let continuation = self.continuation;
         let (base, now) = (continuation.base.request, continuation.now.request);
         let pairs = base.input.iter().zip(now.input.iter()).enumerate();
-        for (at, (before, item)) in pairs.take(continuation.shared) {
+        let pairs = pairs.take(continuation.shared).skip(continuation.same_text);
+        for (at, (before, item)) in pairs {
             let had = before.node().get_string("id");
-            if before.text() == item.text() || had.is_none() {
+            let is_sent = base.input.is_sent(at) && now.input.is_sent(at);
+            if before.text() == item.text() || had.is_none() || !is_sent {
                 continue;
             }
             let has = item.node().get_string("id");
@@ -203,14 +205,17 @@ impl Growth<'_, '_> {
         self.tell(&format!("{:x}", facts.meaning), violation);
     }
 
-    /// Tells the first byte at which the input is no longer what was sent before, and what is sent anew because of it.
+    /// Tells, of what was really sent, the first byte at which the input is no longer what was sent before, and what is sent anew because of it.
     fn check_prefix(&mut self) {
         let continuation = self.continuation;
         let (base, now) = (continuation.base.request, continuation.now.request);
         let (before, items) = (&base.input, &now.input);
-        let mut pairs = before.iter().zip(items.iter());
-        let same = pairs.position(|(a, b)| a.text() != b.text());
-        let same = same.unwrap_or(before.len().min(items.len()));
+        let differs = |at: &usize| {
+            let is_sent = base.input.is_sent(*at) && now.input.is_sent(*at);
+            is_sent && before[*at].text() != items[*at].text()
+        };
+        let same = (continuation.same_text..continuation.shared).find(differs);
+        let same = same.unwrap_or(continuation.shared);
         let Some(broken) = before.get(same) else {
             return;
         };

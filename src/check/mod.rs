@@ -11,6 +11,7 @@ mod failure;
 mod history;
 mod input;
 mod item;
+mod item_ids;
 mod label;
 mod profiles;
 mod request;
@@ -25,8 +26,9 @@ mod violation;
 pub use contracts::{Contracts, NotChecked, check_capture};
 pub use profiles::{
     Backoff, Cause, Compaction, Context, DelayHint, EmptySummary, FailureFacts, FailureRule,
-    Headers, Ids, ItemIds, Limit, Limits, OnOverflow, OverflowInRequest, PartialItems, Profile,
-    ProfileError, RemoteCompaction, Retry, StatusRange, SubagentCacheKey, Version,
+    Headers, Ids, InvalidArguments, ItemIds, Items, Limit, Limits, OnOverflow, OverflowInRequest,
+    PartialItems, Profile, ProfileError, RemoteCompaction, Retry, StatusRange, SubagentCacheKey,
+    Version,
 };
 pub use rollout::{CheckedRollout, RolloutCheck, RolloutCheckError, check_rollouts};
 pub use violation::{RolloutPlace, Violation};

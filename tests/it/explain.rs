@@ -37,12 +37,12 @@ const CONTRACT_RULES: &str = "
 /// Every rule about calls, their outputs and what responses delivered.
 pub(crate) const TOOL_RULES: &str = "
     call-without-output output-without-call output-doubled output-type-wrong output-before-call outputs-out-of-order
-    call-executed-twice arguments-changed delivered-item-missing parallel-call-lost item-invented item-altered
+    call-unanswered call-executed-twice arguments-changed delivered-item-missing parallel-call-lost item-invented item-altered
     output-altered";
 
 /// Every rule about how the history of a thread grows.
 pub(crate) const HISTORY_RULES: &str = "
-    history-rewritten reasoning-dropped item-id-changed prompt-cache-broken instructions-changed tools-changed";
+    history-rewritten reasoning-dropped item-id-changed item-id-missing item-id-unexpected prompt-cache-broken instructions-changed tools-changed";
 
 /// Every rule about compactions.
 const COMPACTION_RULES: &str = "
@@ -75,16 +75,21 @@ fn every_rule_is_explained() {
     }
 }
 
-/// Words in quotes that look like names of rules, in the sources of a module; serde's `kebab-case` is none.
-fn rule_like_words(directory: &std::path::Path) -> Vec<String> {
+/// Words in quotes that look like names of rules, in all sources below a directory: what ends as a rule does, and is
+/// neither text for a person nor a word of the formats.
+fn rule_like_words(directory: &str) -> Vec<String> {
     let last_word = |name: &str| name.rsplit('-').next().map(str::to_owned);
     let endings: Vec<_> = rules().filter_map(|rule| last_word(rule.name)).collect();
     let mut found = Vec::new();
-    for entry in std::fs::read_dir(directory).unwrap() {
-        let text = std::fs::read_to_string(entry.unwrap().path()).unwrap();
+    for entry in walkdir::WalkDir::new(crate::samples::package().join(directory)) {
+        let entry = entry.unwrap();
+        if !entry.path().extension().is_some_and(|end| end == "rs") {
+            continue;
+        }
+        let text = std::fs::read_to_string(entry.path()).unwrap();
         let names = text.split('"').filter(|word| {
-            *word != "kebab-case"
-                && word.contains('-')
+            word.contains('-')
+                && !word.ends_with('-')
                 && word.bytes().all(|b| b.is_ascii_lowercase() || b == b'-')
         });
         found.extend(
@@ -96,33 +101,62 @@ fn rule_like_words(directory: &std::path::Path) -> Vec<String> {
     found
 }
 
-#[test]
-fn the_source_of_the_comparison_and_the_explanations_name_the_same_rules() {
-    let found = rule_like_words(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/diff"));
-    assert!(found.len() > 20, "{found:?}");
+/// Words of the formats that end as a rule does.
+const NO_RULES: &[&str] = &["kebab-case"];
+
+/// Demands that a module names the rules of a list, and no other that has no explanation.
+fn assert_named(directory: &str, listed: &[&str]) {
+    let mut found = rule_like_words(directory);
+    found.retain(|name| !NO_RULES.contains(&name.as_str()));
     // A kind of problem is a rule of the readers without its prefix.
     let is_known = |name: &str| explain(name).is_ok() || explain(&format!("reader-{name}")).is_ok();
     let unknown: Vec<_> = found.iter().filter(|name| !is_known(name)).collect();
-    assert!(unknown.is_empty(), "not explained: {unknown:?}");
-    let unheard: Vec<_> = DIFF_RULES
-        .split_whitespace()
+    assert!(
+        unknown.is_empty(),
+        "{directory}: not explained: {unknown:?}"
+    );
+    let names = listed.iter().flat_map(|list| list.split_whitespace());
+    let unheard: Vec<_> = names
         .filter(|name| !found.iter().any(|word| word == name))
         .collect();
-    assert!(unheard.is_empty(), "nothing reports {unheard:?}");
+    assert!(
+        unheard.is_empty(),
+        "{directory}: nothing reports {unheard:?}"
+    );
 }
 
 #[test]
-fn the_source_of_the_contract_and_the_explanations_name_the_same_rules() {
-    let directory = crate::samples::package().join("src/check/rollout");
-    let mut found = rule_like_words(&directory);
-    found.retain(|name| name.starts_with("rollout-") && !name.ends_with('-'));
-    let unknown: Vec<_> = found.iter().filter(|name| explain(name).is_err()).collect();
-    assert!(unknown.is_empty(), "not explained: {unknown:?}");
-    let unheard: Vec<_> = ROLLOUT_RULES
-        .split_whitespace()
-        .filter(|name| !found.iter().any(|word| word == name))
-        .collect();
-    assert!(unheard.is_empty(), "nothing reports {unheard:?}");
+fn the_sources_and_the_explanations_name_the_same_rules() {
+    assert_named("src/diff", &[DIFF_RULES]);
+    let contracts = [ROLLOUT_RULES, CONTRACT_RULES, TOOL_RULES, HISTORY_RULES];
+    assert_named("src/check", &contracts);
+}
+
+/// Every name that the sources of contracts give to a rule, however it ends: what stands before a level or a place.
+#[test]
+fn every_rule_that_a_contract_makes_is_listed() {
+    let listed = [ROLLOUT_RULES, CONTRACT_RULES, TOOL_RULES, HISTORY_RULES].join(" ");
+    let listed: Vec<&str> = listed.split_whitespace().collect();
+    let makers = ["RuleName::error(", "RuleName::warning(", "Violation::new("];
+    let mut made = 0;
+    for entry in walkdir::WalkDir::new(crate::samples::package().join("src/check")) {
+        let entry = entry.unwrap();
+        if !entry.file_type().is_file() {
+            continue;
+        }
+        let text = std::fs::read_to_string(entry.path()).unwrap();
+        for maker in makers {
+            for rest in text.split(maker).skip(1) {
+                let Some(rest) = rest.trim_start().strip_prefix('"') else {
+                    continue;
+                };
+                let name = rest.split('"').next().unwrap();
+                made += 1;
+                assert!(listed.contains(&name), "{name} is in no list of rules");
+            }
+        }
+    }
+    assert!(made > 25, "{made}");
 }
 
 #[test]

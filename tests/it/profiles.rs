@@ -29,6 +29,7 @@ fn values(layer: &Value) -> Vec<(String, String)> {
         "limits",
         "backoff",
         "stream",
+        "items",
         "compaction",
         "headers",
         "ids",
@@ -249,7 +250,13 @@ fn rendered() -> String {
 
 fn failure_row(row: &Value) -> String {
     let mut what = row["on"].as_str().unwrap().to_owned();
-    for key in ["status", "code", "retry_after", "account"] {
+    for key in [
+        "status",
+        "code",
+        "retry_after",
+        "account",
+        "local_compaction",
+    ] {
         if !row[key].is_null() {
             let list = row[key]
                 .to_string()

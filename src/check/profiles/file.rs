@@ -10,7 +10,7 @@ use super::error::ProfileError;
 use super::failure::FailureRule;
 use super::model::Profile;
 use super::part::{
-    BackoffPart, CompactionPart, HeadersPart, IdsPart, LimitsPart, Part, StreamPart,
+    BackoffPart, CompactionPart, HeadersPart, IdsPart, ItemsPart, LimitsPart, Part, StreamPart,
 };
 use super::version::Version;
 use crate::json::SourceProblem;
@@ -36,6 +36,8 @@ struct File {
     #[serde(default)]
     stream: StreamPart,
     #[serde(default)]
+    items: ItemsPart,
+    #[serde(default)]
     compaction: CompactionPart,
     #[serde(default)]
     headers: HeadersPart,
@@ -60,6 +62,8 @@ struct VersionRange {
     backoff: BackoffPart,
     #[serde(default)]
     stream: StreamPart,
+    #[serde(default)]
+    items: ItemsPart,
     #[serde(default)]
     compaction: CompactionPart,
     #[serde(default)]
@@ -218,6 +222,7 @@ impl File {
             limits: self.limits,
             backoff: self.backoff,
             stream: self.stream,
+            items: self.items,
             compaction: self.compaction,
             headers: self.headers,
             ids: self.ids,
@@ -233,6 +238,7 @@ impl VersionRange {
             limits: self.limits,
             backoff: self.backoff,
             stream: self.stream,
+            items: self.items,
             compaction: self.compaction,
             headers: self.headers,
             ids: self.ids,

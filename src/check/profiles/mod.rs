@@ -14,7 +14,8 @@ mod version;
 pub use error::ProfileError;
 pub use failure::{Cause, DelayHint, FailureFacts, FailureRule, Retry, StatusRange};
 pub use model::{
-    Backoff, Compaction, Context, EmptySummary, Headers, Ids, ItemIds, Limit, Limits, OnOverflow,
-    OverflowInRequest, PartialItems, Profile, RemoteCompaction, SubagentCacheKey,
+    Backoff, Compaction, Context, EmptySummary, Headers, Ids, InvalidArguments, ItemIds, Items,
+    Limit, Limits, OnOverflow, OverflowInRequest, PartialItems, Profile, RemoteCompaction,
+    SubagentCacheKey,
 };
 pub use version::Version;

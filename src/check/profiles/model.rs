@@ -20,6 +20,8 @@ pub struct Profile {
     pub backoff: Option<Backoff>,
     /// What happens to the items of a stream that broke; `None` where nothing is promised.
     pub partial_items: Option<PartialItems>,
+    /// What becomes of the items that responses deliver.
+    pub items: Items,
     /// What it does after which failure; the first row that matches holds.
     pub failures: Vec<FailureRule>,
     /// How it compacts.
@@ -92,6 +94,25 @@ pub enum PartialItems {
     Kept,
     /// The retry sends what was sent before.
     Dropped,
+}
+
+/// What becomes of the items of completed responses.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Items {
+    /// The types of items that the next request sends back; nothing is promised of others.
+    pub sent_back: Vec<String>,
+    /// What follows a call whose arguments are no JSON; `None` where nothing is promised but that the call is not lost.
+    pub invalid_arguments: Option<InvalidArguments>,
+}
+
+/// What follows a call whose arguments are no JSON.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum InvalidArguments {
+    /// A request with an output that tells the model.
+    Answered,
+    /// Nothing: the turn ends, and the call is forgotten.
+    TurnEnds,
 }
 
 /// How an agent compacts.

@@ -6,8 +6,8 @@ use serde::Deserialize;
 
 use super::failure::FailureRule;
 use super::model::{
-    Backoff, Compaction, Context, EmptySummary, ItemIds, Limit, OnOverflow, OverflowInRequest,
-    PartialItems, Profile, RemoteCompaction, SubagentCacheKey,
+    Backoff, Compaction, Context, EmptySummary, InvalidArguments, ItemIds, Limit, OnOverflow,
+    OverflowInRequest, PartialItems, Profile, RemoteCompaction, SubagentCacheKey,
 };
 
 #[derive(Debug, Default, Deserialize)]
@@ -30,6 +30,13 @@ pub(super) struct BackoffPart {
 #[serde(default, deny_unknown_fields)]
 pub(super) struct StreamPart {
     partial_items: Option<PartialItems>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct ItemsPart {
+    sent_back: Option<Vec<String>>,
+    invalid_arguments: Option<InvalidArguments>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -74,6 +81,7 @@ pub(super) struct Part {
     pub(super) limits: LimitsPart,
     pub(super) backoff: BackoffPart,
     pub(super) stream: StreamPart,
+    pub(super) items: ItemsPart,
     pub(super) compaction: CompactionPart,
     pub(super) headers: HeadersPart,
     pub(super) ids: IdsPart,
@@ -109,6 +117,13 @@ impl Part {
         set(&mut profile.limits.requests, self.limits.requests);
         self.backoff.apply(&mut profile.backoff);
         set(&mut profile.partial_items, self.stream.partial_items);
+        if let Some(sent_back) = self.items.sent_back {
+            profile.items.sent_back = sent_back;
+        }
+        set(
+            &mut profile.items.invalid_arguments,
+            self.items.invalid_arguments,
+        );
         self.compaction.apply(&mut profile.compaction);
         set(&mut profile.headers.session, self.headers.session);
         if let Some(required) = self.headers.required {

@@ -19,16 +19,18 @@ use super::transport;
 ///
 /// Failures of which the profile says nothing are not checked, nor are delays in captures without times. A capture that
 /// is not whole may lack attempts.
-pub(in super::super) fn check(view: &View<'_>, profile: &Profile, is_whole: bool, sink: &mut Sink) {
+pub(in super::super) fn check<'v>(
+    view: &'v View<'v>,
+    profile: &'v Profile,
+    is_whole: bool,
+    sink: &mut Sink,
+) {
     transport::check(view, sink);
-    let starts = view.flat.iter();
-    let starts = starts.filter_map(|one| one.exchange.started_ms.as_option().copied());
-    let last_start_ms = starts.fold(f64::NEG_INFINITY, f64::max);
     for thread in &view.threads {
         let mut checker = Checker {
+            view,
             profile,
             is_whole,
-            last_start_ms,
             ends: Vec::new(),
             sink,
         };
@@ -57,9 +59,6 @@ struct GaveUp {
     then: Retry,
 }
 
-/// Milliseconds after which no agent is expected to try again; the longest delay of Codex is 3.5 seconds.
-const LONG_MS: f64 = 10_000.0;
-
 /// How much it matters that nothing follows a failure: a capture that just ends may have ended before the retry, unless
 /// somebody said how many there are.
 fn level_of_end(chain: &Chain<'_, '_>, limits: [Option<Limit>; 2]) -> Level {
@@ -72,10 +71,9 @@ fn level_of_end(chain: &Chain<'_, '_>, limits: [Option<Limit>; 2]) -> Level {
 
 /// The rules over one thread.
 struct Checker<'p, 's> {
+    view: &'p View<'p>,
     profile: &'p Profile,
     is_whole: bool,
-    /// When the last exchange of the capture began.
-    last_start_ms: f64,
     ends: Vec<GaveUp>,
     sink: &'s mut Sink,
 }
@@ -87,13 +85,11 @@ impl Checker<'_, '_> {
             if last.request.facts.endpoint != "/responses" {
                 continue;
             }
-            let ended = last.flat.exchange.response.ended_ms.as_option();
-            let is_long_past = ended.is_some_and(|ended| self.last_start_ms - ended > LONG_MS);
             self.chain(&Chain {
                 attempts,
                 last,
                 next,
-                is_followed: next.is_some() || is_long_past,
+                is_followed: next.is_some() || self.view.is_long_past(last.exchange()),
             });
         }
         if self.is_whole {
