@@ -255,7 +255,14 @@ fn rendered() -> String {
 
 fn failure_row(row: &Value) -> String {
     let mut what = row["on"].as_str().unwrap().to_owned();
-    for key in ["status", "code", "type", "retry_after", "account"] {
+    for key in [
+        "status",
+        "code",
+        "type",
+        "retry_after",
+        "account",
+        "local_compaction",
+    ] {
         if !row[key].is_null() {
             let list = row[key]
                 .to_string()

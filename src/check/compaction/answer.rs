@@ -26,8 +26,9 @@ impl Answer {
     pub(super) fn of(episode: &Episode<'_>, profile: &Profile) -> Self {
         let response = &episode.last().request.response;
         match response.outcome {
-            Outcome::Failed => return Self::Failed,
-            Outcome::Unknown => return Self::Lost,
+            Outcome::Failed if episode.last().failure().is_some() => return Self::Failed,
+            // It broke off, and not because of the server.
+            Outcome::Failed | Outcome::Unknown => return Self::Lost,
             Outcome::Completed => {}
         }
         match episode.form {

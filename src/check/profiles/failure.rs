@@ -110,6 +110,8 @@ pub struct FailureRule {
     pub retry_after: Option<bool>,
     /// Only with, or only without, an account login (`chatgpt-account-id`).
     pub account: Option<bool>,
+    /// Only of, or only of other than, requests for a local compaction.
+    pub local_compaction: Option<bool>,
     /// What the agent does.
     pub then: Retry,
     /// What it waits for instead of its own delay, most important first.
@@ -132,6 +134,8 @@ pub struct FailureFacts {
     pub has_retry_after: bool,
     /// Whether the request has an account login.
     pub has_account: bool,
+    /// Whether the request asks for a summary of the history.
+    pub is_local_compaction: bool,
 }
 
 impl FailureRule {
@@ -152,5 +156,8 @@ impl FailureRule {
                 .retry_after
                 .is_none_or(|has| has == facts.has_retry_after)
             && self.account.is_none_or(|has| has == facts.has_account)
+            && self
+                .local_compaction
+                .is_none_or(|is| is == facts.is_local_compaction)
     }
 }

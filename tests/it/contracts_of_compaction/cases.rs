@@ -49,14 +49,16 @@ fn without_compaction(records: &mut Records) {
 /// Puts a turn between the first one and its compaction.
 fn turn_before_compaction(records: &mut Records) {
     records.insert_like(1, 0);
+    records.begin_turn(1);
     let answer = records.copy(2, "First answer.");
     let mut again = answer.clone();
     again["id"] = json!("msg_again_0001");
     let between = said("Between.");
-    records.input(1).extend([answer, between.clone()]);
+    let mut history = records.input(0).clone();
+    history.extend([answer, between.clone()]);
+    *records.input(1) = history;
     records.put(2, "compaction_trigger", between.clone());
     records.put(2, "compaction_trigger", again);
-    records.begin_turn(1);
     let kept = records.at(3, "skills_instructions");
     let first = records.take(3, "First thing.");
     records.input(3).insert(kept, first);
