@@ -50,6 +50,8 @@ pub(super) struct Attempt<'t> {
     pub(super) step: usize,
     /// Number of the attempt, from 1.
     pub(super) attempt: usize,
+    /// Number of items at the beginning that are the same text as in the attempt before.
+    pub(super) same_prefix: usize,
     /// Whether the turn has further steps.
     has_steps: bool,
 }
@@ -217,10 +219,12 @@ fn nameless(threads: &[(Option<&str>, Vec<&Request>)], request: &Request) -> Opt
 fn number<'t>(flat: &'t [FlatExchange<'t>], requests: Vec<&'t Request>) -> Vec<Attempt<'t>> {
     let mut attempts: Vec<Attempt<'t>> = Vec::with_capacity(requests.len());
     for request in requests {
-        let (turn, step, attempt) = match attempts.last() {
+        let last = attempts.last();
+        let same_prefix = last.map_or(0, |last| last.request.input.same_prefix(&request.input));
+        let (turn, step, attempt) = match last {
             None => (1, 1, 1),
-            Some(last) if begins_turn(last.request, request) => (last.turn + 1, 1, 1),
-            Some(last) if is_again(last.request, request) => {
+            Some(last) if begins_turn(last.request, request, same_prefix) => (last.turn + 1, 1, 1),
+            Some(last) if is_again(last.request, request, same_prefix) => {
                 (last.turn, last.step, last.attempt + 1)
             }
             Some(last) => (last.turn, last.step + 1, 1),
@@ -231,6 +235,7 @@ fn number<'t>(flat: &'t [FlatExchange<'t>], requests: Vec<&'t Request>) -> Vec<A
             turn,
             step,
             attempt,
+            same_prefix,
             has_steps: step > 1,
         });
     }
@@ -246,18 +251,18 @@ fn number<'t>(flat: &'t [FlatExchange<'t>], requests: Vec<&'t Request>) -> Vec<A
 }
 
 /// Whether a request is of another turn than the one before it: by the turn's id, else by a new message of the user.
-fn begins_turn(last: &Request, request: &Request) -> bool {
+fn begins_turn(last: &Request, request: &Request, same_prefix: usize) -> bool {
     match (last.metadata("turn_id"), request.metadata("turn_id")) {
         (Some((_, a)), Some((_, b))) => a != b,
         // The prompt for a compaction is in the user's name, too.
         _ if request.facts.kind == RequestKind::Compaction => false,
-        _ => has_new_user_words(last, request),
+        _ => has_new_user_words(last, request, same_prefix),
     }
 }
 
 /// Whether the user said something since the request before. A retry may differ inside of what was sent before, and what
 /// follows a compaction has the summary and what the user said earlier.
-fn has_new_user_words(last: &Request, request: &Request) -> bool {
+fn has_new_user_words(last: &Request, request: &Request, same_prefix: usize) -> bool {
     if last.facts.kind == RequestKind::Compaction && last.response.outcome == Outcome::Completed {
         let said: HashSet<&str> = last.input.iter().map(Value::text).collect();
         let mut items = request.input.iter();
@@ -266,7 +271,7 @@ fn has_new_user_words(last: &Request, request: &Request) -> bool {
         });
     }
     let known = match last.response.outcome {
-        Outcome::Completed => last.input.same_prefix(&request.input),
+        Outcome::Completed => same_prefix,
         _ => last.input.len(),
     };
     let new = request.input.get(known..).unwrap_or(&[]);
@@ -294,11 +299,11 @@ fn is_unread(last: &Request, request: &Request) -> bool {
 /// Whether a request is made because the one before it failed: for the same purpose, and the user said nothing new.
 ///
 /// A compaction that was too long for the model is another request each time, as its history is cut.
-fn is_again(last: &Request, request: &Request) -> bool {
+fn is_again(last: &Request, request: &Request, same_prefix: usize) -> bool {
     let is_same = last.facts.kind == request.facts.kind
         && last.facts.endpoint == request.facts.endpoint
         && request.input.len() >= last.input.len()
-        && !has_new_user_words(last, request);
+        && !has_new_user_words(last, request, same_prefix);
     let is_shortened = last.facts.kind == RequestKind::Compaction
         && last.failure.as_ref().is_some_and(Failure::is_overflow);
     match last.response.outcome {

@@ -39,6 +39,7 @@ pub(super) struct Continuation<'t> {
 /// The links of a thread's requests, in order.
 pub(super) fn links<'t>(thread: &'t ThreadView<'t>, facts: &mut Facts) -> Vec<Link<'t>> {
     let mut base: Option<&Attempt<'_>> = None;
+    let mut last: Option<usize> = None;
     let mut links = Vec::with_capacity(thread.attempts.len());
     let mut is_failed_compaction = false;
     for now in &thread.attempts {
@@ -48,7 +49,11 @@ pub(super) fn links<'t>(thread: &'t ThreadView<'t>, facts: &mut Facts) -> Vec<Li
             _ if is_compaction && is_failed_compaction => Link::Apart,
             None => Link::Begins,
             Some(base) => {
-                let continuation = Continuation::new(base, now, facts);
+                let same_text = match last == Some(base.exchange()) {
+                    true => now.same_prefix,
+                    false => base.request.input.same_prefix(&now.request.input),
+                };
+                let continuation = Continuation::new(base, now, same_text, facts);
                 match continuation.is_rolled_back() || continuation.is_compacted() {
                     true => Link::Begins,
                     false => Link::Continues(continuation),
@@ -56,6 +61,7 @@ pub(super) fn links<'t>(thread: &'t ThreadView<'t>, facts: &mut Facts) -> Vec<Li
             }
         };
         links.push(link);
+        last = Some(now.exchange());
         let is_completed = now.request.response.outcome == Outcome::Completed;
         is_failed_compaction = is_compaction && !is_completed;
         if !now.request.is_whole {
@@ -70,9 +76,13 @@ pub(super) fn links<'t>(thread: &'t ThreadView<'t>, facts: &mut Facts) -> Vec<Li
 }
 
 impl<'t> Continuation<'t> {
-    fn new(base: &'t Attempt<'t>, now: &'t Attempt<'t>, facts: &mut Facts) -> Self {
+    fn new(
+        base: &'t Attempt<'t>,
+        now: &'t Attempt<'t>,
+        same_text: usize,
+        facts: &mut Facts,
+    ) -> Self {
         let (before, items) = (&base.request.input, &now.request.input);
-        let same_text = before.same_prefix(items);
         let pairs = before.iter().zip(items.iter()).skip(same_text);
         let differ = |(a, b): (&Value, &Value)| {
             a.text() != b.text() && facts.of(a).meaning != facts.of(b).meaning

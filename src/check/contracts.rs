@@ -4,7 +4,9 @@ use crate::capture::{Capture, flatten};
 
 use super::attempts::View;
 use super::compaction;
+use super::continuation::links;
 use super::history;
+use super::item::Facts;
 use super::item_ids;
 use super::profiles::Profile;
 use super::request::Trace;
@@ -67,10 +69,11 @@ pub fn check_capture(capture: &Capture, profile: &Profile) -> Contracts {
 /// Checks what ties a request to those before it.
 fn check_across_requests(view: &View<'_>, profile: &Profile, sink: &mut Sink) {
     for thread in &view.threads {
-        tool_round_trip::check_deliveries(thread, profile, sink);
+        let links = links(thread, &mut Facts::default());
+        tool_round_trip::check_deliveries(thread, &links, profile, sink);
         tool_round_trip::check_end(view, thread, profile, sink);
-        history::check(thread, sink);
-        item_ids::check(thread, profile, sink);
+        history::check(thread, &links, sink);
+        item_ids::check(thread, &links, profile, sink);
         compaction::check(thread, profile, sink);
     }
 }

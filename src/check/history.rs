@@ -6,8 +6,8 @@ use crate::json::{Node, Pointer, Value};
 use crate::responses::RequestKind;
 
 use super::attempts::ThreadView;
-use super::continuation::{Continuation, Link, links};
-use super::item::{Facts, ItemFacts};
+use super::continuation::{Continuation, Link};
+use super::item::ItemFacts;
 use super::label::{excerpt, label, the};
 use super::sink::{RuleName, Sink};
 use super::violation::Violation;
@@ -30,10 +30,9 @@ pub(super) const ACROSS_REQUESTS: &[&str] = &[
 ];
 
 /// Checks, request by request of a thread, that history grows at its end only.
-pub(super) fn check(thread: &ThreadView<'_>, sink: &mut Sink) {
-    let mut facts = Facts::default();
-    for link in links(thread, &mut facts) {
-        if let Link::Continues(continuation) = &link {
+pub(super) fn check(thread: &ThreadView<'_>, links: &[Link<'_>], sink: &mut Sink) {
+    for link in links {
+        if let Link::Continues(continuation) = link {
             let mut growth = Growth {
                 thread: thread.id.unwrap_or_default(),
                 continuation,

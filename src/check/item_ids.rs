@@ -1,8 +1,8 @@
 //! Ids of items: whether those that a thread adds to its history carry ids as the agent's profile says.
 
 use super::attempts::{Attempt, ThreadView};
-use super::continuation::{Continuation, Link, links};
-use super::item::{Facts, ItemFacts};
+use super::continuation::{Continuation, Link};
+use super::item::ItemFacts;
 use super::label::{excerpt, the};
 use super::profiles::{ItemIds, Profile};
 use super::sink::{RuleName, Sink};
@@ -16,19 +16,23 @@ pub(super) const ACROSS_REQUESTS: &[&str] = &[ITEM_ID_MISSING.name, ITEM_ID_UNEX
 
 /// Checks the items that each request of a thread adds to the one before. What a thread begins with may come from a file
 /// of another version.
-pub(super) fn check(thread: &ThreadView<'_>, profile: &Profile, sink: &mut Sink) {
+pub(super) fn check(
+    thread: &ThreadView<'_>,
+    links: &[Link<'_>],
+    profile: &Profile,
+    sink: &mut Sink,
+) {
     let Some(ids) = profile.ids.items else {
         return;
     };
-    let mut facts = Facts::default();
-    for link in links(thread, &mut facts) {
+    for link in links {
         let Link::Continues(continuation) = link else {
             continue;
         };
         let now = continuation.now;
         let added = continuation.new.iter().enumerate();
         for (at, item) in added.map(|(at, item)| (continuation.shared + at, item)) {
-            let Some((rule, what)) = judge(ids, item, at, &continuation) else {
+            let Some((rule, what)) = judge(ids, item, at, continuation) else {
                 continue;
             };
             let pointer = now.request.input_pointer.index(at).key("id");

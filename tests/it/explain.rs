@@ -5,7 +5,7 @@ use trace_diff::normalize::Rules;
 use trace_diff::report::{Level, explain, rule_names, rules};
 
 /// Every rule that the comparison gives to its findings.
-const DIFF_RULES: &str = "
+pub(crate) const DIFF_RULES: &str = "
     exchange-missing exchange-added exchange-order method-changed path-changed endpoint-changed header-missing
     header-added header-renamed header-changed header-order header-case header-repeated body-missing body-kind-changed body-changed
     key-missing key-added value-changed type-changed number-form string-form element-added element-missing
@@ -16,14 +16,14 @@ const DIFF_RULES: &str = "
     stream-end-changed";
 
 /// Every kind of problem that readers report, as a rule.
-const READER_RULES: &str = "
+pub(crate) const READER_RULES: &str = "
     reader-truncated reader-torn reader-headless reader-garbage reader-nul reader-invalid-utf8 reader-bom
     reader-stray-closer reader-incomplete-exchange reader-unknown-record reader-unknown-frame reader-undecoded-body
     reader-unreadable reader-unknown-version reader-damaged-compression reader-orphan-record reader-too-deep
     reader-too-long reader-missing-file reader-bad-base64";
 
 /// Every rule of the contract between wire and disk.
-const ROLLOUT_RULES: &str = "
+pub(crate) const ROLLOUT_RULES: &str = "
     rollout-input-missing rollout-input-added rollout-input-changed rollout-input-order rollout-delivery-missing
     rollout-delivery-changed rollout-item-invented rollout-compaction-changed rollout-usage-changed
     rollout-usage-missing rollout-id-changed rollout-lineage-broken rollout-missing rollout-unused rollout-not-compared";
@@ -36,17 +36,17 @@ const CONTRACT_RULES: &str = "
     stream-event-order stream-end-missing stream-end-doubled stream-event-after-end stream-id-changed
     stream-item-unfinished stream-item-doubled stream-index stream-delta-sum stream-output-differs stream-usage-missing";
 /// Every rule about calls, their outputs and what responses delivered.
-pub(crate) const TOOL_RULES: &str = "
+const TOOL_RULES: &str = "
     call-without-output output-without-call output-doubled output-type-wrong output-before-call outputs-out-of-order
     call-unanswered call-executed-twice arguments-changed delivered-item-missing parallel-call-lost item-invented item-altered
     output-altered";
 
 /// Every rule about how the history of a thread grows.
-pub(crate) const HISTORY_RULES: &str = "
+const HISTORY_RULES: &str = "
     history-rewritten reasoning-dropped item-id-changed item-id-missing item-id-unexpected prompt-cache-broken instructions-changed tools-changed";
 
 /// Every rule about compactions.
-const COMPACTION_RULES: &str = "
+pub(crate) const COMPACTION_RULES: &str = "
     compaction-missing compaction-late compaction-early compaction-doubled compaction-form compaction-prompt
     compaction-tools compaction-parallel-calls compaction-model compaction-history-cut compaction-not-applied
     compaction-summary-missing compaction-summary-altered compaction-summary-misplaced compaction-user-message-lost

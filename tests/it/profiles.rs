@@ -218,6 +218,9 @@ that no row matches.
 `websocket.on_refused` says what follows on HTTP 426 for a handshake, `websocket.on_exhausted` on the last failure over a WebSocket. How long a
 stream is silent (`limits.idle_ms`) is only checked where a file says it.
 
+`items.sent_back` lists the types of items of a completed response that the next request sends back; nothing is asked of others. `ids.items` says
+what becomes of their ids: `dropped`, `kept` (those of the model), `made` (the agent's own items get some, too).
+
 ## The built-in profiles
 
 What follows is written by a test from `src/check/profiles/*.toml` when `UPDATE=1` is set, and else compared. Versions between two that were

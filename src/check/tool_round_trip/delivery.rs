@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::responses::RequestKind;
 
 use super::super::attempts::{Attempt, ThreadView};
-use super::super::continuation::{Continuation, Link, links};
+use super::super::continuation::{Continuation, Link};
 use super::super::item::{
     Facts, ItemFacts, delivered_meaning, delivery_difference, resent_difference,
 };
@@ -22,6 +22,7 @@ use super::rules;
 /// Checks, request by request of a thread, that what was delivered is sent back, and nothing else in the model's name.
 pub(in super::super) fn check_deliveries<'t>(
     thread: &'t ThreadView<'t>,
+    links: &[Link<'t>],
     profile: &'t Profile,
     sink: &mut Sink,
 ) {
@@ -32,14 +33,13 @@ pub(in super::super) fn check_deliveries<'t>(
         executions: Executions::default(),
         facts: Facts::default(),
     };
-    let links = links(thread, &mut walk.facts);
     let mut last: Option<&Attempt<'_>> = None;
     for (now, link) in thread.attempts.iter().zip(links) {
         match link {
-            Link::Begins => walk.learn(now.request),
+            Link::Begins => walk.learn(now),
             Link::Apart => {}
             Link::Continues(continuation) => {
-                Step::new(&mut walk, &continuation).check(last, sink);
+                Step::new(&mut walk, continuation).check(last, sink);
             }
         }
         walk.executions
@@ -55,20 +55,20 @@ struct Walk<'t> {
     profile: &'t Profile,
     /// What the model made, and outputs, as far as they have been seen.
     known: HashSet<u64>,
-    executions: Executions<'t>,
+    executions: Executions,
     facts: Facts,
 }
 
-impl<'t> Walk<'t> {
+impl Walk<'_> {
     /// Takes the items of an input as they are.
-    fn learn(&mut self, request: &'t Request) {
-        for item in request.input.iter() {
+    fn learn(&mut self, now: &Attempt<'_>) {
+        for item in now.request.input.iter() {
             let facts = self.facts.of(item);
             if facts.is_of_model() || facts.is_output() {
                 self.known.insert(key(&facts));
             }
         }
-        self.executions.learn(request);
+        self.executions.learn(now);
     }
 
     fn learn_delivered(&mut self, request: &Request) {

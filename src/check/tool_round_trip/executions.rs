@@ -5,7 +5,6 @@ use std::collections::{BTreeSet, HashMap};
 use crate::responses::{call_id, is_output, item_type};
 
 use super::super::attempts::Attempt;
-use super::super::input::Input;
 use super::super::item::ItemFacts;
 use super::super::label::{excerpt, label, the};
 use super::super::request::{Outcome, Request};
@@ -14,11 +13,13 @@ use super::rules;
 
 /// How often calls were asked for, and stand in the last input.
 #[derive(Default)]
-pub(super) struct Executions<'t> {
+pub(super) struct Executions {
     /// How often completed responses delivered a call with an id.
     asked: HashMap<String, usize>,
-    /// The input that was counted.
-    input: Option<&'t Input>,
+    /// The request whose input was counted.
+    exchange: Option<usize>,
+    /// Number of items that were counted.
+    read: usize,
     counts: HashMap<String, Count>,
     /// Ids that stand there more than once.
     repeated: BTreeSet<String>,
@@ -33,10 +34,10 @@ struct Count {
     at: usize,
 }
 
-impl<'t> Executions<'t> {
+impl Executions {
     /// Takes the calls of an input as they are.
-    pub(super) fn learn(&mut self, request: &'t Request) {
-        self.count(&request.input);
+    pub(super) fn learn(&mut self, now: &Attempt<'_>) {
+        self.count(now);
         for (id, count) in &self.counts {
             let asked = self.asked.entry(id.clone()).or_default();
             *asked = count.calls.max(*asked);
@@ -56,18 +57,18 @@ impl<'t> Executions<'t> {
         }
     }
 
-    /// Counts the items of an input; only the new ones where it begins with the last one.
-    fn count(&mut self, input: &'t Input) {
-        let known = self.input.map(|last| (last.len(), last.same_prefix(input)));
-        let from = match known {
-            Some((length, same)) if same == length => length,
-            _ => {
-                self.counts.clear();
-                self.repeated.clear();
-                0
-            }
-        };
-        self.input = Some(input);
+    /// Counts the items of the next input; only the new ones where it begins with the last one.
+    fn count(&mut self, now: &Attempt<'_>) {
+        if self.exchange.replace(now.exchange()) == Some(now.exchange()) {
+            return;
+        }
+        let input = &now.request.input;
+        if now.same_prefix != self.read {
+            self.counts.clear();
+            self.repeated.clear();
+            self.read = 0;
+        }
+        let from = std::mem::replace(&mut self.read, input.len());
         for (at, item) in input.iter().enumerate().skip(from) {
             let Some(id) = call_id(item.node()) else {
                 continue;
@@ -86,8 +87,8 @@ impl<'t> Executions<'t> {
     }
 
     /// Tells calls that stand there with an output more often than completed responses asked for them.
-    pub(super) fn check(&mut self, now: &Attempt<'t>, thread: &str, sink: &mut Sink) {
-        self.count(&now.request.input);
+    pub(super) fn check(&mut self, now: &Attempt<'_>, thread: &str, sink: &mut Sink) {
+        self.count(now);
         for id in &self.repeated {
             let asked = self.asked.get(id).copied().unwrap_or(0).max(1);
             let Some(count) = self.counts.get(id) else {

@@ -26,15 +26,12 @@ pub(in super::super) fn check_inputs(thread: &ThreadView<'_>, sink: &mut Sink) {
             sink.not_checked(rules::WHOLE_INPUT, Some(attempt.request.exchange), reason);
         }
         // What begins with the input before it is read from there on.
-        let is_longer = pairs
-            .last
-            .is_some_and(|last| last.request.input.same_prefix(input) == last.request.input.len());
-        let known = if is_longer { pairs.items.len() } else { 0 };
-        if known == 0 {
+        let mut known = pairs.items.len();
+        if attempt.same_prefix != known {
+            known = 0;
             pairs = Pairs::new(thread, input);
         }
         pairs.items = input;
-        pairs.last = Some(attempt);
         for at in known..input.len() {
             pairs.read(at, attempt);
         }
@@ -68,8 +65,6 @@ fn is_of_client(output: Node<'_>) -> bool {
 struct Pairs<'t> {
     thread: &'t ThreadView<'t>,
     items: &'t [Value],
-    /// The last request that was read.
-    last: Option<&'t Attempt<'t>>,
     /// Positions of calls without an output yet.
     open: HashMap<Cow<'t, str>, VecDeque<usize>>,
     /// Outputs that stand before the only call with their id.
@@ -87,7 +82,6 @@ impl<'t> Pairs<'t> {
         Self {
             thread,
             items,
-            last: None,
             open: HashMap::new(),
             early: HashMap::new(),
             answered: HashMap::new(),
