@@ -278,6 +278,18 @@ CONTRACTS = (
         "retry budgets", "local", script(f"{FIRST}\n{MUCH}", f"{COMPACTION}\nrepeat = 3\nfault = {{ no_completed = true }}"),
         (FEWER_ROUNDS, MORE_ROUNDS), "stream disconnected", processes=TWO, options=LIMIT, profile=LIMITED, faulty=("stream-end-missing",),
     ),
+    *(
+        Contract(
+            "retry budgets", f"local, {name}", script(f"{FIRST}\n{MUCH}", f"{COMPACTION}\nfault = {{ {fault} }}"),
+            (Wrong({"retry-missing"}, (f'failure = [{{ {on}, then = "stream" }}]',)),),
+            "turn.failed", processes=TWO, options=LIMIT, profile=LIMITED,
+        )
+        for name, fault, on in (
+            ("HTTP 400", "status = 400", 'on = "status"'),
+            ("HTTP 429", "status = 429", 'on = "status"'),
+            ("insufficient_quota", 'failed = "insufficient_quota"', 'on = "failed"'),
+        )
+    ),
     Contract(
         "retry budgets", "remote", script(f"{FIRST}\n{MUCH}", f"{COMPACTION}\nrepeat = 3\nfault = {{ cut = {{ after_event = 2 }} }}"),
         (
