@@ -3,12 +3,10 @@
 import json
 import subprocess
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Callable
 
 import agent
 
-SCRIPTS = Path(__file__).resolve().parent / "scripts/contracts"
 TRY = (("Try this.",),)
 
 
@@ -32,7 +30,7 @@ class Contract:
 
     row: str
     name: str
-    script: str  # a file of SCRIPTS, or the text of a script
+    script: str  # what the server plays
     wrong: tuple
     told: str = ""  # by the last process
     code: int = 1  # of the last process
@@ -109,10 +107,8 @@ def write(path, records):
 def drive(program, codex, contract, folder):
     """Runs the agent into what the script holds for it."""
     folder.mkdir(parents=True)
-    script = SCRIPTS / contract.script
-    if "\n" in contract.script:
-        script = folder / "script.toml"
-        script.write_text(contract.script)
+    script = folder / "script.toml"
+    script.write_text(contract.script)
     server = agent.Server(program, script, folder)
     try:
         place = agent.Place(folder, codex.model, server.url, contract.configured())

@@ -276,7 +276,8 @@ CONTRACTS = (
     ),
     Contract(
         "retry budgets", "local", script(f"{FIRST}\n{MUCH}", f"{COMPACTION}\nrepeat = 3\nfault = {{ no_completed = true }}"),
-        (FEWER_ROUNDS, MORE_ROUNDS), "stream disconnected", processes=TWO, options=LIMIT, profile=LIMITED, faulty=("stream-end-missing",),
+        (FEWER_ROUNDS, MORE_ROUNDS), "stream disconnected", processes=TWO, options=LIMIT, profile=LIMITED,
+        faulty=("stream-end-missing",),
     ),
     *(
         Contract(
@@ -291,7 +292,8 @@ CONTRACTS = (
         )
     ),
     Contract(
-        "retry budgets", "remote", script(f"{FIRST}\n{MUCH}", f"{COMPACTION}\nrepeat = 3\nfault = {{ cut = {{ after_event = 2 }} }}"),
+        "retry budgets", "remote",
+        script(f"{FIRST}\n{MUCH}", f"{COMPACTION}\nrepeat = 3\nfault = {{ cut = {{ after_event = 2 }} }}"),
         (
             wrong("compaction.remote_stream_retries = 1", "retry-over-limit"),
             wrong("compaction.remote_stream_retries = 3", "retry-gave-up-early"),
@@ -312,8 +314,10 @@ CONTRACTS = (
         "Second answer.", code=0, processes=LONG, options=LIMIT_OPENAI, profile=LIMITED,
     ),
     Contract(
-        "no double compaction", "the compaction itself reports much", script(f"{CALL}\n{MUCH}", SUMMARY.replace(LITTLE, MUCH), SECOND),
-        (Wrong({"compaction-doubled", "compaction-not-applied"}, capture=doubled),), "Second answer.", code=0, options=LIMIT, profile=LIMITED,
+        "no double compaction", "the compaction itself reports much",
+        script(f"{CALL}\n{MUCH}", SUMMARY.replace(LITTLE, MUCH), SECOND),
+        (Wrong({"compaction-doubled", "compaction-not-applied"}, capture=doubled),),
+        "Second answer.", code=0, options=LIMIT, profile=LIMITED,
     ),
     Contract(
         "model switch", "another comp_hash", script(FIRST, ITEM, SECOND), (Wrong({"compaction-model"}, capture=other_model),),

@@ -248,7 +248,8 @@ ROWS = (
         CUT,
     ),
     Contract(
-        "partial kept", "a message and a call", script(f"{CALL}\nfault = [{{ no_completed = true }}, {{ cut = {END} }}]", RECOVERED),
+        "partial kept", "a message and a call",
+        script(f"{CALL}\nfault = [{{ no_completed = true }}, {{ cut = {END} }}]", RECOVERED),
         (Wrong({"retry-truncated-taken"}, ('stream.partial_items = "dropped"',)),), "Recovered.", code=0, also=ran_once,
     ),
     Contract(
