@@ -84,7 +84,7 @@ fn rule_like_words(directory: &str) -> Vec<String> {
     let mut found = Vec::new();
     for entry in walkdir::WalkDir::new(crate::samples::package().join(directory)) {
         let entry = entry.unwrap();
-        if !entry.path().extension().is_some_and(|end| end == "rs") {
+        if entry.path().extension().is_none_or(|end| end != "rs") {
             continue;
         }
         let text = std::fs::read_to_string(entry.path()).unwrap();
