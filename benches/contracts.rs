@@ -1,20 +1,17 @@
-//! Checking the contracts of one capture beside reading it: time, and memory in use at the most.
+//! Checking the contracts of one capture beside reading it; two sizes each show that time grows linearly.
 
 use std::fmt::Write;
 
+use divan::Bencher;
 use divan::counter::BytesCount;
-use divan::{AllocProfiler, Bencher};
 use trace_diff::capture::{Capture, read_capture_bytes};
 use trace_diff::check::{Profile, check_capture};
-
-#[global_allocator]
-static ALLOCATOR: AllocProfiler = AllocProfiler::system();
 
 fn main() {
     divan::main();
 }
 
-/// Captures by the number of their requests; two sizes of each show how time and memory grow.
+/// Numbers of requests of a capture.
 const HTTP: [usize; 2] = [500, 1000];
 const WEBSOCKET: [usize; 2] = [2500, 5000];
 

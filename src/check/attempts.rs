@@ -270,6 +270,10 @@ fn has_new_user_words(last: &Request, request: &Request, same_prefix: usize) -> 
             is_of_user(item) && !is_summary(item.node()) && !said.contains(item.text())
         });
     }
+    // What an unknown response continued may have held the words.
+    if !last.is_whole {
+        return false;
+    }
     let known = match last.response.outcome {
         Outcome::Completed => same_prefix,
         _ => last.input.len(),

@@ -6,8 +6,8 @@ use super::attempts::View;
 use super::compaction;
 use super::continuation::links;
 use super::history;
+use super::identity;
 use super::item::Facts;
-use super::item_ids;
 use super::profiles::Profile;
 use super::request::Trace;
 use super::retry;
@@ -47,11 +47,11 @@ pub fn check_capture(capture: &Capture, profile: &Profile) -> Contracts {
     for thread in &view.threads {
         tool_round_trip::check_inputs(thread, &mut sink);
     }
+    identity::check(&view, profile, &mut sink);
     match gap(capture, &view) {
         Some(reason) => {
             sink.not_checked(tool_round_trip::ACROSS_REQUESTS, None, reason.clone());
             sink.not_checked(history::ACROSS_REQUESTS, None, reason.clone());
-            sink.not_checked(item_ids::ACROSS_REQUESTS, None, reason.clone());
             sink.not_checked(compaction::ACROSS_REQUESTS, None, reason);
         }
         None => check_across_requests(&view, profile, &mut sink),
@@ -73,7 +73,6 @@ fn check_across_requests(view: &View<'_>, profile: &Profile, sink: &mut Sink) {
         tool_round_trip::check_deliveries(thread, &links, profile, sink);
         tool_round_trip::check_end(view, thread, profile, sink);
         history::check(thread, &links, sink);
-        item_ids::check(thread, &links, profile, sink);
         compaction::check(thread, profile, sink);
     }
 }

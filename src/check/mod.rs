@@ -9,9 +9,9 @@ mod continuation;
 mod contracts;
 mod failure;
 mod history;
+mod identity;
 mod input;
 mod item;
-mod item_ids;
 mod label;
 mod profiles;
 mod request;
@@ -25,10 +25,10 @@ mod violation;
 
 pub use contracts::{Contracts, NotChecked, check_capture};
 pub use profiles::{
-    Backoff, Cause, Compaction, Context, DelayHint, EmptySummary, FailureFacts, FailureRule,
-    Headers, Idle, Ids, InvalidArguments, ItemIds, Items, Limit, Limits, OnExhausted, OnOverflow,
-    OnRefused, OverflowInRequest, PartialItems, Profile, ProfileError, RemoteCompaction, Retry,
-    StatusRange, SubagentCacheKey, Version, WebSocket,
+    Backoff, Cause, Compaction, CompactionTurn, Context, DelayHint, EmptySummary, FailureFacts,
+    FailureRule, Headers, Idle, Ids, InvalidArguments, ItemIds, Items, Limit, Limits, OnExhausted,
+    OnOverflow, OnRefused, OverflowInRequest, PartialItems, Profile, ProfileError,
+    RemoteCompaction, Retry, StatusRange, SubagentKey, Version, WebSocket,
 };
 pub use rollout::{CheckedRollout, RolloutCheck, RolloutCheckError, check_rollouts};
 pub use violation::{RolloutPlace, Violation};

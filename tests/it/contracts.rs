@@ -3,9 +3,11 @@
 pub(crate) mod cases;
 mod cli;
 mod gaps;
+mod identity;
 mod kinds;
 mod mutations;
 pub(crate) mod retry_cases;
+mod rollouts;
 mod stream_cases;
 mod table;
 mod websocket;

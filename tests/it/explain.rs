@@ -53,6 +53,19 @@ pub(crate) const COMPACTION_RULES: &str = "
     compaction-user-message-altered compaction-user-message-moved compaction-budget-exceeded compaction-item-survived
     compaction-context-missing compaction-context-misplaced compaction-window compaction-overflow-retry
     compaction-overflow-given-up compaction-failure-ignored";
+/// Every rule about what requests call themselves.
+pub(crate) const IDENTITY_RULES: &str = "
+    session-id-mismatch thread-id-mismatch turn-id-mismatch window-id-mismatch installation-id-mismatch
+    subagent-mark-mismatch turn-metadata-mismatch turn-metadata-incomplete client-metadata-incomplete request-kind-wrong
+    subagent-unmarked required-header-missing session-header-wrong cache-key-changed cache-key-wrong
+    installation-id-changed agent-name-changed turn-id-reused turn-id-changed inference-id-reused item-id-missing
+    item-id-unexpected";
+
+/// Every rule about rollouts by themselves.
+const SESSION_RULES: &str = "
+    session-ordinal-gap session-ordinal-repeat session-ordinal-back session-ordinal-missing session-duplicated-
+    record session-duplicated-block session-two-writers session-second-session-meta session-id-not-in-name
+    session-misnamed session-lineage session-shared-line session-several-lines session-json session-no-envelope";
 
 #[test]
 fn every_rule_is_explained() {
@@ -65,6 +78,8 @@ fn every_rule_is_explained() {
             .chain(TOOL_RULES.split_whitespace())
             .chain(HISTORY_RULES.split_whitespace())
             .chain(COMPACTION_RULES.split_whitespace())
+            .chain(IDENTITY_RULES.split_whitespace())
+            .chain(SESSION_RULES.split_whitespace())
     };
     assert_eq!(
         names().count(),

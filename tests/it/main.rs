@@ -26,6 +26,7 @@ mod discover;
 mod documents;
 mod explain;
 mod fixtures;
+mod formats;
 mod help;
 mod import_foreign;
 mod json;

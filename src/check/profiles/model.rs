@@ -259,6 +259,14 @@ pub struct Headers {
     pub session: Option<String>,
     /// Headers of every `POST /responses`.
     pub required: Vec<String>,
+    /// Keys of the JSON in `x-codex-turn-metadata`, in every request to the model.
+    pub metadata: Vec<String>,
+    /// Keys of `client_metadata` in the body of every request to the model.
+    pub client_metadata: Vec<String>,
+    /// Headers that mark a request of a sub-agent.
+    pub subagent: Vec<String>,
+    /// Keys of the JSON in `x-codex-turn-metadata` that mark a request of a sub-agent.
+    pub subagent_metadata: Vec<String>,
 }
 
 /// Which identifiers an agent sends.
@@ -267,7 +275,13 @@ pub struct Ids {
     /// Those of input items.
     pub items: Option<ItemIds>,
     /// What `prompt_cache_key` of a sub-agent is.
-    pub subagent_cache_key: Option<SubagentCacheKey>,
+    pub subagent_cache_key: Option<SubagentKey>,
+    /// What the session of a sub-agent is.
+    pub subagent_session: Option<SubagentKey>,
+    /// Whether `x-client-request-id` is the thread, and not another one for each request.
+    pub has_thread_as_request_id: Option<bool>,
+    /// What the turn of a compaction in the middle of a turn is.
+    pub compaction_in_turn: Option<CompactionTurn>,
     /// Whether requests name their context window (`x-codex-window-id`).
     pub has_windows: Option<bool>,
 }
@@ -278,16 +292,28 @@ pub struct Ids {
 pub enum ItemIds {
     /// No item has one.
     Dropped,
+    /// Reasoning items keep theirs, no other item has one.
+    OfReasoning,
     /// Items of the model keep theirs.
     Kept,
     /// Items of the model keep theirs, and those of the agent get one.
     Made,
 }
 
-/// What `prompt_cache_key` of a sub-agent is.
+/// What the turn of a compaction in the middle of a turn is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum SubagentCacheKey {
+pub enum CompactionTurn {
+    /// That turn.
+    Same,
+    /// One of its own.
+    Own,
+}
+
+/// What an identifier of a sub-agent is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SubagentKey {
     /// Its own thread.
     Thread,
     /// The session of the root.

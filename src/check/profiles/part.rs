@@ -6,9 +6,9 @@ use serde::Deserialize;
 
 use super::failure::FailureRule;
 use super::model::{
-    Backoff, Compaction, Context, EmptySummary, Idle, InvalidArguments, ItemIds, Limit,
-    OnExhausted, OnOverflow, OnRefused, OverflowInRequest, PartialItems, Profile, RemoteCompaction,
-    SubagentCacheKey,
+    Backoff, Compaction, CompactionTurn, Context, EmptySummary, Headers, Idle, Ids,
+    InvalidArguments, ItemIds, Limit, OnExhausted, OnOverflow, OnRefused, OverflowInRequest,
+    PartialItems, Profile, RemoteCompaction, SubagentKey,
 };
 
 #[derive(Debug, Default, Deserialize)]
@@ -74,13 +74,20 @@ pub(super) struct CompactionPart {
 pub(super) struct HeadersPart {
     session: Option<String>,
     required: Option<Vec<String>>,
+    metadata: Option<Vec<String>>,
+    client_metadata: Option<Vec<String>>,
+    subagent: Option<Vec<String>>,
+    subagent_metadata: Option<Vec<String>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct IdsPart {
     items: Option<ItemIds>,
-    subagent_cache_key: Option<SubagentCacheKey>,
+    subagent_cache_key: Option<SubagentKey>,
+    subagent_session: Option<SubagentKey>,
+    has_thread_as_request_id: Option<bool>,
+    compaction_in_turn: Option<CompactionTurn>,
     has_windows: Option<bool>,
 }
 
@@ -142,16 +149,8 @@ impl Part {
             self.items.invalid_arguments,
         );
         self.compaction.apply(&mut profile.compaction);
-        set(&mut profile.headers.session, self.headers.session);
-        if let Some(required) = self.headers.required {
-            profile.headers.required = required;
-        }
-        set(&mut profile.ids.items, self.ids.items);
-        set(
-            &mut profile.ids.subagent_cache_key,
-            self.ids.subagent_cache_key,
-        );
-        set(&mut profile.ids.has_windows, self.ids.has_windows);
+        self.headers.apply(&mut profile.headers);
+        self.ids.apply(&mut profile.ids);
         profile.failures.splice(0..0, self.failure);
         profile.observed.extend(self.observed);
     }
@@ -195,6 +194,38 @@ impl CompactionPart {
             &mut compaction.overflow_in_remote_request,
             self.overflow_in_remote_request,
         );
+    }
+}
+
+impl HeadersPart {
+    fn apply(self, headers: &mut Headers) {
+        set(&mut headers.session, self.session);
+        let lists = [
+            (&mut headers.required, self.required),
+            (&mut headers.metadata, self.metadata),
+            (&mut headers.client_metadata, self.client_metadata),
+            (&mut headers.subagent, self.subagent),
+            (&mut headers.subagent_metadata, self.subagent_metadata),
+        ];
+        for (list, new) in lists {
+            if let Some(new) = new {
+                *list = new;
+            }
+        }
+    }
+}
+
+impl IdsPart {
+    fn apply(self, ids: &mut Ids) {
+        set(&mut ids.items, self.items);
+        set(&mut ids.subagent_cache_key, self.subagent_cache_key);
+        set(&mut ids.subagent_session, self.subagent_session);
+        set(
+            &mut ids.has_thread_as_request_id,
+            self.has_thread_as_request_id,
+        );
+        set(&mut ids.compaction_in_turn, self.compaction_in_turn);
+        set(&mut ids.has_windows, self.has_windows);
     }
 }
 

@@ -289,13 +289,14 @@ impl<'w, 't> Step<'w, 't> {
 
     fn tell_missing(&self, facts: &ItemFacts, delivered: &[Arc<ItemFacts>], sink: &mut Sink) {
         let is_sent = |other: &&Arc<ItemFacts>| {
+            let mut new = self.new.iter();
             other.is_call()
-                && self
-                    .new
-                    .iter()
-                    .any(|new| new.facts.call_id == other.call_id)
+                && other.call_id.is_some()
+                && new.any(|new| new.facts.call_id == other.call_id)
         };
-        let is_parallel = facts.is_call() && delivered.iter().any(|other| is_sent(&other));
+        // What the server executes itself has no id that an output could name.
+        let is_client_call = facts.is_call() && facts.call_id.is_some();
+        let is_parallel = is_client_call && delivered.iter().any(|other| is_sent(&other));
         let rule = match is_parallel {
             true => rules::PARALLEL_CALL_LOST,
             false => rules::DELIVERED_ITEM_MISSING,

@@ -34,25 +34,6 @@ pub(super) const RULES: &[Rule] = &[
              none at all. python-codex 0.5.1 sends those of the server.",
     },
     Rule {
-        name: "item-id-missing",
-        level: Level::Warning,
-        example: "/request/body/input/*/id",
-        means: "An item that a request adds to the history has no id, and the profile says that such items have one.",
-        matters: "Who joins requests, responses and rollouts by the ids of items loses the item.",
-        expectation: "Codex from 0.153 on keeps the ids of the model's items and gives ids to its own messages and outputs (`ids.items = \"made\"`); \
-             only the prompt of a local compaction has none. python-codex from 0.3 on keeps those of the model (`\"kept\"`). What a \
-             thread begins with is not looked at: it may come from a file of another version.",
-    },
-    Rule {
-        name: "item-id-unexpected",
-        level: Level::Warning,
-        example: "/request/body/input/*/id",
-        means: "An item that a request adds to the history has an id, and the profile says that ids are dropped.",
-        matters: "A server that does not know the id, because the item is of another account or no longer stored, refuses the request.",
-        expectation: "Codex up to 0.137 and python-codex up to 0.1.13 send no ids (`ids.items = \"dropped\"`); reasoning items are not looked at, as \
-             python-codex 0.1.13 sends those with theirs.",
-    },
-    Rule {
         name: "prompt-cache-broken",
         level: Level::Warning,
         example: "/request/body/input/*",

@@ -113,21 +113,6 @@ pub(super) const KINDS: &[Kind] = &[
         apply: item_id_changed,
     },
     Kind {
-        rule: "item-id-missing",
-        follows: &[],
-        apply: id_of_output_dropped,
-    },
-    Kind {
-        rule: "item-id-missing",
-        follows: &[],
-        apply: id_of_answer_dropped,
-    },
-    Kind {
-        rule: "item-id-unexpected",
-        follows: &[],
-        apply: id_of_output_added,
-    },
-    Kind {
         rule: "prompt-cache-broken",
         follows: &[],
         apply: prompt_cache_broken,
@@ -438,43 +423,6 @@ fn item_id_changed(trace: &mut Trace, pair: Pair) -> Option<Place> {
     let named = before.position(|item| item["id"].is_string())?;
     change(trace, pair, |input| input[named]["id"] = json!("msg_other"));
     Some(at(pair, named, "/id"))
-}
-
-/// Takes the id from an item of the second request.
-fn id_dropped(trace: &mut Trace, pair: Pair, at: usize) -> Option<Place> {
-    trace.input(pair.unit)[at]["id"].as_str()?;
-    change(trace, pair, |input| {
-        let members = input[at].as_object_mut();
-        members.map(|members| members.shift_remove("id"));
-    });
-    Some(self::at(pair, at, "/id"))
-}
-
-fn id_of_output_dropped(trace: &mut Trace, pair: Pair) -> Option<Place> {
-    let output = new_item(trace, pair, is_output)?;
-    id_dropped(trace, pair, output)
-}
-
-fn id_of_answer_dropped(trace: &mut Trace, pair: Pair) -> Option<Place> {
-    let answer = new_item(trace, pair, |item| is_call(item) || is_answer(item))?;
-    id_dropped(trace, pair, answer)
-}
-
-/// Gives an id to an output of an agent that sends none.
-fn id_of_output_added(trace: &mut Trace, pair: Pair) -> Option<Place> {
-    let output = new_item(trace, pair, is_output)?;
-    let mut requests = trace.requests().into_iter();
-    let sends_ids = requests.any(|unit| {
-        let mut items = trace.input(unit).iter();
-        items.any(|item| item["id"].is_string())
-    });
-    if sends_ids {
-        return None;
-    }
-    change(trace, pair, |input| {
-        input[output]["id"] = json!("fco_added")
-    });
-    Some(at(pair, output, "/id"))
 }
 
 /// Writes an item that was sent before with its members in another order: the same to the model, other bytes.

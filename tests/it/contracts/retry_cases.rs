@@ -109,7 +109,8 @@ pub(super) const CASES: &[Case] = &[
         fixture: CUT_OLD,
         change: |records| {
             let at = position(&mut records[0], "response.output_item.done");
-            let item = events(&mut records[0])[at]["data"]["item"].clone();
+            let mut item = events(&mut records[0])[at]["data"]["item"].clone();
+            item.as_object_mut().unwrap().shift_remove("id");
             let input = records[1]["request"]["body"]["input"]
                 .as_array_mut()
                 .unwrap();

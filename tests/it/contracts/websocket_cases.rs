@@ -40,7 +40,8 @@ fn fail_and_retry(records: &mut [Value], code: &str) {
     let mut again = second_turn(records);
     let at = cut_second_turn(records);
     let error = json!({"code": code, "message": "no"});
-    let response = json!({"id": "resp_failed", "status": "failed", "error": error});
+    let id = &again[1]["data"]["response"]["id"];
+    let response = json!({"id": id, "status": "failed", "error": error});
     let data = json!({"type": "response.failed", "sequence_number": 1, "response": response});
     let all = frames(records);
     all.push(json!({"dir": "s2c", "at_ms": at, "opcode": "text", "data_kind": "json-compact", "data": data}));
