@@ -8,10 +8,11 @@ use std::fmt;
 
 use crate::capture::{FlatExchange, Transport};
 use crate::json::Value;
-use crate::responses::{RequestKind, context_tags, item_type};
+use crate::responses::{RequestKind, context_tags, is_output, item_type};
 
 use super::continuation::is_summary;
 use super::failure::Failure;
+use super::profiles::Cause;
 use super::request::{Outcome, Request, Trace};
 
 /// A capture as its contracts look at it.
@@ -289,6 +290,16 @@ fn is_of_user(item: &Value) -> bool {
         && context_tags(node).is_none()
 }
 
+/// Whether a response came to an end that the agent could not read: nothing but what it delivered is sent back.
+fn is_unread(last: &Request, request: &Request) -> bool {
+    let is_unreadable = last
+        .failure
+        .as_ref()
+        .is_some_and(|failure| failure.cause == Cause::UnreadableEnd);
+    let mut new = request.input[last.input.len()..].iter();
+    is_unreadable && new.all(|item| !is_output(&item_type(item.node())))
+}
+
 /// Whether a request is made because the one before it failed: for the same purpose, and the user said nothing new.
 ///
 /// A compaction that was too long for the model is another request each time, as its history is cut.
@@ -300,7 +311,7 @@ fn is_again(last: &Request, request: &Request, same_prefix: usize) -> bool {
     let is_shortened = last.facts.kind == RequestKind::Compaction
         && last.failure.as_ref().is_some_and(Failure::is_overflow);
     match last.response.outcome {
-        Outcome::Completed => false,
+        Outcome::Completed => is_same && is_unread(last, request),
         Outcome::Failed => is_same && !is_shortened,
         Outcome::Unknown => is_same && request.input.len() == last.input.len(),
     }

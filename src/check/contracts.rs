@@ -3,6 +3,7 @@
 use crate::capture::{Capture, flatten};
 
 use super::attempts::View;
+use super::compaction;
 use super::continuation::links;
 use super::history;
 use super::identity;
@@ -50,7 +51,8 @@ pub fn check_capture(capture: &Capture, profile: &Profile) -> Contracts {
     match gap(capture, &view) {
         Some(reason) => {
             sink.not_checked(tool_round_trip::ACROSS_REQUESTS, None, reason.clone());
-            sink.not_checked(history::ACROSS_REQUESTS, None, reason);
+            sink.not_checked(history::ACROSS_REQUESTS, None, reason.clone());
+            sink.not_checked(compaction::ACROSS_REQUESTS, None, reason);
         }
         None => check_across_requests(&view, profile, &mut sink),
     }
@@ -71,6 +73,7 @@ fn check_across_requests(view: &View<'_>, profile: &Profile, sink: &mut Sink) {
         tool_round_trip::check_deliveries(thread, &links, profile, sink);
         tool_round_trip::check_end(view, thread, profile, sink);
         history::check(thread, &links, sink);
+        compaction::check(thread, profile, sink);
     }
 }
 

@@ -4,6 +4,7 @@
 //! kept. A clean run of a correct agent has none: what agents are known to do otherwise is named at its place.
 
 mod attempts;
+mod compaction;
 mod continuation;
 mod contracts;
 mod failure;
@@ -24,10 +25,10 @@ mod violation;
 
 pub use contracts::{Contracts, NotChecked, check_capture};
 pub use profiles::{
-    Backoff, Cause, Compaction, CompactionTurn, Context, DelayHint, FailureFacts, FailureRule,
-    Headers, Ids, InvalidArguments, ItemIds, Items, Limit, Limits, OnOverflow, OverflowInRequest,
-    PartialItems, Profile, ProfileError, RemoteCompaction, Retry, StatusRange, SubagentKey,
-    Version,
+    Backoff, Cause, Compaction, CompactionTurn, Context, DelayHint, EmptySummary, FailureFacts,
+    FailureRule, Headers, Idle, Ids, InvalidArguments, ItemIds, Items, Limit, Limits, OnExhausted,
+    OnOverflow, OnRefused, OverflowInRequest, PartialItems, Profile, ProfileError,
+    RemoteCompaction, Retry, StatusRange, SubagentKey, Version, WebSocket,
 };
 pub use rollout::{CheckedRollout, RolloutCheck, RolloutCheckError, check_rollouts};
 pub use violation::{RolloutPlace, Violation};

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::capture::{Content, DeliveredItem, Event, FlatExchange, Recorded, is_terminal};
 use crate::http::HeaderList;
 use crate::json::{Kind, Pointer, Value};
-use crate::responses::{RequestFacts, RequestKind, endpoint};
+use crate::responses::{RequestFacts, RequestKind, endpoint, item_type};
 
 use super::failure::Failure;
 use super::input::{Input, InputPlace, Inputs};
@@ -119,6 +119,10 @@ impl Builder {
         }
         let (place, input_pointer, is_whole) = self.whole_input(body);
         let response = response_facts(&exchange.response, exchange.extra.as_ref());
+        let mut failure = Failure::of(exchange, headers);
+        if let Some(failure) = &mut failure {
+            failure.facts.is_local_compaction = is_local_compaction(&facts, body);
+        }
         if let Some(id) = response.id.clone() {
             self.by_response.insert(id, self.requests.len());
         }
@@ -132,7 +136,7 @@ impl Builder {
             input_pointer,
             is_whole,
             response,
-            failure: Failure::of(exchange, headers),
+            failure,
             body: body.clone(),
             started_ms: exchange.started_ms.as_option().copied(),
         });
@@ -168,6 +172,15 @@ impl Builder {
 /// Whether this endpoint asks for a response.
 fn is_sampling(endpoint: &str) -> bool {
     matches!(endpoint, "/responses" | "/responses/compact")
+}
+
+/// Whether a request asks the model for a summary, by a prompt at the end of its input.
+fn is_local_compaction(facts: &RequestFacts, body: &Value) -> bool {
+    let input = body.node().get("input");
+    let last = input.and_then(|input| input.items().last());
+    facts.kind == RequestKind::Compaction
+        && facts.endpoint == "/responses"
+        && last.is_some_and(|last| item_type(last) != "compaction_trigger")
 }
 
 /// The version in `codex_exec/0.169.0 (Debian 12.0.0; x86_64) …`.

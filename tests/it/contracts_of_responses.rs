@@ -123,6 +123,15 @@ fn what_a_profile_changes_is_checked() {
     };
     check(waits, keep, &[]);
     check(waits, asks, &["retry-too-soon"]);
+    let stall: fn(&mut Vec<Value>) = |records| {
+        records[0]["response"] = records[1]["response"].clone();
+        let started = records[0]["started_ms"].clone();
+        events(&mut records[0]).truncate(1);
+        events(&mut records[0])[0]["at_ms"] = started;
+        records[0]["response"]["ended"] = json!("stall");
+    };
+    check("", stall, &[]);
+    check("[limits]\nidle_ms = 1000\n", stall, &["retry-idle"]);
     let many: fn(&mut Vec<Value>) = |records| repeat(records, 3);
     let generic = "version = 1\n[limits]\nrequests = 3\n";
     assert_eq!(under(generic, CODEX_500, many), ["retry-storm"]);

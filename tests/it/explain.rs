@@ -31,7 +31,8 @@ pub(crate) const ROLLOUT_RULES: &str = "
 /// Every rule about retries and about the events of a response.
 const CONTRACT_RULES: &str = "
     retry-missing retry-of-fatal retry-over-limit retry-gave-up-early retry-too-soon retry-backoff retry-body-changed
-    retry-partial-lost retry-truncated-taken retry-storm retry-websocket-leftover
+    retry-partial-lost retry-truncated-taken retry-storm retry-websocket-leftover retry-fallback
+    retry-stale-response retry-idle
     stream-event-order stream-end-missing stream-end-doubled stream-event-after-end stream-id-changed
     stream-item-unfinished stream-item-doubled stream-index stream-delta-sum stream-output-differs stream-usage-missing";
 /// Every rule about calls, their outputs and what responses delivered.
@@ -44,6 +45,14 @@ const TOOL_RULES: &str = "
 const HISTORY_RULES: &str = "
     history-rewritten reasoning-dropped item-id-changed item-id-missing item-id-unexpected prompt-cache-broken instructions-changed tools-changed";
 
+/// Every rule about compactions.
+pub(crate) const COMPACTION_RULES: &str = "
+    compaction-missing compaction-late compaction-early compaction-doubled compaction-form compaction-prompt
+    compaction-tools compaction-parallel-calls compaction-model compaction-history-cut compaction-not-applied
+    compaction-summary-missing compaction-summary-altered compaction-summary-misplaced compaction-user-message-lost
+    compaction-user-message-altered compaction-user-message-moved compaction-budget-exceeded compaction-item-survived
+    compaction-context-missing compaction-context-misplaced compaction-window compaction-overflow-retry
+    compaction-overflow-given-up compaction-failure-ignored";
 /// Every rule about what requests call themselves.
 pub(crate) const IDENTITY_RULES: &str = "
     session-id-mismatch thread-id-mismatch turn-id-mismatch window-id-mismatch installation-id-mismatch
@@ -68,6 +77,7 @@ fn every_rule_is_explained() {
             .chain(CONTRACT_RULES.split_whitespace())
             .chain(TOOL_RULES.split_whitespace())
             .chain(HISTORY_RULES.split_whitespace())
+            .chain(COMPACTION_RULES.split_whitespace())
             .chain(IDENTITY_RULES.split_whitespace())
             .chain(SESSION_RULES.split_whitespace())
     };

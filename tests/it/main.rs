@@ -19,6 +19,7 @@ mod compare;
 mod compare_properties;
 mod compressed;
 mod contracts;
+mod contracts_of_compaction;
 mod contracts_of_responses;
 mod corpus;
 mod discover;

@@ -11,6 +11,7 @@ use super::failure::FailureRule;
 use super::model::Profile;
 use super::part::{
     BackoffPart, CompactionPart, HeadersPart, IdsPart, ItemsPart, LimitsPart, Part, StreamPart,
+    WebSocketPart,
 };
 use super::version::Version;
 use crate::json::SourceProblem;
@@ -35,6 +36,8 @@ struct File {
     backoff: BackoffPart,
     #[serde(default)]
     stream: StreamPart,
+    #[serde(default)]
+    websocket: WebSocketPart,
     #[serde(default)]
     items: ItemsPart,
     #[serde(default)]
@@ -62,6 +65,8 @@ struct VersionRange {
     backoff: BackoffPart,
     #[serde(default)]
     stream: StreamPart,
+    #[serde(default)]
+    websocket: WebSocketPart,
     #[serde(default)]
     items: ItemsPart,
     #[serde(default)]
@@ -222,6 +227,7 @@ impl File {
             limits: self.limits,
             backoff: self.backoff,
             stream: self.stream,
+            websocket: self.websocket,
             items: self.items,
             compaction: self.compaction,
             headers: self.headers,
@@ -238,6 +244,7 @@ impl VersionRange {
             limits: self.limits,
             backoff: self.backoff,
             stream: self.stream,
+            websocket: self.websocket,
             items: self.items,
             compaction: self.compaction,
             headers: self.headers,

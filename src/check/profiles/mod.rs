@@ -14,8 +14,8 @@ mod version;
 pub use error::ProfileError;
 pub use failure::{Cause, DelayHint, FailureFacts, FailureRule, Retry, StatusRange};
 pub use model::{
-    Backoff, Compaction, CompactionTurn, Context, Headers, Ids, InvalidArguments, ItemIds, Items,
-    Limit, Limits, OnOverflow, OverflowInRequest, PartialItems, Profile, RemoteCompaction,
-    SubagentKey,
+    Backoff, Compaction, CompactionTurn, Context, EmptySummary, Headers, Idle, Ids,
+    InvalidArguments, ItemIds, Items, Limit, Limits, OnExhausted, OnOverflow, OnRefused,
+    OverflowInRequest, PartialItems, Profile, RemoteCompaction, SubagentKey, WebSocket,
 };
 pub use version::Version;

@@ -6,8 +6,9 @@ use serde::Deserialize;
 
 use super::failure::FailureRule;
 use super::model::{
-    Backoff, CompactionTurn, Context, Headers, Ids, InvalidArguments, ItemIds, Limit, OnOverflow,
-    OverflowInRequest, PartialItems, Profile, RemoteCompaction, SubagentKey,
+    Backoff, Compaction, CompactionTurn, Context, EmptySummary, Headers, Idle, Ids,
+    InvalidArguments, ItemIds, Limit, OnExhausted, OnOverflow, OnRefused, OverflowInRequest,
+    PartialItems, Profile, RemoteCompaction, SubagentKey,
 };
 
 #[derive(Debug, Default, Deserialize)]
@@ -16,6 +17,7 @@ pub(super) struct LimitsPart {
     request_retries: Option<u32>,
     stream_retries: Option<u32>,
     requests: Option<u32>,
+    idle_ms: Option<u32>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -34,6 +36,13 @@ pub(super) struct StreamPart {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+pub(super) struct WebSocketPart {
+    on_refused: Option<OnRefused>,
+    on_exhausted: Option<OnExhausted>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub(super) struct ItemsPart {
     sent_back: Option<Vec<String>>,
     invalid_arguments: Option<InvalidArguments>,
@@ -42,12 +51,22 @@ pub(super) struct ItemsPart {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct CompactionPart {
+    limit: Option<u64>,
+    default_limit: Option<u64>,
+    restores_usage: Option<bool>,
+    counts_new_items: Option<bool>,
     remote: Option<RemoteCompaction>,
     remote_stream_retries: Option<u32>,
     keeps_user_messages: Option<bool>,
+    user_message_tokens: Option<u64>,
+    remote_user_message_tokens: Option<u64>,
+    empty_summary: Option<EmptySummary>,
     context: Option<Context>,
+    context_in_turn: Option<Context>,
     on_overflow: Option<OnOverflow>,
+    overflow_status: Option<Vec<u16>>,
     overflow_in_request: Option<OverflowInRequest>,
+    overflow_in_remote_request: Option<OverflowInRequest>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -78,6 +97,7 @@ pub(super) struct Part {
     pub(super) limits: LimitsPart,
     pub(super) backoff: BackoffPart,
     pub(super) stream: StreamPart,
+    pub(super) websocket: WebSocketPart,
     pub(super) items: ItemsPart,
     pub(super) compaction: CompactionPart,
     pub(super) headers: HeadersPart,
@@ -112,8 +132,15 @@ impl Part {
             limit(self.limits.stream_retries),
         );
         set(&mut profile.limits.requests, self.limits.requests);
+        let idle = self.limits.idle_ms.map(|ms| Idle { ms, is_certain });
+        set(&mut profile.limits.idle_ms, idle);
         self.backoff.apply(&mut profile.backoff);
         set(&mut profile.partial_items, self.stream.partial_items);
+        set(&mut profile.websocket.on_refused, self.websocket.on_refused);
+        set(
+            &mut profile.websocket.on_exhausted,
+            self.websocket.on_exhausted,
+        );
         if let Some(sent_back) = self.items.sent_back {
             profile.items.sent_back = sent_back;
         }
@@ -121,26 +148,52 @@ impl Part {
             &mut profile.items.invalid_arguments,
             self.items.invalid_arguments,
         );
-        let compaction = &mut profile.compaction;
-        set(&mut compaction.remote, self.compaction.remote);
-        set(
-            &mut compaction.remote_stream_retries,
-            self.compaction.remote_stream_retries,
-        );
-        set(
-            &mut compaction.keeps_user_messages,
-            self.compaction.keeps_user_messages,
-        );
-        set(&mut compaction.context, self.compaction.context);
-        set(&mut compaction.on_overflow, self.compaction.on_overflow);
-        set(
-            &mut compaction.overflow_in_request,
-            self.compaction.overflow_in_request,
-        );
+        self.compaction.apply(&mut profile.compaction);
         self.headers.apply(&mut profile.headers);
         self.ids.apply(&mut profile.ids);
         profile.failures.splice(0..0, self.failure);
         profile.observed.extend(self.observed);
+    }
+}
+
+impl CompactionPart {
+    fn apply(self, compaction: &mut Compaction) {
+        set(&mut compaction.limit, self.limit);
+        set(&mut compaction.default_limit, self.default_limit);
+        set(&mut compaction.restores_usage, self.restores_usage);
+        set(&mut compaction.counts_new_items, self.counts_new_items);
+        set(&mut compaction.remote, self.remote);
+        set(
+            &mut compaction.remote_stream_retries,
+            self.remote_stream_retries,
+        );
+        set(
+            &mut compaction.keeps_user_messages,
+            self.keeps_user_messages,
+        );
+        set(
+            &mut compaction.user_message_tokens,
+            self.user_message_tokens,
+        );
+        set(
+            &mut compaction.remote_user_message_tokens,
+            self.remote_user_message_tokens,
+        );
+        set(&mut compaction.empty_summary, self.empty_summary);
+        set(&mut compaction.context, self.context);
+        set(&mut compaction.context_in_turn, self.context_in_turn);
+        set(&mut compaction.on_overflow, self.on_overflow);
+        if let Some(statuses) = self.overflow_status {
+            compaction.overflow_status = statuses;
+        }
+        set(
+            &mut compaction.overflow_in_request,
+            self.overflow_in_request,
+        );
+        set(
+            &mut compaction.overflow_in_remote_request,
+            self.overflow_in_remote_request,
+        );
     }
 }
 

@@ -41,6 +41,7 @@ pub(super) fn compare(
     partial: Option<PartialItems>,
 ) -> Vec<Told> {
     let mut told = members(one, next);
+    told.extend(stale(one, next));
     if one.request.is_whole && next.request.is_whole {
         told.extend(input(one, next, partial));
     }
@@ -76,6 +77,21 @@ fn members(one: &Attempt<'_>, next: &Attempt<'_>) -> Vec<Told> {
         }
     }
     told
+}
+
+/// The server said that it does not have the response, and the attempt names one again.
+fn stale(one: &Attempt<'_>, next: &Attempt<'_>) -> Option<Told> {
+    let code = one.failure()?.facts.code.as_deref();
+    let body = next.flat.exchange.request.body.json()?.node();
+    let id = body.get_string("previous_response_id")?;
+    (code == Some("previous_response_not_found")).then(|| {
+        let at = Pointer::root()
+            .key("request")
+            .key("body")
+            .key("previous_response_id");
+        let message = format!("the request goes on from {id}, and the server does not have it");
+        ("retry-stale-response", at, message)
+    })
 }
 
 fn is_same(a: Node<'_>, b: Node<'_>) -> bool {

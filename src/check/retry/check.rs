@@ -4,16 +4,19 @@ use std::collections::BTreeSet;
 
 use crate::check::Violation;
 use crate::check::attempts::{Attempt, ThreadView, View};
-use crate::check::continuation::is_aborted;
-use crate::check::profiles::{Cause, FailureRule, Limit, Profile, Retry};
-use crate::check::sink::Sink;
+use crate::check::profiles::{FailureRule, Limit, Profile, Retry};
+use crate::check::sink::{RuleName, Sink};
 use crate::json::Pointer;
 use crate::normalize::Level;
 use crate::responses::RequestKind;
 
 use super::body;
-use super::pace::{Loop, Pace, is_too_late, is_too_soon};
+use super::ends::GaveUp;
+use super::pace::{Loop, Pace, is_kept};
 use super::transport;
+
+const OVER_LIMIT: RuleName = RuleName::error("retry-over-limit");
+const STORM: RuleName = RuleName::error("retry-storm");
 
 /// Checks what an agent does when requests fail against what its profile says.
 ///
@@ -25,13 +28,15 @@ pub(in super::super) fn check<'v>(
     is_whole: bool,
     sink: &mut Sink,
 ) {
-    transport::check(view, sink);
+    transport::check(view, profile, sink);
+    let refusals = transport::refusals(view.flat);
     for thread in &view.threads {
         let mut checker = Checker {
             view,
             profile,
             is_whole,
             ends: Vec::new(),
+            refusals: &refusals,
             sink,
         };
         checker.thread(thread);
@@ -39,42 +44,23 @@ pub(in super::super) fn check<'v>(
 }
 
 /// The attempts of one step.
-struct Chain<'v, 't> {
-    attempts: &'v [Attempt<'t>],
-    last: &'v Attempt<'t>,
+pub(super) struct Chain<'v, 't> {
+    pub(super) attempts: &'v [Attempt<'t>],
+    pub(super) last: &'v Attempt<'t>,
     /// The next request of the thread.
-    next: Option<&'v Attempt<'t>>,
+    pub(super) next: Option<&'v Attempt<'t>>,
     /// Whether the capture goes on behind the last attempt for long enough that a retry would be in it.
-    is_followed: bool,
-}
-
-/// A step that ended with a failure that could have been tried again.
-struct GaveUp {
-    exchange: usize,
-    place: String,
-    pace: Pace,
-    failure: String,
-    limits: [Option<Limit>; 2],
-    level: Level,
-    then: Retry,
-}
-
-/// How much it matters that nothing follows a failure: a capture that just ends may have ended before the retry, unless
-/// somebody said how many there are.
-fn level_of_end(chain: &Chain<'_, '_>, limits: [Option<Limit>; 2]) -> Level {
-    let is_certain = limits.iter().flatten().any(|limit| limit.is_certain);
-    match chain.is_followed || is_certain {
-        true => Level::Error,
-        false => Level::Note,
-    }
+    pub(super) is_followed: bool,
 }
 
 /// The rules over one thread.
-struct Checker<'p, 's> {
+pub(super) struct Checker<'p, 's> {
     view: &'p View<'p>,
-    profile: &'p Profile,
-    is_whole: bool,
-    ends: Vec<GaveUp>,
+    pub(super) profile: &'p Profile,
+    pub(super) is_whole: bool,
+    pub(super) ends: Vec<GaveUp>,
+    /// Exchanges that asked for a WebSocket and were refused.
+    refusals: &'p [usize],
     sink: &'s mut Sink,
 }
 
@@ -98,7 +84,7 @@ impl Checker<'_, '_> {
     }
 
     /// Tells a violation about an attempt, each by itself.
-    fn tell(
+    pub(super) fn tell(
         &mut self,
         rule: &'static str,
         level: Level,
@@ -111,14 +97,20 @@ impl Checker<'_, '_> {
         self.put(violation);
     }
 
-    fn put(&mut self, violation: Violation) {
+    pub(super) fn put(&mut self, violation: Violation) {
         let cause = format!("{:?} {}", violation.exchange, violation.pointer);
         self.sink.tell(cause, violation);
     }
 
-    fn row(&self, attempt: &Attempt<'_>) -> Option<FailureRule> {
+    pub(super) fn row(&self, attempt: &Attempt<'_>) -> Option<FailureRule> {
         let failure = attempt.failure()?;
         self.profile.failure(failure.cause, &failure.facts).cloned()
+    }
+
+    /// Whether a WebSocket was refused before this attempt, since the beginning of the one before.
+    pub(super) fn is_refused_before(&self, one: &Attempt<'_>, next: &Attempt<'_>) -> bool {
+        let between = one.exchange()..next.exchange();
+        self.refusals.iter().any(|number| between.contains(number))
     }
 
     /// The limits of the request loop and of the stream loop.
@@ -152,81 +144,7 @@ impl Checker<'_, '_> {
             self.again(&pair[0], &pair[1], &mut pace, limits);
         }
         self.amplification(chain);
-        let last = chain.last;
-        let (Some(failure), Some(row)) = (last.failure(), self.row(last)) else {
-            return;
-        };
-        let is_retryable = matches!(
-            row.then,
-            Retry::Request | Retry::RequestOnly | Retry::Stream
-        );
-        let is_stopped = chain.next.is_some_and(|next| is_aborted(last, next));
-        if !is_retryable || is_stopped || !self.is_whole || self.is_taken(chain) {
-            return;
-        }
-        // Whether the agent gave up on a stalled stream or was stopped by its user, nobody can see.
-        if failure.cause == Cause::Stall {
-            return;
-        }
-        let [request, stream] = limits.map(|limit| limit.map_or(0, |limit| limit.retries));
-        let may_retry = match row.then {
-            Retry::RequestOnly => request > 0,
-            Retry::Stream => stream > 0,
-            _ => request > 0 || stream > 0,
-        };
-        if chain.attempts.len() == 1 && may_retry {
-            let level = level_of_end(chain, limits);
-            let message = format!(
-                "{} in {last} is not tried again, as {} does",
-                failure.name(),
-                self.profile.label()
-            );
-            self.tell(
-                "retry-missing",
-                level,
-                last.exchange(),
-                Pointer::root(),
-                message,
-            );
-        } else if may_retry {
-            self.ends.push(GaveUp {
-                exchange: last.exchange(),
-                place: last.to_string(),
-                pace,
-                failure: failure.name(),
-                limits,
-                level: level_of_end(chain, limits),
-                then: row.then,
-            });
-        }
-    }
-
-    /// Whether a stream that broke off was taken for a complete response: the next turn goes on from its items.
-    fn is_taken(&mut self, chain: &Chain<'_, '_>) -> bool {
-        let last = chain.last;
-        let is_broken = last
-            .failure()
-            .is_some_and(|failure| matches!(failure.cause, Cause::Cut | Cause::Stall));
-        let Some(next) = chain.next.filter(|_| is_broken) else {
-            return false;
-        };
-        let known = last.request.input.len();
-        let new = next.request.input.get(known..).unwrap_or(&[]);
-        let delivered = &last.request.response.delivered;
-        let taken = new
-            .iter()
-            .position(|item| delivered.iter().any(|one| one.item.text() == item.text()));
-        let Some(at) = taken else {
-            return false;
-        };
-        self.tell(
-            "retry-truncated-taken",
-            Level::Error,
-            next.exchange(),
-            next.request.input_pointer.index(known + at),
-            format!("{next} goes on from a response that broke off"),
-        );
-        true
+        self.end(chain, limits, pace);
     }
 
     /// One attempt after another that failed.
@@ -240,13 +158,13 @@ impl Checker<'_, '_> {
         let Some(failure) = one.failure() else {
             return;
         };
-        let name = failure.name();
-        let at = Pointer::root();
         let row = self.row(one);
         if row.as_ref().is_some_and(|row| row.then == Retry::Compact) {
             return;
         }
-        for (rule, pointer, message) in body::compare(one, next, self.profile.partial_items) {
+        let told = body::compare(one, next, self.profile.partial_items);
+        let is_same = told.is_empty();
+        for (rule, pointer, message) in told {
             self.tell(rule, Level::Error, next.exchange(), pointer, message);
         }
         let Some(row) = row else {
@@ -254,88 +172,78 @@ impl Checker<'_, '_> {
         };
         if row.then == Retry::Fail {
             let message = format!(
-                "{name} is tried again in {next}, and {} gives up",
+                "{} is tried again in {next}, and {} gives up",
+                failure.name(),
                 self.profile.label()
             );
-            let rule = "retry-of-fatal";
+            let (rule, at) = ("retry-of-fatal", Pointer::root());
             self.tell(rule, Level::Error, next.exchange(), at, message);
             return;
         }
-        let hint = failure.delay_ms(&row.delay);
-        let gap = one.gap_ms(next);
-        if let (Some(gap), Some(hint)) = (gap, hint)
-            && is_too_soon(gap, hint)
-        {
-            let exchange = Some(next.exchange());
-            let mut violation = Violation::new("retry-too-soon", Level::Error, exchange, at);
-            violation.message =
-                format!("{next} comes {gap:.0} ms after {name}; the server asked for {hint:.0} ms");
-            violation.expected = Some(format!("{hint:.0} ms"));
-            violation.found = Some(format!("{gap:.0} ms"));
-            self.put(violation);
-            if row.then == Retry::Unspecified {
-                return;
-            }
-        }
+        let is_hinted = self.hint(one, next, &row);
         if row.then == Retry::Unspecified {
             return;
         }
-        let which = pace.next_loop(row.then, one, next, self.profile);
-        let number = pace.count(which);
-        if hint.is_none() {
-            self.backoff(one, next, number, row.then);
+        if !one.is_http() && next.is_http() {
+            self.fallback(one, next, pace, limits[1]);
+            return;
         }
-        let limit = match which {
-            Loop::Request => limits[0],
-            Loop::Stream => limits[1],
+        self.idle(one, next);
+        let Some(which) = pace.next_loop(row.then, one, next, self.profile) else {
+            return;
         };
-        if let Some(limit) = limit.filter(|limit| number == limit.retries + 1) {
-            let what = match which {
-                Loop::Request => "the same request",
-                Loop::Stream => "a request",
-            };
-            let exchange = Some(next.exchange());
-            let at = Pointer::root();
-            let mut violation = Violation::new("retry-over-limit", Level::Error, exchange, at);
-            violation.message = format!(
-                "{what} is tried again more than {} times in {next}; {} stops there",
-                limit.retries,
-                self.profile.label()
-            );
-            violation.expected = Some(format!("{} retries", limit.retries));
-            self.put(violation);
+        let number = pace.count(which, is_kept(one, next));
+        if which == Loop::Request && is_same && is_kept(one, next) {
+            self.bytes(one, next);
         }
+        if !is_hinted && matches!(which, Loop::Request | Loop::Stream) {
+            let least = match which {
+                Loop::Request => pace.kept.max(1),
+                // A capture that lacks attempts does not show where a round began.
+                _ if row.then == Retry::Request => 1,
+                _ => number,
+            };
+            self.backoff(one, next, number, least);
+        }
+        self.limit(next, which, number, limits);
     }
 
-    fn backoff(&mut self, one: &Attempt<'_>, next: &Attempt<'_>, number: u32, then: Retry) {
-        let (Some(gap), Some(backoff)) = (one.gap_ms(next), self.profile.backoff) else {
+    /// Whether the retry belongs to a loop that has come to its end.
+    fn limit(&mut self, next: &Attempt<'_>, which: Loop, number: u32, limits: [Option<Limit>; 2]) {
+        let (what, limit) = match which {
+            Loop::Request => ("the same request", limits[0].map(|limit| limit.retries)),
+            Loop::Stream => ("a request", limits[1].map(|limit| limit.retries)),
+            Loop::Token => ("a refused token", Some(1)),
+            Loop::Renewed => return,
+        };
+        let Some(most) = limit.filter(|most| number == most + 1) else {
             return;
         };
-        // Over a WebSocket, and where tools ran before the retry, only the least delay is known.
-        let has_upper = one.is_http() && next.is_http();
-        let has_upper = has_upper && one.request.response.delivered.is_empty();
-        let is_stalled = one
-            .failure()
-            .is_some_and(|failure| failure.cause == Cause::Stall);
-        let [mut least, most] = backoff.window(number);
-        if then != Retry::Stream {
-            // A capture that lacks attempts does not show where a round began, and each begins with the first delay.
-            [least, _] = backoff.window(1);
-        }
-        let (level, how) = if is_too_soon(gap, least) {
-            (Level::Error, "soon")
-        } else if has_upper && !is_stalled && is_too_late(gap, most) {
-            (Level::Note, "late")
-        } else {
-            return;
-        };
-        let exchange = Some(next.exchange());
-        let mut violation = Violation::new("retry-backoff", level, exchange, Pointer::root());
-        violation.message =
-            format!("{next}, retry {number} in a row, comes too {how}: after {gap:.0} ms");
-        violation.expected = Some(format!("{least:.0}–{most:.0} ms"));
-        violation.found = Some(format!("{gap:.0} ms"));
+        let mut violation = OVER_LIMIT.at(next.exchange(), Pointer::root());
+        violation.message = format!(
+            "{what} is tried again more than {most} times in {next}; {} stops there",
+            self.profile.label()
+        );
+        violation.expected = Some(format!("{most} retries"));
         self.put(violation);
+    }
+
+    /// A request that is sent again in the same round has the same bytes.
+    fn bytes(&mut self, one: &Attempt<'_>, next: &Attempt<'_>) {
+        if matches!((one.bytes(), next.bytes()), (Some(a), Some(b)) if a != b) {
+            let message = format!(
+                "{next} sends the same JSON in other bytes; {} sends the same bytes",
+                self.profile.label()
+            );
+            let at = Pointer::root().key("request").key("body");
+            self.tell(
+                "retry-body-changed",
+                Level::Error,
+                next.exchange(),
+                at,
+                message,
+            );
+        }
     }
 
     /// More requests for one answer than the profile allows, all loops together.
@@ -351,8 +259,7 @@ impl Checker<'_, '_> {
         let bytes: usize = texts.map(str::len).sum();
         let connections = chain.attempts.iter().filter_map(Attempt::connection);
         let connections: BTreeSet<u64> = connections.collect();
-        let exchange = Some(first_over.exchange());
-        let mut violation = Violation::new("retry-storm", Level::Error, exchange, Pointer::root());
+        let mut violation = STORM.at(first_over.exchange(), Pointer::root());
         violation.message =
             format!("{first_over}: one answer takes {count} requests, more than {most}");
         violation.expected = Some(format!("{most} requests"));
@@ -362,39 +269,5 @@ impl Checker<'_, '_> {
             connections.len()
         )];
         self.put(violation);
-    }
-
-    /// Steps that ended before the limit. Where the limit is only a default, what the thread itself shows counts: another
-    /// thread may be another process, with other limits.
-    fn judge_ends(&mut self) {
-        let ends = std::mem::take(&mut self.ends);
-        let in_round = |end: &GaveUp| end.pace.longest_round.max(end.pace.in_round);
-        let rounds = ends.iter().map(|one| one.pace.rounds).max();
-        let longest = ends.iter().map(in_round).max();
-        for end in &ends {
-            let known = |limit: Option<Limit>, seen: Option<u32>| match limit {
-                Some(limit) if limit.is_certain => Some(limit.retries),
-                Some(limit) => seen.map(|seen| seen.min(limit.retries)),
-                None => None,
-            };
-            let request = known(end.limits[0], longest);
-            let stream = known(end.limits[1], rounds);
-            let is_short = |done: u32, limit: Option<u32>| limit.is_some_and(|most| done < most);
-            let uses_requests = matches!(end.then, Retry::Request | Retry::RequestOnly);
-            let uses_rounds = matches!(end.then, Retry::Request | Retry::Stream);
-            let early = (uses_requests && is_short(end.pace.in_round, request))
-                || (uses_rounds && is_short(end.pace.rounds, stream));
-            if early {
-                let message = format!(
-                    "{} in {} is given up after {} rounds and {} retries in the last",
-                    end.failure,
-                    end.place,
-                    end.pace.rounds + 1,
-                    end.pace.in_round
-                );
-                let at = Pointer::root();
-                self.tell("retry-gave-up-early", end.level, end.exchange, at, message);
-            }
-        }
     }
 }

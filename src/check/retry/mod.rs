@@ -2,6 +2,8 @@
 
 mod body;
 mod check;
+mod delay;
+mod ends;
 mod pace;
 mod transport;
 

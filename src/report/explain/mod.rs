@@ -1,6 +1,7 @@
 //! What each rule means: the list of all names that [`Finding::rule`](super::Finding::rule) can have.
 
 mod body_rules;
+mod compaction_rules;
 mod exchange_rules;
 mod history_rules;
 mod identity_rules;

@@ -5,8 +5,8 @@ use std::fmt;
 use thiserror::Error;
 
 use super::{
-    body_rules, exchange_rules, history_rules, identity_rules, reader_rules, retry_rules,
-    rollout_rules, session_rules, stream_rules, tool_rules,
+    body_rules, compaction_rules, exchange_rules, history_rules, identity_rules, reader_rules,
+    retry_rules, rollout_rules, session_rules, stream_rules, tool_rules,
 };
 use crate::report::Level;
 
@@ -56,6 +56,7 @@ const GROUPS: &[(RuleSource, &[Rule])] = &[
     (RuleSource::Comparison, body_rules::RULES),
     (RuleSource::Contracts, tool_rules::RULES),
     (RuleSource::Contracts, history_rules::RULES),
+    (RuleSource::Contracts, compaction_rules::RULES),
     (RuleSource::Contracts, identity_rules::RULES),
     (RuleSource::Rollouts, rollout_rules::RULES),
     (RuleSource::Rollouts, session_rules::RULES),

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::cases::Case;
 
 const TWO_TURNS: &str = "codex-0.137.0-25e-websocket-two-turns";
+const NEWEST: &str = "codex-0.169.0-25e-websocket-two-turns";
 
 /// The exchange of the second turn: behind the handshake, the warm-up and the first turn.
 const SECOND: usize = 3;
@@ -179,6 +180,37 @@ pub(super) const CASES: &[Case] = &[
         rules: &["retry-websocket-leftover"],
         exchange: SECOND + 1,
         pointer: "/request/body/client_metadata/x-codex-ws-stream-request-start-ms",
+    },
+    Case {
+        name: "another handshake behind HTTP 426",
+        fixture: NEWEST,
+        change: |records| {
+            let mut refused = records[0].clone();
+            refused["transport"] = json!("http");
+            refused["request"]["body_kind"] = json!("empty");
+            refused["response"] = json!({"status": 426, "headers": [], "ended": "complete"});
+            records.insert(0, refused);
+        },
+        rules: &["retry-fallback"],
+        exchange: 1,
+        pointer: "",
+    },
+    Case {
+        name: "the next attempt goes on from a response that the server does not have",
+        fixture: NEWEST,
+        change: |records| {
+            let asked = last(records, "response.create");
+            let mut again = frames(records)[asked].clone();
+            let mut told = frames(records)[asked + 1].clone();
+            let error = json!({"code": "previous_response_not_found"});
+            told["data"] = json!({"type": "error", "status": 400, "error": error});
+            again["at_ms"] = json!(told["at_ms"].as_f64().unwrap() + 250.0);
+            frames(records).truncate(asked + 1);
+            frames(records).extend([told, again]);
+        },
+        rules: &["retry-stale-response"],
+        exchange: SECOND + 1,
+        pointer: "/request/body/previous_response_id",
     },
 ];
 
