@@ -3,6 +3,7 @@
 mod cli;
 mod gaps;
 mod identity;
+mod identity_kinds;
 mod kinds;
 mod mutations;
 mod rollouts;

@@ -102,6 +102,12 @@ struct Case {
     pointer: &'static str,
 }
 
+/// Whether a rule may be told; who the requests of another version say they are is told, too.
+fn is_expected(case: &Case, rule: &str) -> bool {
+    let mut of_identity = crate::explain::IDENTITY_RULES.split_whitespace();
+    case.rules.contains(&rule) || of_identity.any(|one| one == rule)
+}
+
 fn run(cases: &[Case]) {
     let mut complaints = Vec::new();
     println!("{:<44} {:<26} verdict", "mutation", "rule");
@@ -118,7 +124,7 @@ fn run(cases: &[Case]) {
             {
                 "misplaced"
             }
-            Some(_) if found.iter().any(|one| !case.rules.contains(&one.rule)) => "extra",
+            Some(_) if found.iter().any(|one| !is_expected(case, one.rule)) => "extra",
             Some(_) => "found",
         };
         println!("{:<44} {:<26} {verdict}", case.name, case.rules[0]);
