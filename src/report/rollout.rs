@@ -52,7 +52,7 @@ fn finding(input: &str, problem: &Problem) -> Finding {
             problem.start, problem.end
         ));
     }
-    detail.extend(problem.lost.iter().map(|lost| format!("lost: {lost}")));
+    detail.extend(problem.lost.iter().cloned());
     Finding {
         id: finding_id(&[&rule, &problem.start.to_string(), &problem.message]),
         source,

@@ -4,6 +4,7 @@ pub(crate) mod cases;
 mod cli;
 mod gaps;
 mod identity;
+mod identity_kinds;
 mod kinds;
 mod mutations;
 pub(crate) mod retry_cases;

@@ -60,9 +60,11 @@ impl Checker<'_> {
         match self.ids {
             ItemIds::Dropped => self.check_dropped(now, &fresh, |_| false),
             ItemIds::OfReasoning => {
-                self.check_dropped(now, &fresh, |facts| facts.kind == "reasoning");
+                let is_reasoning = |facts: &ItemFacts| facts.kind == "reasoning";
+                self.check_dropped(now, &fresh, is_reasoning);
+                self.check_kept(before, now, &fresh, is_reasoning);
             }
-            ItemIds::Kept => self.check_kept(before, now, &fresh),
+            ItemIds::Kept => self.check_kept(before, now, &fresh, |_| true),
             ItemIds::Made if before.is_none() && !begins_history(request) => {}
             ItemIds::Made => self.check_made(now, &fresh),
         }
@@ -97,13 +99,18 @@ impl Checker<'_> {
         before: Option<&Attempt<'_>>,
         now: &Attempt<'_>,
         fresh: &[(usize, &Value)],
+        is_kept: impl Fn(&ItemFacts) -> bool,
     ) {
         let Some(before) = before else {
             return;
         };
         let delivered = &before.request.response.delivered;
         for one in delivered.iter().filter(|one| id_of(&one.item).is_some()) {
-            let meaning = delivered_meaning(&ItemFacts::new(one.item.clone()));
+            let facts = ItemFacts::new(one.item.clone());
+            if !is_kept(&facts) {
+                continue;
+            }
+            let meaning = delivered_meaning(&facts);
             for (at, item) in fresh.iter().filter(|(_, item)| id_of(item).is_none()) {
                 let facts = ItemFacts::new((*item).clone());
                 if delivered_meaning(&facts) == meaning {

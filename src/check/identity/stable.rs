@@ -173,32 +173,38 @@ pub(super) fn check_installations(known: &Known<'_, '_>, sink: &mut Sink) {
     }
 }
 
+/// Processes whose requests may be mixed in one thread: a compaction may have a turn of its own.
+const OPEN_PROCESSES: usize = 8;
+
 /// Checks that `user-agent` and `originator` stay the same as long as one process makes the requests of a thread.
 ///
 /// A session may be resumed by another version, in another terminal, so only requests count that one process must have
 /// made: those of one turn, and those of a thread that was new to the process in both (Codex 0.169.0).
 pub(super) fn check_agent(thread: &ThreadView<'_>, known: &Known<'_, '_>, sink: &mut Sink) {
     for name in ["user-agent", "originator"] {
-        let mut before: Option<(&Sent<'_>, &Whose, String)> = None;
+        let place = Place::Header(name);
+        let mut before: Vec<(&Sent<'_>, &Whose, String)> = Vec::new();
         for (sent, whose) in known.of_thread(thread) {
-            let place = Place::Header(name);
             let Some(value) = sent.value(place) else {
                 continue;
             };
-            if let Some((last, owner, had)) = &before
-                && *had != value
-                && is_same_process((last, owner), (sent, whose))
-            {
-                let mut violation = rules::AGENT_NAME_CHANGED.at(sent.exchange, place.pointer());
-                violation.message = format!(
-                    "{place} is {value} in {}, but {had} in exchange #{} of the same process",
-                    sent.label, last.exchange
-                );
-                violation.expected = Some(had.clone());
-                violation.found = Some(value.clone());
-                sink.tell(format!("{name} {value}"), violation);
-            } else {
-                before = Some((sent, whose, value));
+            let mut earlier = before.iter().rev().take(OPEN_PROCESSES);
+            let same = earlier.find(|(one, owner, _)| is_same_process((one, owner), (sent, whose)));
+            match same {
+                Some((last, _, had)) if *had != value => {
+                    let mut violation =
+                        rules::AGENT_NAME_CHANGED.at(sent.exchange, place.pointer());
+                    violation.message = format!(
+                        "{place} is {value} in {}, but {had} in exchange #{} of the same process",
+                        sent.label, last.exchange
+                    );
+                    violation.expected = Some(had.clone());
+                    violation.found = Some(value.clone());
+                    sink.tell(format!("{name} {value}"), violation);
+                }
+                // One of each process is enough.
+                Some(_) => {}
+                None => before.push((sent, whose, value)),
             }
         }
     }

@@ -115,7 +115,7 @@ pub(super) const RULES: &[Rule] = &[
              its thread have.",
         matters: "The server may refuse the request, answer in another form, or not know whose it is.",
         expectation: "The profile names the headers (`headers.required`), with the versions and runs in which all requests had them. Headers \
-             that depend on settings, such as x-codex-beta-features, are not among them.",
+             that depend on settings, such as x-codex-beta-features before 0.169, are not among them.",
     },
     Rule {
         name: "session-header-wrong",

@@ -80,7 +80,7 @@ pub(super) const KINDS: &[Kind] = &[
     },
     Kind {
         rule: "item-invented",
-        follows: &[],
+        follows: &["item-id-missing"],
         apply: item_invented,
     },
     Kind {
@@ -100,12 +100,12 @@ pub(super) const KINDS: &[Kind] = &[
     },
     Kind {
         rule: "history-rewritten",
-        follows: &["prompt-cache-broken"],
+        follows: &["prompt-cache-broken", "item-id-missing"],
         apply: context_inserted,
     },
     Kind {
         rule: "reasoning-dropped",
-        follows: &["prompt-cache-broken"],
+        follows: &["prompt-cache-broken", "item-id-missing"],
         apply: reasoning_dropped,
     },
     Kind {

@@ -99,9 +99,10 @@ impl Args {
             Ok(capture) => return Ok(Subject::Capture(capture)),
             Err(error) => error,
         };
-        let files = match error {
+        let files = match &error {
             OpenError::Rollout { .. } => vec![PathBuf::from(path)],
-            OpenError::NoCapture { .. } => {
+            // Where captures lie below, one of them may be meant.
+            OpenError::NoCapture { below, .. } if below.is_empty() => {
                 let found = find_rollouts(Path::new(path)).files.into_iter();
                 found.map(|file| file.path).collect()
             }
