@@ -122,7 +122,10 @@ def goes_on(records):
     first, failed = posts(records)[0], compactions(records)[-1]
     turn = [{**one, "exchange": 1000} for one in records if one.get("exchange") == first["exchange"]]
     told, new = metadata(first), metadata(failed)
-    turn[0] = json.loads(json.dumps(turn[0]).replace(told["turn_id"], new["turn_id"]))
+    text = json.dumps(turn[0])
+    for name in ("turn_id", "root_turn_id", "turn_started_at_unix_ms"):
+        text = text.replace(str(told[name]), str(new[name]))
+    turn[0] = json.loads(text)
     del turn[0]["at_ms"]
     records += turn
 
@@ -212,7 +215,7 @@ CONTRACTS = (
         "Second answer.", code=0, processes=MANUAL,
     ),
     Contract(
-        "v2 request shape", "pre-turn", PRE_TURN_REMOTE, (Wrong({"compaction-prompt"}, capture=trigger_first),),
+        "v2 request shape", "pre-turn", PRE_TURN_REMOTE, (Wrong({"compaction-prompt", "item-id-missing"}, capture=trigger_first),),
         "Second answer.", code=0, processes=TWO, options=LIMIT_OPENAI, profile=LIMITED,
     ),
     Contract(

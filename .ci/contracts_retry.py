@@ -188,7 +188,8 @@ def other_tool_choice(records):
 
 
 def one_item_more(records):
-    posts(records)[-1]["body"]["json"]["input"].append({"type": "message", "role": "assistant", "content": []})
+    item = {"type": "message", "id": "msg_1", "role": "assistant", "content": []}
+    posts(records)[-1]["body"]["json"]["input"].append(item)
 
 
 END = '"end"'

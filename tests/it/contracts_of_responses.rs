@@ -124,8 +124,10 @@ fn what_a_profile_changes_is_checked() {
     check(waits, keep, &[]);
     check(waits, asks, &["retry-too-soon"]);
     let stall: fn(&mut Vec<Value>) = |records| {
-        records[0]["response"] = records[1]["response"].clone();
         let started = records[0]["started_ms"].clone();
+        let ended = records[0]["response"]["ended_ms"].clone();
+        records[0]["response"] = records[1]["response"].clone();
+        records[0]["response"]["ended_ms"] = ended;
         events(&mut records[0]).truncate(1);
         events(&mut records[0])[0]["at_ms"] = started;
         records[0]["response"]["ended"] = json!("stall");

@@ -79,6 +79,13 @@ fn members(one: &Attempt<'_>, next: &Attempt<'_>) -> Vec<Told> {
     told
 }
 
+/// Whether two attempts have the same JSON in other bytes.
+pub(super) fn is_in_other_bytes(one: &Attempt<'_>, next: &Attempt<'_>) -> bool {
+    let (a, b) = (one.request.body.node(), next.request.body.node());
+    matches!((one.bytes(), next.bytes()), (Some(a), Some(b)) if a != b)
+        && meaning(a, strict) == meaning(b, strict)
+}
+
 /// The server said that it does not have the response, and the attempt names one again.
 fn stale(one: &Attempt<'_>, next: &Attempt<'_>) -> Option<Told> {
     let code = one.failure()?.facts.code.as_deref();
@@ -89,7 +96,7 @@ fn stale(one: &Attempt<'_>, next: &Attempt<'_>) -> Option<Told> {
             .key("request")
             .key("body")
             .key("previous_response_id");
-        let message = format!("the request goes on from {id}, and the server does not have it");
+        let message = format!("{next} goes on from {id}, and the server does not have it");
         ("retry-stale-response", at, message)
     })
 }

@@ -64,13 +64,13 @@ fn after_refusals(view: &View<'_>, expected: OnRefused, label: &str, sink: &mut 
             continue;
         };
         let message = match (expected, is_handshake(later)) {
-            (OnRefused::Http, true) => {
-                format!("a WebSocket is asked for again after HTTP 426; {label} goes over to HTTP")
-            }
-            (OnRefused::Retry, false) => {
-                format!("the request goes over to HTTP after HTTP 426; {label} asks again")
-            }
+            (OnRefused::Http, true) => "asks for a WebSocket again after HTTP 426",
+            (OnRefused::Retry, false) => "goes over to HTTP after HTTP 426",
             _ => continue,
+        };
+        let message = match expected {
+            OnRefused::Http => format!("{} {message}; {label} goes over to HTTP", view.place(next)),
+            OnRefused::Retry => format!("{} {message}; {label} asks again", view.place(next)),
         };
         let mut violation = FALLBACK.at(next, Pointer::root());
         violation.message = message;
