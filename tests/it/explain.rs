@@ -151,7 +151,14 @@ fn the_sources_and_the_explanations_name_the_same_rules() {
 /// Every name that the sources of contracts give to a rule, however it ends: what stands before a level or a place.
 #[test]
 fn every_rule_that_a_contract_makes_is_listed() {
-    let listed = [ROLLOUT_RULES, CONTRACT_RULES, TOOL_RULES, HISTORY_RULES].join(" ");
+    let lists = [
+        ROLLOUT_RULES,
+        CONTRACT_RULES,
+        TOOL_RULES,
+        HISTORY_RULES,
+        COMPACTION_RULES,
+    ];
+    let listed = lists.join(" ");
     let listed: Vec<&str> = listed.split_whitespace().collect();
     let makers = ["RuleName::error(", "RuleName::warning(", "Violation::new("];
     let mut made = 0;

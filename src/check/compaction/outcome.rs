@@ -86,7 +86,8 @@ impl Outcome<'_, '_> {
         let is_automatic = said(self.episode.last(), "trigger").as_deref() == Some("auto");
         let ids = (turn_id(self.episode.last()), turn_id(self.now));
         let is_of_other_turn = matches!(ids, (Some(a), Some(b)) if a != b);
-        !(self.is_rolled_back() || is_automatic && is_of_other_turn)
+        let was_stopped = is_automatic && is_of_other_turn;
+        !was_stopped && !self.is_rolled_back()
     }
 
     /// Whether its summary, which is not the one that was delivered, stands there in its place.

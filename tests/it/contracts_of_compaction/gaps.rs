@@ -79,3 +79,22 @@ fn an_agent_that_was_stopped_knows_nothing_of_its_compaction() {
     records.set_window(2, 1, 0);
     assert_eq!(reasons(records, ""), [""; 0]);
 }
+
+/// The remote compaction after so many attempts that broke off.
+fn after_failures(count: usize) -> Vec<&'static str> {
+    let mut records = records("codex-0.169.0-35-remote-compaction");
+    for _ in 0..count {
+        records.insert_like(1, 1);
+        records.events(1).truncate(1);
+        records.0[1]["response"]["ended"] = json!("closed");
+    }
+    let violations = check(records, "").violations.into_iter();
+    violations.map(|one| one.rule).collect()
+}
+
+#[test]
+fn a_remote_compaction_is_tried_again_twice() {
+    let is_over = |count| after_failures(count).contains(&"retry-over-limit");
+    assert!(!is_over(2));
+    assert!(is_over(3));
+}
