@@ -74,13 +74,18 @@ def kill(process):
     return process.wait()
 
 
-def account():
-    """The auth.json of an account that nobody has: codex compresses its requests only for one."""
+def access_token(number=0):
+    """A token of an account that nobody has, each number another one."""
     ids = {"chatgpt_account_id": "acct-fake", "chatgpt_user_id": "user-fake", "user_id": "user-fake"}
     account = {"chatgpt_plan_type": "plus", **ids}
-    claims = {"exp": 1900000000, "email": "user@example.com", "https://api.openai.com/auth": account}
+    claims = {"exp": 1900000000 + number, "email": "user@example.com", "https://api.openai.com/auth": account}
     parts = (json.dumps({"alg": "none", "typ": "JWT"}).encode(), json.dumps(claims).encode(), b"sig")
-    token = ".".join(base64.urlsafe_b64encode(part).decode().rstrip("=") for part in parts)
+    return ".".join(base64.urlsafe_b64encode(part).decode().rstrip("=") for part in parts)
+
+
+def account():
+    """The auth.json of an account that nobody has: codex compresses its requests only for one."""
+    token = access_token()
     tokens = {"id_token": token, "access_token": token, "refresh_token": "fake", "account_id": "acct-fake"}
     return json.dumps({"OPENAI_API_KEY": None, "tokens": tokens, "last_refresh": "2026-11-21T00:00:00Z"})
 
@@ -153,16 +158,19 @@ class Codex:
         self.model = "gpt-5.4" if version == "0.115.0" else "gpt-5.5"
         self.program = folder / "node_modules/.bin/codex"
 
-    def drive(self, place, processes, _busy=None):
+    def drive(self, place, processes, _busy=None, models=()):
         """Runs processes one after the other in one thread; gives the last exit code and what was told.
 
         A process is the lines that a user types: one is for `codex exec`, several are turns of one `codex app-server`.
+        `models` are those of the processes, where that is not the configured one.
         """
         thread, code, told = None, 0, ""
-        for lines in processes:
+        for number, lines in enumerate(processes):
             if len(lines) == 1:
+                model = ("--model", models[number]) if models else ()
                 resume = ("resume", thread) if thread else ()
-                code, told = place.run([self.program, "exec", "--json", "--skip-git-repo-check", *resume, *lines])
+                argv = [self.program, "exec", "--json", "--skip-git-repo-check", *model, *resume, *lines]
+                code, told = place.run(argv)
                 thread = thread or (re.findall(r'"thread_id":"([^"]+)"', told) or [None])[0]
             else:
                 code, told = AppServer(place, self.program).converse(lines)

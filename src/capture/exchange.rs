@@ -3,7 +3,7 @@
 use crate::http::HeaderList;
 use crate::json::{Document, Value};
 
-use super::CaptureProblem;
+use super::{CaptureProblem, FilePlace};
 
 /// A fact that the recording program may or may not have written down.
 ///
@@ -102,6 +102,8 @@ pub struct Exchange {
     pub response: Response,
     /// The members of the source record that have no place in this model, as one JSON object; kept, shown, not compared.
     pub extra: Option<Value>,
+    /// Where it was read from.
+    pub place: Option<FilePlace>,
 }
 
 /// What the agent sent.

@@ -129,6 +129,7 @@ fn message(connection: &Exchange, frame: &Frame) -> Exchange {
             ended_ms: Recorded::NotRecorded,
         },
         extra: None,
+        place: connection.place.clone(),
     }
 }
 

@@ -8,6 +8,7 @@ mod flatten;
 pub mod import;
 mod object;
 mod open;
+mod place;
 mod problem;
 mod reader;
 mod record_text;
@@ -27,9 +28,10 @@ pub use flatten::{FlatExchange, Transport, WEBSOCKET_METHOD, flatten, is_termina
 pub use open::{
     OpenError, SessionKind, read_capture, read_capture_bytes, read_capture_from, session_kind,
 };
+pub use place::FilePlace;
 pub use problem::CaptureProblem;
 pub use reader::read_capture_records;
-pub use record_text::Record;
+pub use record_text::{Record, RecordPart, push_event};
 pub use redact::Redactor;
 pub use secrets::{SecretHeader, find_secrets, is_secret_key, may_be_key, secret_header};
 pub use writer::{CaptureWriter, ContentKind, ExchangeId, Head};

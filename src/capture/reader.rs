@@ -10,6 +10,7 @@ use crate::http::HeaderList;
 use crate::json::{Kind, Node, Value};
 
 use super::import::Leftovers;
+use super::place::Lines;
 use super::problem::counted;
 use super::records::{Part, parts};
 use super::shape::{CAPTURE_VERSION, LOST_END};
@@ -25,6 +26,8 @@ use super::{
 pub fn read_capture_records(path: &str, bytes: &[u8]) -> Capture {
     let mut reader = Reader {
         path,
+        bytes,
+        lines: Lines::new(),
         exchanges: Vec::new(),
         open: HashMap::new(),
         orphans: HashMap::new(),
@@ -44,6 +47,8 @@ pub fn read_capture_records(path: &str, bytes: &[u8]) -> Capture {
 
 struct Reader<'a> {
     path: &'a str,
+    bytes: &'a [u8],
+    lines: Lines,
     exchanges: Vec<Exchange>,
     /// By the number in the file: position in `exchanges` and where the latest record stands.
     open: HashMap<u64, Open>,
@@ -151,6 +156,7 @@ impl Reader<'_> {
                 ended_ms: Recorded::NotRecorded,
             },
             extra: None,
+            place: Some(self.lines.place(self.path, self.bytes, span.start)),
         });
         self.open.insert(
             id,

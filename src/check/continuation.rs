@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::json::Value;
-use crate::responses::{RequestKind, message_text};
+use crate::json::{Node, Value};
+use crate::responses::{RequestKind, item_type, message_text};
 
 use super::attempts::{Attempt, ThreadView};
 use super::item::{Facts, ItemFacts};
@@ -24,6 +24,8 @@ pub(super) enum Link<'t> {
 pub(super) struct Continuation<'t> {
     pub(super) base: &'t Attempt<'t>,
     pub(super) now: &'t Attempt<'t>,
+    /// Number of items that both begin with, byte for byte.
+    pub(super) same_text: usize,
     /// Number of items that both begin with, up to ids and other members that may be dropped.
     pub(super) shared: usize,
     /// The items of the base behind those.
@@ -37,6 +39,7 @@ pub(super) struct Continuation<'t> {
 /// The links of a thread's requests, in order.
 pub(super) fn links<'t>(thread: &'t ThreadView<'t>, facts: &mut Facts) -> Vec<Link<'t>> {
     let mut base: Option<&Attempt<'_>> = None;
+    let mut last: Option<usize> = None;
     let mut links = Vec::with_capacity(thread.attempts.len());
     let mut is_failed_compaction = false;
     for now in &thread.attempts {
@@ -46,7 +49,11 @@ pub(super) fn links<'t>(thread: &'t ThreadView<'t>, facts: &mut Facts) -> Vec<Li
             _ if is_compaction && is_failed_compaction => Link::Apart,
             None => Link::Begins,
             Some(base) => {
-                let continuation = Continuation::new(base, now, facts);
+                let same_text = match last == Some(base.exchange()) {
+                    true => now.same_prefix,
+                    false => base.request.input.same_prefix(&now.request.input),
+                };
+                let continuation = Continuation::new(base, now, same_text, facts);
                 match continuation.is_rolled_back() || continuation.is_compacted() {
                     true => Link::Begins,
                     false => Link::Continues(continuation),
@@ -54,6 +61,7 @@ pub(super) fn links<'t>(thread: &'t ThreadView<'t>, facts: &mut Facts) -> Vec<Li
             }
         };
         links.push(link);
+        last = Some(now.exchange());
         let is_completed = now.request.response.outcome == Outcome::Completed;
         is_failed_compaction = is_compaction && !is_completed;
         if !now.request.is_whole {
@@ -68,18 +76,26 @@ pub(super) fn links<'t>(thread: &'t ThreadView<'t>, facts: &mut Facts) -> Vec<Li
 }
 
 impl<'t> Continuation<'t> {
-    fn new(base: &'t Attempt<'t>, now: &'t Attempt<'t>, facts: &mut Facts) -> Self {
+    fn new(
+        base: &'t Attempt<'t>,
+        now: &'t Attempt<'t>,
+        same_text: usize,
+        facts: &mut Facts,
+    ) -> Self {
         let (before, items) = (&base.request.input, &now.request.input);
-        let mut pairs = before.iter().zip(items.iter());
-        let shared = pairs
-            .position(|(a, b)| a.text() != b.text() && facts.of(a).meaning != facts.of(b).meaning)
-            .unwrap_or(before.len().min(items.len()));
+        let pairs = before.iter().zip(items.iter()).skip(same_text);
+        let differ = |(a, b): (&Value, &Value)| {
+            a.text() != b.text() && facts.of(a).meaning != facts.of(b).meaning
+        };
+        let alike = pairs.map(differ).position(|differs| differs);
+        let shared = alike.map_or(before.len().min(items.len()), |behind| same_text + behind);
         let mut all = |items: &[Value]| items.iter().map(|item| facts.of(item)).collect();
         let delivered = base.request.response.delivered.iter();
         let delivered: Vec<Value> = delivered.map(|one| one.item.clone()).collect();
         Self {
             base,
             now,
+            same_text,
             shared,
             old: all(&before[shared..]),
             new: all(&items[shared..]),
@@ -104,16 +120,27 @@ impl<'t> Continuation<'t> {
     /// Whether the history was shortened by a compaction that is not in the capture: there is a summary that was not there.
     fn is_compacted(&self) -> bool {
         let mut new = self.new.iter();
-        new.any(|new| is_summary(new) && !self.old.iter().any(|old| old.meaning == new.meaning))
+        new.any(|new| {
+            is_summary(new.item.node()) && !self.old.iter().any(|old| old.meaning == new.meaning)
+        })
     }
 }
 
 /// Whether an item holds what a compaction left (Codex 0.115.0–0.169.0, pycodex 0.1.13–0.5.1).
-fn is_summary(facts: &ItemFacts) -> bool {
-    match facts.kind.as_str() {
+pub(super) fn is_summary(item: Node<'_>) -> bool {
+    match item_type(item).as_ref() {
         "compaction" | "compaction_summary" | "context_compaction" => true,
-        "message" => message_text(facts.item.node())
-            .starts_with("Another language model started to solve this problem"),
+        "message" => {
+            message_text(item).starts_with("Another language model started to solve this problem")
+        }
         _ => false,
     }
+}
+
+/// Whether the user stopped the agent after a request: Codex puts `<turn_aborted>` before what comes next
+/// (0.115.0–0.169.0).
+pub(super) fn is_aborted(last: &Attempt<'_>, next: &Attempt<'_>) -> bool {
+    let known = last.request.input.len();
+    let mut new = next.request.input.get(known..).unwrap_or(&[]).iter();
+    new.any(|item| message_text(item.node()).contains("<turn_aborted>"))
 }

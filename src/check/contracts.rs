@@ -1,14 +1,18 @@
 //! All contracts that a capture has to keep by itself.
 
-use crate::capture::Capture;
+use crate::capture::{Capture, flatten};
 
-use super::attempts::{ThreadView, threads};
+use super::attempts::View;
+use super::compaction;
+use super::continuation::links;
 use super::history;
+use super::identity;
+use super::item::Facts;
 use super::profiles::Profile;
 use super::request::Trace;
-use super::retry::{self, check_retries};
+use super::retry;
 use super::sink::Sink;
-use super::stream_grammar::check_stream_grammar;
+use super::stream_grammar;
 use super::tool_round_trip;
 use super::violation::Violation;
 
@@ -36,42 +40,46 @@ pub struct NotChecked {
 ///
 /// Time and memory grow with the size of the capture: items are compared with those of the request before.
 pub fn check_capture(capture: &Capture, profile: &Profile) -> Contracts {
-    let trace = Trace::new(capture);
+    let flat = flatten(capture);
+    let trace = Trace::new(&flat);
+    let view = View::new(&flat, &trace);
     let mut sink = Sink::default();
-    let views = threads(&trace);
-    for thread in &views {
+    for thread in &view.threads {
         tool_round_trip::check_inputs(thread, &mut sink);
     }
-    match gap(capture, &trace) {
+    identity::check(&view, profile, &mut sink);
+    match gap(capture, &view) {
         Some(reason) => {
             sink.not_checked(tool_round_trip::ACROSS_REQUESTS, None, reason.clone());
-            sink.not_checked(history::ACROSS_REQUESTS, None, reason);
+            sink.not_checked(history::ACROSS_REQUESTS, None, reason.clone());
+            sink.not_checked(compaction::ACROSS_REQUESTS, None, reason);
         }
-        None => check_across_requests(&views, &mut sink),
+        None => check_across_requests(&view, profile, &mut sink),
     }
-    if !capture.problems.is_empty() {
+    stream_grammar::check(&view, &mut sink);
+    let is_whole = capture.problems.is_empty();
+    if !is_whole {
         let reason = "parts of the capture could not be read, and a retry may be among them";
         sink.not_checked(retry::ENDS, None, reason.to_owned());
     }
-    let mut contracts = sink.finish();
-    let violations = &mut contracts.violations;
-    violations.extend(check_stream_grammar(capture));
-    violations.extend(check_retries(capture, profile));
-    violations.sort_by_key(|violation| violation.exchange);
-    contracts
+    retry::check(&view, profile, is_whole, &mut sink);
+    sink.finish()
 }
 
 /// Checks what ties a request to those before it.
-fn check_across_requests(views: &[ThreadView<'_>], sink: &mut Sink) {
-    for thread in views {
-        tool_round_trip::check_deliveries(thread, sink);
-        history::check(thread, sink);
+fn check_across_requests(view: &View<'_>, profile: &Profile, sink: &mut Sink) {
+    for thread in &view.threads {
+        let links = links(thread, &mut Facts::default());
+        tool_round_trip::check_deliveries(thread, &links, profile, sink);
+        tool_round_trip::check_end(view, thread, profile, sink);
+        history::check(thread, &links, sink);
+        compaction::check(thread, profile, sink);
     }
 }
 
 /// Why requests of this capture can't be compared with those before them.
-fn gap(capture: &Capture, trace: &Trace) -> Option<String> {
-    if let Some(exchange) = trace.without_body.first() {
+fn gap(capture: &Capture, view: &View<'_>) -> Option<String> {
+    if let Some(exchange) = view.trace.without_body.first() {
         return Some(format!(
             "the capture does not hold the body of exchange #{exchange}"
         ));

@@ -6,8 +6,8 @@ use crate::json::{Node, Pointer, Value};
 use crate::responses::RequestKind;
 
 use super::attempts::ThreadView;
-use super::continuation::{Continuation, Link, links};
-use super::item::{Facts, ItemFacts};
+use super::continuation::{Continuation, Link};
+use super::item::ItemFacts;
 use super::label::{excerpt, label, the};
 use super::sink::{RuleName, Sink};
 use super::violation::Violation;
@@ -30,10 +30,9 @@ pub(super) const ACROSS_REQUESTS: &[&str] = &[
 ];
 
 /// Checks, request by request of a thread, that history grows at its end only.
-pub(super) fn check(thread: &ThreadView<'_>, sink: &mut Sink) {
-    let mut facts = Facts::default();
-    for link in links(thread, &mut facts) {
-        if let Link::Continues(continuation) = &link {
+pub(super) fn check(thread: &ThreadView<'_>, links: &[Link<'_>], sink: &mut Sink) {
+    for link in links {
+        if let Link::Continues(continuation) = link {
             let mut growth = Growth {
                 thread: thread.id.unwrap_or_default(),
                 continuation,
@@ -160,9 +159,11 @@ impl Growth<'_, '_> {
         let continuation = self.continuation;
         let (base, now) = (continuation.base.request, continuation.now.request);
         let pairs = base.input.iter().zip(now.input.iter()).enumerate();
-        for (at, (before, item)) in pairs.take(continuation.shared) {
+        let pairs = pairs.take(continuation.shared).skip(continuation.same_text);
+        for (at, (before, item)) in pairs {
             let had = before.node().get_string("id");
-            if before.text() == item.text() || had.is_none() {
+            let is_sent = base.input.is_sent(at) && now.input.is_sent(at);
+            if before.text() == item.text() || had.is_none() || !is_sent {
                 continue;
             }
             let has = item.node().get_string("id");
@@ -203,14 +204,17 @@ impl Growth<'_, '_> {
         self.tell(&format!("{:x}", facts.meaning), violation);
     }
 
-    /// Tells the first byte at which the input is no longer what was sent before, and what is sent anew because of it.
+    /// Tells, of what was really sent, the first byte at which the input is no longer what was sent before, and what is sent anew because of it.
     fn check_prefix(&mut self) {
         let continuation = self.continuation;
         let (base, now) = (continuation.base.request, continuation.now.request);
         let (before, items) = (&base.input, &now.input);
-        let mut pairs = before.iter().zip(items.iter());
-        let same = pairs.position(|(a, b)| a.text() != b.text());
-        let same = same.unwrap_or(before.len().min(items.len()));
+        let differs = |at: &usize| {
+            let is_sent = base.input.is_sent(*at) && now.input.is_sent(*at);
+            is_sent && before[*at].text() != items[*at].text()
+        };
+        let same = (continuation.same_text..continuation.shared).find(differs);
+        let same = same.unwrap_or(continuation.shared);
         let Some(broken) = before.get(same) else {
             return;
         };

@@ -77,9 +77,20 @@ impl ItemFacts {
         self.kind == "message" && role.as_deref() == Some("user") && !self.is_context()
     }
 
-    /// Whether the agent keeps such an item of a response. What it can't read it drops, without a word (Codex
-    /// 0.115.0–0.169.0; pycodex 0.1.13–0.5.1 also drops web searches).
+    /// Whether the agent that wrote a rollout keeps such an item of a response: python-codex drops web searches, and ends
+    /// the turn where arguments are no object (0.1.13–0.5.1).
     pub(super) fn is_kept_by(&self, is_pycodex: bool) -> bool {
+        match self.kind.as_str() {
+            "message" | "reasoning" | "custom_tool_call" => self.is_readable(),
+            "function_call" => self.is_readable() && (!is_pycodex || self.has_valid_arguments()),
+            "web_search_call" => !is_pycodex,
+            _ => false,
+        }
+    }
+
+    /// Whether an item of a response has what its type asks for. What agents can't read they drop, without a word (Codex
+    /// 0.115.0–0.169.0, pycodex 0.1.13–0.5.1).
+    pub(super) fn is_readable(&self) -> bool {
         let node = self.item.node();
         let has = |keys: &[&str]| keys.iter().all(|key| node.get_string(key).is_some());
         let is_array = |key: &str| {
@@ -89,16 +100,18 @@ impl ItemFacts {
         match self.kind.as_str() {
             "message" => has(&["role"]) && is_array("content") && has_known_parts(node),
             "reasoning" => is_array("summary"),
-            // pycodex ends the turn where arguments are no object (0.1.13–0.5.1).
-            "function_call" => {
-                let arguments = node.get_string("arguments").unwrap_or_default();
-                let is_readable = !is_pycodex || embedded_json(&arguments).is_some();
-                has(&["name", "arguments", "call_id"]) && is_readable
-            }
+            "function_call" => has(&["name", "arguments", "call_id"]),
             "custom_tool_call" => has(&["name", "input", "call_id"]),
-            "web_search_call" => !is_pycodex,
-            _ => false,
+            "tool_search_call" => has(&["execution"]) && node.get("arguments").is_some(),
+            _ => true,
         }
+    }
+
+    /// Whether the arguments of a function call are JSON; true for everything else.
+    pub(super) fn has_valid_arguments(&self) -> bool {
+        let arguments = self.item.node().get_string("arguments");
+        let is_valid = |text: &str| embedded_json(text).is_some();
+        self.kind != "function_call" || arguments.is_none_or(|text| is_valid(&text))
     }
 
     /// Its id.

@@ -4,9 +4,13 @@
 //! kept. A clean run of a correct agent has none: what agents are known to do otherwise is named at its place.
 
 mod attempts;
+mod compaction;
 mod continuation;
 mod contracts;
+mod failure;
 mod history;
+mod identity;
+mod input;
 mod item;
 mod label;
 mod profiles;
@@ -21,11 +25,10 @@ mod violation;
 
 pub use contracts::{Contracts, NotChecked, check_capture};
 pub use profiles::{
-    Backoff, Cause, Compaction, Context, DelayHint, FailureFacts, FailureRule, Headers, Ids,
-    ItemIds, Limit, Limits, OnOverflow, OverflowInRequest, PartialItems, Profile, ProfileError,
-    RemoteCompaction, Retry, StatusRange, SubagentCacheKey, Version,
+    Backoff, Cause, Compaction, CompactionTurn, Context, DelayHint, EmptySummary, FailureFacts,
+    FailureRule, Headers, Idle, Ids, InvalidArguments, ItemIds, Items, Limit, Limits, OnExhausted,
+    OnOverflow, OnRefused, OverflowInRequest, PartialItems, Profile, ProfileError,
+    RemoteCompaction, Retry, StatusRange, SubagentKey, Version, WebSocket,
 };
-pub use retry::check_retries;
 pub use rollout::{CheckedRollout, RolloutCheck, RolloutCheckError, check_rollouts};
-pub use stream_grammar::check_stream_grammar;
 pub use violation::{RolloutPlace, Violation};

@@ -1,14 +1,14 @@
 //! The requests of a capture, made ready for contracts.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
-use crate::capture::{
-    Capture, Content, DeliveredItem, Event, FlatExchange, Recorded, flatten, is_terminal,
-};
+use crate::capture::{Content, DeliveredItem, Event, FlatExchange, Recorded, is_terminal};
 use crate::http::HeaderList;
 use crate::json::{Kind, Pointer, Value};
-use crate::responses::{RequestFacts, RequestKind, endpoint};
+use crate::responses::{RequestFacts, RequestKind, endpoint, item_type};
+
+use super::failure::Failure;
+use super::input::{Input, InputPlace, Inputs};
 
 /// All requests to the model in a capture, in order.
 pub(super) struct Trace {
@@ -23,7 +23,7 @@ pub(super) struct Request {
     pub(super) exchange: usize,
     pub(super) facts: RequestFacts,
     /// The whole input that it stands for; over a WebSocket with what it continues.
-    pub(super) input: Arc<[Value]>,
+    pub(super) input: Input,
     /// Where these items stand, from the exchange.
     pub(super) input_pointer: Pointer,
     /// Whether all of the input is known: the response that it continues is in the capture.
@@ -31,6 +31,8 @@ pub(super) struct Request {
     /// The JSON of `x-codex-turn-metadata`, with its place from the exchange.
     pub(super) metadata: Option<(Pointer, Value)>,
     pub(super) response: ResponseFacts,
+    /// How it failed; `None` when it did not, or the capture does not say.
+    pub(super) failure: Option<Failure>,
     /// The version in `user-agent`, of Codex or of the Codex that a port imitates.
     pub(super) version: Option<String>,
     /// The body as sent.
@@ -63,14 +65,19 @@ pub(super) enum Outcome {
 }
 
 impl Trace {
-    pub(super) fn new(capture: &Capture) -> Self {
-        let flat = flatten(capture);
+    /// Reads the requests out of the flat list of a capture.
+    pub(super) fn new(flat: &[FlatExchange<'_>]) -> Self {
         let mut builder = Builder::default();
-        for exchange in 0..flat.len() {
-            builder.add(&flat, exchange);
+        for number in 0..flat.len() {
+            builder.add(flat, number);
+        }
+        let mut requests = builder.requests;
+        let inputs = builder.inputs.finish(builder.places.into_iter());
+        for (request, input) in requests.iter_mut().zip(inputs) {
+            request.input = input;
         }
         Self {
-            requests: builder.requests,
+            requests,
             without_body: builder.without_body,
         }
     }
@@ -78,7 +85,11 @@ impl Trace {
 
 #[derive(Default)]
 struct Builder {
+    /// The requests, still without their inputs.
     requests: Vec<Request>,
+    /// Where the input of each request stands.
+    places: Vec<InputPlace>,
+    inputs: Inputs,
     without_body: Vec<usize>,
     /// Requests by the ids of their responses.
     by_response: HashMap<String, usize>,
@@ -106,28 +117,34 @@ impl Builder {
         if let Some(thread) = thread_of_trace(exchange.extra.as_ref()) {
             facts.thread = Some(thread);
         }
-        let (input, input_pointer, is_whole) = self.whole_input(body);
+        let (place, input_pointer, is_whole) = self.whole_input(body);
         let response = response_facts(&exchange.response, exchange.extra.as_ref());
+        let mut failure = Failure::of(exchange, headers);
+        if let Some(failure) = &mut failure {
+            failure.facts.is_local_compaction = is_local_compaction(&facts, body);
+        }
         if let Some(id) = response.id.clone() {
             self.by_response.insert(id, self.requests.len());
         }
+        self.places.push(place);
         self.requests.push(Request {
             exchange: number,
             metadata: metadata(headers.filter(|_| flat_exchange.handshake.is_none()), body),
             version: headers.and_then(|headers| version(headers.get("user-agent")?)),
             facts,
-            input,
+            input: Input::default(),
             input_pointer,
             is_whole,
             response,
+            failure,
             body: body.clone(),
             started_ms: exchange.started_ms.as_option().copied(),
         });
     }
 
-    /// The items that a request sends, behind those of the response that it continues; where they stand; whether they
-    /// are all.
-    fn whole_input(&self, body: &Value) -> (Arc<[Value]>, Pointer, bool) {
+    /// Puts together the items that a request sends, behind those of the response that it continues; tells where they
+    /// stand, and whether they are all.
+    fn whole_input(&mut self, body: &Value) -> (InputPlace, Pointer, bool) {
         let request = Pointer::root().key("request");
         let input = body.get("input");
         let own = input.iter().flat_map(|input| {
@@ -135,24 +152,35 @@ impl Builder {
             items.map(|item| input.part(item))
         });
         let Some(previous) = body.node().get_string("previous_response_id") else {
-            return (own.collect(), request.key("body").key("input"), true);
+            let pointer = request.key("body").key("input");
+            return (self.inputs.add(own.collect()), pointer, true);
         };
         let pointer = request.key("effective_input");
-        let Some(previous) = self.by_response.get(previous.as_ref()) else {
-            return (own.collect(), pointer, false);
+        let Some(number) = self.by_response.get(previous.as_ref()).copied() else {
+            return (self.inputs.add(own.collect()), pointer, false);
         };
-        let previous = &self.requests[*previous];
-        let sent = previous.input.iter().cloned();
+        let previous = &self.requests[number];
         let delivered = previous.response.delivered.iter();
-        let delivered = delivered.map(|one| one.item.clone());
-        let whole = sent.chain(delivered).chain(own).collect();
-        (whole, pointer, previous.is_whole)
+        let delivered = delivered.map(|one| one.item.clone()).collect();
+        let place = self
+            .inputs
+            .extend(self.places[number], delivered, own.collect());
+        (place, pointer, previous.is_whole)
     }
 }
 
 /// Whether this endpoint asks for a response.
 fn is_sampling(endpoint: &str) -> bool {
     matches!(endpoint, "/responses" | "/responses/compact")
+}
+
+/// Whether a request asks the model for a summary, by a prompt at the end of its input.
+fn is_local_compaction(facts: &RequestFacts, body: &Value) -> bool {
+    let input = body.node().get("input");
+    let last = input.and_then(|input| input.items().last());
+    facts.kind == RequestKind::Compaction
+        && facts.endpoint == "/responses"
+        && last.is_some_and(|last| item_type(last) != "compaction_trigger")
 }
 
 /// The version in `codex_exec/0.169.0 (Debian 12.0.0; x86_64) …`.

@@ -25,9 +25,8 @@ impl Sink {
         match self.told.get(&key) {
             Some(at) => {
                 let first = &mut self.contracts.violations[*at];
-                let exchange = violation
-                    .exchange
-                    .filter(|now| first.exchange != Some(*now));
+                let seen = first.recurs.last().copied().or(first.exchange);
+                let exchange = violation.exchange.filter(|now| seen != Some(*now));
                 first.recurs.extend(exchange);
             }
             None => {

@@ -4,6 +4,7 @@ use crate::capture::{Capture, flatten};
 use crate::diff::{Comparison, ExchangePair};
 use crate::json::Pointer;
 
+use super::exchanges::{exchange_facts, in_file, locate, thread};
 use super::mask::Mask;
 use super::{AlignmentEntry, Finding, Input, Level, Report, Role, Source, finding_id};
 
@@ -17,6 +18,8 @@ pub fn comparison_report(
         input(Role::Baseline, baseline),
         input(Role::Candidate, candidate),
     ];
+    let mut mask = Mask::new(&[baseline, candidate]);
+    let facts = [exchange_facts(baseline), exchange_facts(candidate)];
     let alignment = comparison
         .alignment
         .iter()
@@ -25,6 +28,7 @@ pub fn comparison_report(
             candidate: row.pair.candidate,
             kind: row.kind.to_owned(),
             changes: row.changes,
+            thread: thread(row.pair, &facts).map(|id| mask.text(id)),
         })
         .collect();
     let mut findings = reader_findings(baseline);
@@ -37,6 +41,7 @@ pub fn comparison_report(
         exchange: change.exchange,
         pointer: change.pointer.clone(),
         also: change.also.clone(),
+        place: None,
         rollout: None,
         subject: change.subject.clone(),
         baseline: change.baseline.clone(),
@@ -46,7 +51,7 @@ pub fn comparison_report(
         recurs: change.recurs.clone(),
         detail: change.detail.clone(),
     }));
-    let mut mask = Mask::new(&[baseline, candidate]);
+    locate(&mut findings, &facts[0], &facts[1]);
     findings
         .iter_mut()
         .for_each(|finding| mask.finding(finding));
@@ -77,6 +82,7 @@ pub fn reader_findings(capture: &Capture) -> Vec<Finding> {
             exchange: ExchangePair::default(),
             pointer: Pointer::root(),
             also: Vec::new(),
+            place: Some(in_file(&problem.path)),
             rollout: None,
             subject: Some(problem.path.clone()),
             baseline: None,

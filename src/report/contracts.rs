@@ -8,6 +8,7 @@ use crate::diff::{ExchangePair, Options};
 use crate::json::{Pointer, Problem};
 use crate::normalize::{Scanner, TextPlace, text_fingerprint};
 
+use super::exchanges::{exchange_facts, in_file, locate};
 use super::mask::Mask;
 use super::{Finding, Input, Level, NotChecked, Report, Role, Source, finding_id};
 
@@ -65,6 +66,7 @@ fn add_findings(
     found.sort_by(by_weight_and_place);
     let mut new = problems;
     new.extend(found);
+    locate(&mut new, &[], &exchange_facts(capture));
     let mut mask = Mask::new(&[capture]);
     new.iter_mut().for_each(|finding| mask.finding(finding));
     let is_reading = |finding: &Finding| finding.source == Source::Reader;
@@ -115,6 +117,10 @@ fn finding(violation: &Violation) -> Finding {
         exchange: violation.exchange.map_or_else(ExchangePair::default, pair),
         pointer: violation.pointer.clone(),
         also: Vec::new(),
+        place: violation
+            .place
+            .as_ref()
+            .map(|on_disk| in_file(&on_disk.path)),
         rollout: violation.place.clone(),
         subject: violation.subject.clone(),
         baseline: violation.expected.clone(),
@@ -164,6 +170,7 @@ fn reader_finding(rollout: &CheckedRollout, problem: &Problem) -> Finding {
         exchange: ExchangePair::default(),
         pointer: Pointer::root(),
         also: Vec::new(),
+        place: Some(in_file(&rollout.path)),
         rollout: None,
         subject: Some(rollout.path.clone()),
         baseline: None,

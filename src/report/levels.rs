@@ -20,5 +20,12 @@ pub fn apply_levels(report: &mut Report, levels: &[LevelRule]) {
             }
             None => true,
         });
+    report.switched_off = levels
+        .iter()
+        .filter(|one| wanted(&one.rule).is_some_and(|wanted| wanted.level.is_none()))
+        .map(|one| one.rule.clone())
+        .collect();
+    report.switched_off.sort_unstable();
+    report.switched_off.dedup();
     report.update_summary();
 }

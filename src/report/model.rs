@@ -3,6 +3,7 @@
 use serde::Serialize;
 use xxhash_rust::xxh3::Xxh3;
 
+pub use crate::capture::FilePlace;
 pub use crate::check::RolloutPlace;
 pub use crate::diff::{ExchangePair, Level};
 use crate::json::Pointer;
@@ -26,6 +27,9 @@ pub struct Report {
     pub summary: Summary,
     /// Rules of the rules file that did nothing, and those that have expired.
     pub unused_rules: Vec<UnusedRule>,
+    /// Names of rules that the user switched off.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub switched_off: Vec<String>,
     /// Contracts that could not be checked, and why.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub not_checked: Vec<NotChecked>,
@@ -48,6 +52,7 @@ impl Report {
             findings,
             summary: Summary::default(),
             unused_rules: Vec::new(),
+            switched_off: Vec::new(),
             not_checked: Vec::new(),
         };
         report.update_summary();
@@ -141,6 +146,9 @@ pub struct AlignmentEntry {
     pub kind: String,
     /// Number of changes between the two.
     pub changes: usize,
+    /// The thread that its request names, of the candidate if that has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub thread: Option<String>,
 }
 
 /// One thing that was found: a change, a violation or a problem in reading.
@@ -161,6 +169,9 @@ pub struct Finding {
     /// Other places of the same exchanges with the same change, such as the body's copy of a header.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub also: Vec<Pointer>,
+    /// The file to look at: where the record of the exchange stands, of the candidate if that has it; what could not be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub place: Option<FilePlace>,
     /// Where on disk, for what ties an exchange to a rollout.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rollout: Option<RolloutPlace>,
@@ -343,6 +354,7 @@ mod tests {
                 reason: "known".into(),
             }),
             also: Vec::new(),
+            place: None,
             rollout: None,
             subject: None,
             recurs: Vec::new(),
@@ -379,6 +391,7 @@ mod tests {
             candidate,
             kind: "turn".into(),
             changes: 0,
+            thread: None,
         };
         let report = Report::new(
             Vec::new(),

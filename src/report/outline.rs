@@ -7,21 +7,26 @@ use crate::responses::{
 };
 
 use super::build::{input, reader_findings};
+use super::exchanges::{exchange_facts, request_facts};
 use super::mask::Mask;
 use super::text::visible;
 use super::{AlignmentEntry, Report, Role};
 
 /// Makes the report of one capture that is compared with nothing: what was read, and what could not be read.
 pub fn outline_report(capture: &Capture) -> Report {
-    let entry = |(index, exchange): (usize, &FlatExchange<'_>)| AlignmentEntry {
-        baseline: None,
-        candidate: Some(index),
-        kind: kind_name(facts(exchange, None).kind).to_owned(),
-        changes: 0,
-    };
-    let alignment = flatten(capture).iter().enumerate().map(entry).collect();
-    let mut findings = reader_findings(capture);
     let mut mask = Mask::new(&[capture]);
+    let facts = exchange_facts(capture);
+    let numbered = facts.into_iter().enumerate();
+    let alignment = numbered
+        .map(|(index, facts)| AlignmentEntry {
+            baseline: None,
+            candidate: Some(index),
+            kind: kind_name(facts.kind).to_owned(),
+            changes: 0,
+            thread: facts.thread.map(|id| mask.text(&id)),
+        })
+        .collect();
+    let mut findings = reader_findings(capture);
     findings
         .iter_mut()
         .for_each(|finding| mask.finding(finding));
@@ -35,8 +40,7 @@ pub fn render_outline(capture: &Capture) -> String {
     let mut mask = Mask::new(&[capture]);
     let mut out = String::new();
     for (index, exchange) in flat.iter().enumerate() {
-        let handshake = exchange.handshake.map(|at| &flat[at]);
-        let facts = facts(exchange, handshake);
+        let facts = request_facts(exchange, &flat);
         let request = &exchange.exchange.request;
         let kind = kind_name(facts.kind);
         let call = mask.text(&format!("{} {}", request.method, request.target));
@@ -49,22 +53,6 @@ pub fn render_outline(capture: &Capture) -> String {
         out.push('\n');
     }
     out
-}
-
-fn facts(exchange: &FlatExchange<'_>, handshake: Option<&FlatExchange<'_>>) -> RequestFacts {
-    let owner = handshake.unwrap_or(exchange);
-    let headers = owner
-        .exchange
-        .request
-        .headers
-        .as_option()
-        .map(|headers| &headers.list);
-    let request = &exchange.exchange.request;
-    RequestFacts::new(
-        &request.target,
-        headers,
-        request.body.json().map(|body| body.node()),
-    )
 }
 
 fn kind_name(kind: RequestKind) -> &'static str {

@@ -2,9 +2,11 @@
 
 use bytes::Bytes;
 
-use crate::capture::{Body, ContentKind, End, Event, Frame, Head, Headers, Record, Recorded};
-use crate::http::{HeaderList, SseParser, is_plain_event};
-use crate::json::Value;
+use crate::capture::{
+    Body, ContentKind, End, Event, Frame, Head, Headers, Record, Recorded, push_event,
+};
+use crate::http::{HeaderList, PlacedEvent, SseParser, is_plain_event};
+use crate::json::{Checker, Value};
 
 /// What is known of a response so far, and the records of it that are not written.
 #[derive(Debug)]
@@ -13,6 +15,7 @@ pub(super) struct Log {
     records: String,
     content: ContentKind,
     events: SseParser,
+    checker: Checker,
     /// All bytes of the response body so far.
     body: Vec<u8>,
     /// How many of them belong to events so far.
@@ -28,6 +31,7 @@ impl Log {
             records: String::new(),
             content: ContentKind::NotRecorded,
             events: SseParser::new(),
+            checker: Checker::new(),
             body: Vec::new(),
             seen: 0,
             is_plain: true,
@@ -64,7 +68,7 @@ impl Log {
         self.body.extend_from_slice(bytes);
         if self.content == ContentKind::Events {
             self.records.reserve(2 * bytes.len());
-            for placed in self.events.push(bytes) {
+            for placed in self.plain_events(bytes, at_ms) {
                 let end = usize::try_from(placed.end).unwrap_or(usize::MAX);
                 let text = self.body.get(std::mem::replace(&mut self.seen, end)..end);
                 let text = text.and_then(|text| std::str::from_utf8(text).ok());
@@ -80,6 +84,24 @@ impl Log {
                 self.push(Record::event(&event));
             }
         }
+    }
+
+    /// Takes plain events down, and gives the parser what is behind them.
+    fn plain_events(&mut self, mut bytes: &[u8], at_ms: f64) -> Vec<PlacedEvent> {
+        while let Some(event) = self.events.push_plain(bytes) {
+            bytes = &bytes[event.length..];
+            let end = usize::try_from(self.events.done()).unwrap_or(usize::MAX);
+            // What comes before may be blocks that set no field.
+            self.is_plain &= std::mem::replace(&mut self.seen, end) + event.length == end;
+            push_event(
+                self.exchange,
+                event,
+                at_ms,
+                &mut self.checker,
+                &mut self.records,
+            );
+        }
+        self.events.push(bytes)
     }
 
     /// Takes a WebSocket message down.

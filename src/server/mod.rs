@@ -19,6 +19,7 @@ mod log;
 mod memory;
 mod observe;
 mod options;
+mod patience;
 mod record;
 mod service;
 mod shared;

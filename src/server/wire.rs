@@ -222,6 +222,9 @@ impl Writing<'_> {
     }
 
     fn end(&mut self, end: End) {
+        if self.framing.is_none() {
+            self.exchange.head(None, None, ContentKind::NotRecorded);
+        }
         let extra = (!self.odd.is_empty()).then(|| {
             let odd = String::from_utf8_lossy(&self.odd);
             serde_json::json!({ "wire": odd })

@@ -43,10 +43,7 @@ fn what_is_written_is_read_back() {
         let again = read(bytes).unwrap();
         assert_eq!(again.kind, CaptureKind::Capture);
         assert_eq!(again.problems, capture.problems, "{}", capture.path);
-        assert_eq!(again.exchanges.len(), capture.exchanges.len());
-        for (a, b) in again.exchanges.iter().zip(&capture.exchanges) {
-            assert_eq!(format!("{a:?}"), format!("{b:?}"), "{}", capture.path);
-        }
+        assert!(content(&again) == content(&capture), "{}", capture.path);
         count += 1;
     }
     assert!(count > 300, "only {count} captures seen");
@@ -63,13 +60,20 @@ fn everything() -> Capture {
     .unwrap()
 }
 
+/// All that the exchanges of a capture hold but their places in its file.
+fn content(capture: &Capture) -> String {
+    let mut exchanges = capture.exchanges.clone();
+    exchanges.iter_mut().for_each(|one| one.place = None);
+    format!("{exchanges:?}")
+}
+
 #[test]
 fn a_cut_costs_at_most_the_record_being_written() {
     let capture = everything();
     let bytes = written(&capture, None);
-    let whole = format!("{:?}", capture.exchanges);
+    let whole = content(&capture);
     let again = read(bytes.clone()).unwrap();
-    assert_eq!(format!("{:?}", again.exchanges), whole);
+    assert_eq!(content(&again), whole);
     assert_eq!(again.problems, capture.problems);
     for cut in 1..bytes.len() {
         let got = read(&bytes[..cut]).ok();
@@ -81,11 +85,7 @@ fn a_cut_costs_at_most_the_record_being_written() {
             None => continue,
         };
         let (got, kept) = (got.unwrap(), read(&bytes[..kept]).unwrap());
-        assert_eq!(
-            format!("{:?}", got.exchanges),
-            format!("{:?}", kept.exchanges),
-            "cut at {cut}"
-        );
+        assert_eq!(content(&got), content(&kept), "cut at {cut}");
         let truncated = got.problems.iter().filter(|p| p.kind == "truncated");
         let written_before = kept
             .problems
@@ -399,10 +399,7 @@ fn compressed_captures_are_read_as_far_as_they_go() {
     encoder.write_all(&text).unwrap();
     let packed = encoder.finish().unwrap();
     let capture = read(packed.clone()).unwrap();
-    assert_eq!(
-        format!("{:?}", capture.exchanges),
-        format!("{:?}", everything().exchanges)
-    );
+    assert_eq!(content(&capture), content(&everything()));
     let cut = read(&packed[..packed.len() - 40]).unwrap();
     assert!(cut.problems.iter().any(|p| p.kind == "damaged-compression"));
     assert!(!cut.exchanges.is_empty());

@@ -84,7 +84,16 @@ fn no_secret_reaches_a_report() {
     let mut runs: Vec<Vec<&str>> = pairs.iter().map(|pair| pair.to_vec()).collect();
     runs.push(vec!["a.jsonl"]);
     for mut arguments in runs {
-        for more in [&["--format", "json"][..], &["--verbose"], &[]] {
+        for more in [
+            &["--format", "json"][..],
+            &["--format", "junit"],
+            &["--format", "github"],
+            &["--format", "markdown"],
+            &["--format", "sarif"],
+            &["--format", "html"],
+            &["--verbose"],
+            &[],
+        ] {
             arguments.truncate(
                 arguments
                     .iter()

@@ -1,9 +1,18 @@
 //! Contracts of one capture: what real agents do is right, and what is broken in it is found.
 
+pub(crate) mod cases;
 mod cli;
 mod gaps;
+mod identity;
+mod identity_kinds;
 mod kinds;
 mod mutations;
+pub(crate) mod retry_cases;
+mod rollouts;
+mod stream_cases;
+mod table;
+mod websocket;
+mod websocket_cases;
 
 use trace_diff::check::{Profile, check_capture};
 

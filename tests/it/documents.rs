@@ -21,7 +21,10 @@ fn rendered() -> String {
     for rule in rules() {
         let parts = [
             ("reader-", "What could not be read"),
+            // The rules of identity begin with many words.
+            ("session-id-mismatch", "Who requests say they are"),
             ("rollout-", "Wire against disk"),
+            ("session-ordinal-gap", "Rollouts by themselves"),
             ("retry-", "Retries"),
             // Other rules begin with `stream-`, too.
             ("stream-event-order", "Events of a response"),

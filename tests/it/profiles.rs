@@ -29,6 +29,8 @@ fn values(layer: &Value) -> Vec<(String, String)> {
         "limits",
         "backoff",
         "stream",
+        "websocket",
+        "items",
         "compaction",
         "headers",
         "ids",
@@ -209,8 +211,15 @@ delay = [\"retry-after\"]
 capture itself shows a higher limit, or a file says which one holds.
 
 `then` is what the agent does: `request` sends the same bytes again, `limits.request_retries` times, and then goes on as `stream`; `request-only`
-gives up after that; `stream` makes the request anew, `limits.stream_retries` times; `fail` gives up at once; `compact` compacts and asks anew;
-of `unspecified` nothing is checked, nor of a failure that no row matches.
+gives up after that; `stream` makes the request anew, `limits.stream_retries` times; `refresh` sends it again at once, then with a new access token,
+and then goes on as `stream`; `fail` gives up at once; `compact` compacts and asks anew; of `unspecified` nothing is checked, nor of a failure
+that no row matches.
+
+`websocket.on_refused` says what follows on HTTP 426 for a handshake, `websocket.on_exhausted` on the last failure over a WebSocket. How long a
+stream is silent (`limits.idle_ms`) is only checked where a file says it.
+
+`items.sent_back` lists the types of items of a completed response that the next request sends back; nothing is asked of others. `ids.items` says
+what becomes of their ids: `dropped`, `kept` (those of the model), `made` (the agent's own items get some, too).
 
 ## The built-in profiles
 
@@ -249,7 +258,14 @@ fn rendered() -> String {
 
 fn failure_row(row: &Value) -> String {
     let mut what = row["on"].as_str().unwrap().to_owned();
-    for key in ["status", "code", "retry_after", "account"] {
+    for key in [
+        "status",
+        "code",
+        "type",
+        "retry_after",
+        "account",
+        "local_compaction",
+    ] {
         if !row[key].is_null() {
             let list = row[key]
                 .to_string()

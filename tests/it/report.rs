@@ -3,8 +3,8 @@
 use serde_json::Value;
 use trace_diff::json::Pointer;
 use trace_diff::report::{
-    Accepted, AlignmentEntry, ExchangePair, Finding, Input, Level, Report, Role, RuleState, Source,
-    UnusedRule, finding_id, render_json,
+    Accepted, AlignmentEntry, ExchangePair, FilePlace, Finding, Input, Level, Report, Role,
+    RuleState, Source, UnusedRule, finding_id, render_json,
 };
 
 use crate::schema;
@@ -32,6 +32,10 @@ pub(crate) fn full_report() -> Report {
             .key("request")
             .key("headers")
             .key("originator"),
+        place: Some(FilePlace {
+            path: "b.jsonl".into(),
+            line: Some(2),
+        }),
         rollout: None,
         also: vec![
             Pointer::root()
@@ -76,6 +80,7 @@ pub(crate) fn full_report() -> Report {
         candidate: Some(changes),
         kind: "turn".into(),
         changes,
+        thread: Some("019a".into()),
     };
     let mut report = Report::new(
         vec![

@@ -36,7 +36,7 @@ fn explain_describes_one_rule_or_lists_all() {
     let list = stdout(&["explain"]);
     assert_eq!(list.lines().count(), trace_diff::report::rule_names().len());
     assert!(list.contains(
-        "\nheader-order                note     The same headers were sent in another order.\n"
+        "\nheader-order                     note     The same headers were sent in another order.\n"
     ));
 }
 

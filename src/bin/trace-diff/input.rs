@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use trace_diff::http::{DamagedCompression, open_compressed};
 
-use trace_diff::capture::{Capture, read_capture, read_capture_from};
+use trace_diff::capture::{Capture, OpenError, read_capture, read_capture_from};
 use trace_diff::rollout::find_rollouts;
 
 use crate::exit::Failure;
@@ -18,14 +18,17 @@ pub(crate) fn capture(path: &str) -> Result<Capture, Failure> {
         "-" => read_capture_from(path, io::stdin().lock()),
         _ => read_capture(path),
     };
-    outcome.map_err(|error| {
-        let hint = error.hint();
-        let failure = Failure::new(error);
-        match hint {
-            Some(hint) => failure.with_hint(hint),
-            None => failure,
-        }
-    })
+    outcome.map_err(not_opened)
+}
+
+/// Says why something is no capture, and what to do about it.
+pub(crate) fn not_opened(error: OpenError) -> Failure {
+    let hint = error.hint();
+    let failure = Failure::new(error);
+    match hint {
+        Some(hint) => failure.with_hint(hint),
+        None => failure,
+    }
 }
 
 /// The rollout that a path names: the file itself, or the only one in a directory of sessions.

@@ -1,14 +1,22 @@
 //! The options that say how a report is shown and where it goes.
 
-use std::fs::File;
+use std::collections::HashSet;
+use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use anyhow::Context;
-use trace_diff::report::{Report, TextOptions, render_json, render_text};
+use clap::ValueEnum;
+use trace_diff::report::{
+    Input, MarkdownOptions, Report, TextOptions, render_github, render_html, render_json,
+    render_junit, render_markdown, render_sarif, render_text,
+};
 
 use crate::exit::Failure;
+
+/// Environment variable in which GitHub Actions names the file for a step's summary.
+const STEP_SUMMARY: &str = "GITHUB_STEP_SUMMARY";
 
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Output")]
@@ -16,7 +24,7 @@ pub(crate) struct ReportArgs {
     /// Form of the printed report
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
-    /// Writes the report to a file too, such as json=report.json; may be repeated
+    /// Writes the report to a file too, such as junit=report.xml; may be repeated
     #[arg(long, value_name = "FORMAT=PATH")]
     report: Vec<ReportFile>,
     /// Prints the report to a file instead of standard output
@@ -33,12 +41,32 @@ pub(crate) struct ReportArgs {
     color: Color,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum Format {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
     /// For a person
     Text,
     /// For programs; see `trace-diff schema report`
     Json,
+    /// JUnit XML, for test reporters of CI systems
+    Junit,
+    /// Annotations of GitHub Actions; also a page in the step's summary
+    Github,
+    /// For comments and summaries
+    Markdown,
+    /// SARIF 2.1.0, for code scanning
+    Sarif,
+    /// A page for a browser
+    Html,
+}
+
+impl Format {
+    /// The names of all formats: `text, json, …`.
+    fn names() -> String {
+        let values = Self::value_variants().iter();
+        let values = values.filter_map(ValueEnum::to_possible_value);
+        let names: Vec<String> = values.map(|value| value.get_name().to_owned()).collect();
+        names.join(", ")
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -74,11 +102,17 @@ impl FromStr for ReportFile {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let (format, path) = text
-            .split_once('=')
-            .ok_or("expected FORMAT=PATH, such as json=report.json")?;
-        let format = <Format as clap::ValueEnum>::from_str(format, false)
-            .map_err(|_| format!("unknown format {format:?}; text and json are known"))?;
+        let (format, path) = text.split_once('=').ok_or_else(|| {
+            format!(
+                "expected FORMAT=PATH, where FORMAT is one of {}",
+                Format::names()
+            )
+        })?;
+        let format = Format::from_str(format, false)
+            .map_err(|_| format!("unknown format {format:?}; known are {}", Format::names()))?;
+        if path.is_empty() {
+            return Err("the path is missing".to_owned());
+        }
         Ok(Self {
             format,
             path: PathBuf::from(path),
@@ -96,10 +130,14 @@ pub(crate) struct Rendered<'r> {
 impl ReportArgs {
     /// Writes the report to wherever the options say.
     pub(crate) fn write(&self, rendered: &Rendered<'_>) -> Result<(), Failure> {
+        self.check_paths(rendered.report)?;
         for file in &self.report {
             write_file(&file.path, |out| {
                 render(rendered, file.format, &self.text_options(false), out)
             })?;
+        }
+        if self.format == Format::Github {
+            append_summary(rendered)?;
         }
         if let Some(path) = &self.output {
             return write_file(path, |out| {
@@ -115,6 +153,25 @@ impl ReportArgs {
         render(rendered, self.format, &options, &mut out)
             .and_then(|()| out.flush())
             .context("failed to write to standard output")?;
+        Ok(())
+    }
+
+    /// No report may replace another one or what it is about.
+    fn check_paths(&self, report: &Report) -> Result<(), Failure> {
+        let mut seen = HashSet::new();
+        let paths = self.report.iter().map(|file| &file.path);
+        for path in paths.chain(&self.output) {
+            if !seen.insert(path) {
+                let error = anyhow::anyhow!("two reports would be written to {}", path.display());
+                return Err(Failure::new(error));
+            }
+            let is_input =
+                |input: &Input| same_file::is_same_file(path, &input.path).unwrap_or(false);
+            if report.inputs.iter().any(is_input) {
+                let error = anyhow::anyhow!("{} is an input of this report", path.display());
+                return Err(Failure::new(error).with_hint("write the report to another file"));
+            }
+        }
         Ok(())
     }
 
@@ -139,6 +196,36 @@ pub(crate) fn write_file(
     Ok(outcome.with_context(|| format!("failed to write {}", path.display()))?)
 }
 
+fn markdown_options<'r>(rendered: &Rendered<'r>) -> MarkdownOptions<'r> {
+    MarkdownOptions {
+        outline: rendered.outline,
+        ..MarkdownOptions::default()
+    }
+}
+
+/// Appends the Markdown form to the file that GitHub Actions names for the summary of a step, if it names one.
+fn append_summary(rendered: &Rendered<'_>) -> Result<(), Failure> {
+    let Some(path) = std::env::var_os(STEP_SUMMARY).filter(|path| !path.is_empty()) else {
+        return Ok(());
+    };
+    let append = || {
+        let mut file = OpenOptions::new().create(true).append(true).open(&path)?;
+        let used = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
+        let mut options = markdown_options(rendered);
+        options.limit = options.limit.saturating_sub(used);
+        let mut page = Vec::new();
+        render_markdown(rendered.report, &options, &mut page)?;
+        file.write_all(&page)
+    };
+    let outcome: io::Result<()> = append();
+    Ok(outcome.with_context(|| {
+        format!(
+            "failed to write {}, which {STEP_SUMMARY} names",
+            Path::new(&path).display()
+        )
+    })?)
+}
+
 fn render(
     rendered: &Rendered<'_>,
     format: Format,
@@ -153,5 +240,10 @@ fn render(
             render_text(rendered.report, options, &mut out)
         }
         Format::Json => render_json(rendered.report, &mut out),
+        Format::Junit => render_junit(rendered.report, &mut out),
+        Format::Github => render_github(rendered.report, &mut out),
+        Format::Markdown => render_markdown(rendered.report, &markdown_options(rendered), &mut out),
+        Format::Sarif => render_sarif(rendered.report, &mut out),
+        Format::Html => render_html(rendered.report, rendered.outline, &mut out),
     }
 }

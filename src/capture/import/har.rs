@@ -6,6 +6,7 @@ use memchr::{memchr3, memmem};
 
 use crate::json::{Document, ErrorKind, Kind, Value};
 
+use super::super::place::Lines;
 use super::super::salvage::salvage;
 use super::super::{Capture, CaptureKind, CaptureProblem, Exchange};
 use super::har_entry::EntryReader;
@@ -32,6 +33,7 @@ pub fn read_har(path: &str, bytes: Vec<u8>) -> Capture {
         path,
         text: String::new(),
         base_ms: None,
+        lines: Lines::new(),
         exchanges: Vec::new(),
         problems: Vec::new(),
         budget: bytes.len().saturating_mul(16),
@@ -51,6 +53,7 @@ struct Reader<'a> {
     text: String,
     /// Start of the first entry in milliseconds since 1970.
     base_ms: Option<f64>,
+    lines: Lines,
     exchanges: Vec<Exchange>,
     problems: Vec<CaptureProblem>,
     /// Bytes that the search for the next entry behind damage may still look at: it keeps reading linear.
@@ -192,7 +195,7 @@ impl Reader<'_> {
         };
         match reader.read(&salvaged.value) {
             Some(exchange) => {
-                self.exchanges.push(exchange);
+                self.push(exchange, start);
                 "its request and what is complete of its response are used"
             }
             None => "that entry is lost",
@@ -206,8 +209,17 @@ impl Reader<'_> {
             base_ms: &mut self.base_ms,
             problems: &mut self.problems,
         };
-        let exchange = reader.read(entry);
-        self.exchanges.extend(exchange);
+        if let Some(exchange) = reader.read(entry) {
+            self.push(exchange, start);
+        }
+    }
+
+    fn push(&mut self, mut exchange: Exchange, start: usize) {
+        let place = self
+            .lines
+            .place(self.path, self.text.as_bytes(), start as u64);
+        exchange.place = Some(place);
+        self.exchanges.push(exchange);
     }
 
     /// The next place from which on a whole entry stands. Only an object with a request and a response is one, so that

@@ -101,6 +101,7 @@ impl EntryReader<'_> {
             request,
             response,
             extra: extra.into_value(),
+            place: None,
         })
     }
 

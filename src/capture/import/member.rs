@@ -2,8 +2,9 @@
 
 use crate::json::Value;
 
-use super::super::CaptureProblem;
+use super::super::place::Lines;
 use super::super::salvage::salvage;
+use super::super::{CaptureProblem, FilePlace};
 
 /// One file of a capture that is a directory, decompressed.
 #[derive(Debug, Clone)]
@@ -25,6 +26,11 @@ impl Member {
         let name = self.file_name();
         let digits = name.bytes().take_while(u8::is_ascii_digit).count();
         name[..digits].parse().ok()
+    }
+
+    /// Where the value of this file stands.
+    pub(super) fn place(&self) -> FilePlace {
+        Lines::new().place(&self.path, &self.bytes, 0)
     }
 
     /// A problem that concerns this file from a byte on.

@@ -6,8 +6,8 @@ use crate::http::{HeaderList, decode};
 use crate::json::Value;
 
 use super::super::{
-    Body, CaptureProblem, Content, Direction, End, Exchange, Frame, FrameKind, Headers, Recorded,
-    Request, Response,
+    Body, CaptureProblem, Content, Direction, End, Exchange, FilePlace, Frame, FrameKind, Headers,
+    Recorded, Request, Response,
 };
 use super::MAX_DECODED;
 use super::shared::{content_of, end_of_error, latin1_or_utf8};
@@ -76,6 +76,10 @@ impl<'a> FlowReader<'a> {
             request,
             response,
             extra: extra(flow),
+            place: Some(FilePlace {
+                path: self.path.to_owned(),
+                line: None,
+            }),
         };
         self.exchanges.push(exchange);
     }

@@ -33,7 +33,7 @@ pub fn read_pycodex(path: &str, mut members: Vec<Member>) -> Capture {
             );
             continue;
         }
-        exchanges.push(exchange(&value));
+        exchanges.push(exchange(&value, member));
     }
     Capture {
         path: path.to_owned(),
@@ -43,7 +43,7 @@ pub fn read_pycodex(path: &str, mut members: Vec<Member>) -> Capture {
     }
 }
 
-fn exchange(value: &Value) -> Exchange {
+fn exchange(value: &Value, member: &Member) -> Exchange {
     let node = value.node();
     let mut extra = Leftovers::default();
     extra.add_unknown(node, &["method", "path", "headers", "body", "response"]);
@@ -84,6 +84,7 @@ fn exchange(value: &Value) -> Exchange {
             ended_ms: Recorded::NotRecorded,
         },
         extra: extra.into_value(),
+        place: Some(member.place()),
     }
 }
 

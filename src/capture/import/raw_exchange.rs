@@ -8,6 +8,7 @@ use base64::prelude::BASE64_STANDARD;
 use crate::http::HeaderList;
 use crate::json::{Kind, Node, Value};
 
+use super::super::place::Lines;
 use super::super::problem::counted;
 use super::super::records::{Damage, Part, parts};
 use super::super::salvage::salvage;
@@ -26,6 +27,8 @@ use super::shared::is_event_stream;
 pub fn read_raw_exchange(path: &str, bytes: &[u8]) -> Capture {
     let mut reader = Reader {
         path,
+        bytes,
+        lines: Lines::new(),
         exchanges: Vec::new(),
         problems: Vec::new(),
     };
@@ -45,6 +48,8 @@ pub fn read_raw_exchange(path: &str, bytes: &[u8]) -> Capture {
 
 struct Reader<'a> {
     path: &'a str,
+    bytes: &'a [u8],
+    lines: Lines,
     exchanges: Vec<Exchange>,
     problems: Vec<CaptureProblem>,
 }
@@ -53,7 +58,7 @@ impl Reader<'_> {
     fn take_record(&mut self, span: Range<u64>, record: &Value) {
         let mut notes = Vec::new();
         match exchange(record, &mut notes) {
-            Some(exchange) => self.exchanges.push(exchange),
+            Some(exchange) => self.push(exchange, span.start),
             None => notes.push((
                 "unknown-record",
                 "is not an exchange (it has no request) and is left out".to_owned(),
@@ -69,6 +74,11 @@ impl Reader<'_> {
         }
     }
 
+    fn push(&mut self, mut exchange: Exchange, start: u64) {
+        exchange.place = Some(self.lines.place(self.path, self.bytes, start));
+        self.exchanges.push(exchange);
+    }
+
     fn take_damage(&mut self, damage: &Damage<'_>) {
         let meaning = match self.salvage_exchange(damage.text) {
             Some(exchange) => {
@@ -81,7 +91,7 @@ impl Reader<'_> {
                     self.exchanges.len(),
                     describe(&exchange.response.content)
                 );
-                self.exchanges.push(exchange);
+                self.push(exchange, damage.span.start);
                 meaning
             }
             None => "the exchange that stood there is lost".to_owned(),
@@ -172,6 +182,7 @@ fn exchange(record: &Value, notes: &mut Notes) -> Option<Exchange> {
         request,
         response,
         extra: extra.into_value(),
+        place: None,
     })
 }
 

@@ -2,10 +2,11 @@
 
 use crate::json::{Document, Value};
 
+use super::super::place::Lines;
 use super::super::records::{Part, parts};
 use super::super::salvage::salvage;
 use super::super::{
-    Body, Capture, CaptureKind, Content, Exchange, JsonBody, Recorded, Request, Response,
+    Body, Capture, CaptureKind, Content, Exchange, FilePlace, JsonBody, Recorded, Request, Response,
 };
 
 /// Where such a request goes, as nothing says otherwise: the path below a base URL that ends in `/v1`.
@@ -25,23 +26,29 @@ pub fn read_request_body(path: &str, bytes: Vec<u8>) -> Capture {
     let bytes = match String::from_utf8(bytes) {
         Ok(text) => match Document::parse_owned(text) {
             Ok(document) => {
-                capture.exchanges.push(exchange(document.value()));
+                let place = Lines::new().place(path, document.text().as_bytes(), 0);
+                capture.exchanges.push(exchange(document.value(), place));
                 return capture;
             }
             Err((_, text)) => text.into_bytes(),
         },
         Err(error) => error.into_bytes(),
     };
+    let mut lines = Lines::new();
     for part in parts(&bytes) {
         match part {
-            Part::Record(_, value) => capture.exchanges.push(exchange(value)),
+            Part::Record(span, value) => {
+                let place = lines.place(path, &bytes, span.start);
+                capture.exchanges.push(exchange(value, place));
+            }
             Part::Damage(damage) => {
                 let salvaged = salvage(damage.text, |path| {
                     matches!(path, [] | ["input" | "messages" | "tools"])
                 });
                 let meaning = match salvaged {
                     Some(salvaged) => {
-                        capture.exchanges.push(exchange(salvaged.value));
+                        let place = lines.place(path, &bytes, damage.span.start);
+                        capture.exchanges.push(exchange(salvaged.value, place));
                         let used = damage.span.start + salvaged.used as u64;
                         format!("the request body up to byte {used} is used")
                     }
@@ -54,7 +61,7 @@ pub fn read_request_body(path: &str, bytes: Vec<u8>) -> Capture {
     capture
 }
 
-fn exchange(value: Value) -> Exchange {
+fn exchange(value: Value, place: FilePlace) -> Exchange {
     Exchange {
         connection: Recorded::NotRecorded,
         started_ms: Recorded::NotRecorded,
@@ -78,5 +85,6 @@ fn exchange(value: Value) -> Exchange {
             ended_ms: Recorded::NotRecorded,
         },
         extra: None,
+        place: Some(place),
     }
 }

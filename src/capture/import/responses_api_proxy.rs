@@ -124,6 +124,7 @@ impl Pair<'_> {
             },
             response: read_response(response.as_ref()),
             extra: extra.into_value(),
+            place: Some(member.place()),
         })
     }
 }

@@ -13,10 +13,11 @@ use std::path::{Component, Path, PathBuf};
 
 use crate::json::{Kind, Node, Value};
 
+use super::super::place::Lines;
 use super::super::records::{Part, parts};
 use super::super::{
-    Body, Capture, CaptureKind, CaptureProblem, Content, Exchange, JsonBody, Recorded, Request,
-    Response, WEBSOCKET_METHOD,
+    Body, Capture, CaptureKind, CaptureProblem, Content, Exchange, FilePlace, JsonBody, Recorded,
+    Request, Response, WEBSOCKET_METHOD,
 };
 use super::leftovers::Leftovers;
 
@@ -108,6 +109,7 @@ struct Call {
     has_ended: bool,
     /// Of the record that began it.
     span: Range<u64>,
+    place: Option<FilePlace>,
 }
 
 impl Call {
@@ -132,6 +134,7 @@ impl Call {
                 ended_ms,
             },
             extra: self.extra.into_value(),
+            place: self.place,
         }
     }
 }
@@ -168,6 +171,7 @@ impl BundleReader<'_> {
             }
         };
         let mut last_ms = 0.0;
+        let mut lines = Lines::new();
         for part in parts(&bytes) {
             match part {
                 Part::Record(span, record) => {
@@ -176,7 +180,11 @@ impl BundleReader<'_> {
                         .get("wall_time_unix_ms")
                         .and_then(Node::number);
                     last_ms = time_ms.unwrap_or(last_ms);
+                    let (known, start) = (self.calls.len(), span.start);
                     self.take_record(&log, span, &record, time_ms, last_ms);
+                    if let Some(call) = self.calls.get_mut(known) {
+                        call.place = Some(lines.place(&log.to_string_lossy(), &bytes, start));
+                    }
                 }
                 Part::Damage(damage) => {
                     let path = log.to_string_lossy();
@@ -344,6 +352,7 @@ impl BundleReader<'_> {
             extra,
             has_ended: false,
             span,
+            place: None,
         }
     }
 

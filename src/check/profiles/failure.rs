@@ -14,6 +14,8 @@ pub enum Cause {
     Cut,
     /// Nothing more came until the agent gave up.
     Stall,
+    /// A `response.completed` without the id of the response, which Codex can't read.
+    UnreadableEnd,
     /// A `response.failed` event.
     Failed,
     /// A `response.incomplete` event.
@@ -32,6 +34,8 @@ pub enum Retry {
     RequestOnly,
     /// Makes the request anew, `stream_retries` times.
     Stream,
+    /// Sends it again at once, then with a new access token, then goes on as [`Retry::Stream`].
+    Refresh,
     /// Gives up.
     Fail,
     /// Compacts the history and makes the request anew.
@@ -99,10 +103,15 @@ pub struct FailureRule {
     /// Only these error codes; of an incomplete response the reason.
     #[serde(default)]
     pub code: Vec<String>,
+    /// Only these error types.
+    #[serde(default, rename = "type")]
+    pub kind: Vec<String>,
     /// Only with, or only without, a `Retry-After`.
     pub retry_after: Option<bool>,
     /// Only with, or only without, an account login (`chatgpt-account-id`).
     pub account: Option<bool>,
+    /// Only of, or only of other than, requests for a local compaction.
+    pub local_compaction: Option<bool>,
     /// What the agent does.
     pub then: Retry,
     /// What it waits for instead of its own delay, most important first.
@@ -117,12 +126,16 @@ pub struct FailureRule {
 pub struct FailureFacts {
     /// The HTTP status, or the one that an event names.
     pub status: Option<u16>,
-    /// The error code; of an incomplete response the reason.
+    /// The error code, or where there is none the error type; of an incomplete response the reason.
     pub code: Option<String>,
+    /// The error type.
+    pub kind: Option<String>,
     /// Whether the response has a `Retry-After`.
     pub has_retry_after: bool,
     /// Whether the request has an account login.
     pub has_account: bool,
+    /// Whether the request asks for a summary of the history.
+    pub is_local_compaction: bool,
 }
 
 impl FailureRule {
@@ -134,12 +147,17 @@ impl FailureRule {
                 .any(|range| (range.first..=range.last).contains(&status))
         };
         let has_code = |code: &str| self.code.iter().any(|one| one == code);
+        let has_kind = |kind: &str| self.kind.iter().any(|one| one == kind);
         self.on == cause
             && (self.status.is_empty() || facts.status.is_some_and(has_status))
             && (self.code.is_empty() || facts.code.as_deref().is_some_and(has_code))
+            && (self.kind.is_empty() || facts.kind.as_deref().is_some_and(has_kind))
             && self
                 .retry_after
                 .is_none_or(|has| has == facts.has_retry_after)
             && self.account.is_none_or(|has| has == facts.has_account)
+            && self
+                .local_compaction
+                .is_none_or(|is| is == facts.is_local_compaction)
     }
 }

@@ -10,7 +10,8 @@ use super::error::ProfileError;
 use super::failure::FailureRule;
 use super::model::Profile;
 use super::part::{
-    BackoffPart, CompactionPart, HeadersPart, IdsPart, LimitsPart, Part, StreamPart,
+    BackoffPart, CompactionPart, HeadersPart, IdsPart, ItemsPart, LimitsPart, Part, StreamPart,
+    WebSocketPart,
 };
 use super::version::Version;
 use crate::json::SourceProblem;
@@ -36,6 +37,10 @@ struct File {
     #[serde(default)]
     stream: StreamPart,
     #[serde(default)]
+    websocket: WebSocketPart,
+    #[serde(default)]
+    items: ItemsPart,
+    #[serde(default)]
     compaction: CompactionPart,
     #[serde(default)]
     headers: HeadersPart,
@@ -60,6 +65,10 @@ struct VersionRange {
     backoff: BackoffPart,
     #[serde(default)]
     stream: StreamPart,
+    #[serde(default)]
+    websocket: WebSocketPart,
+    #[serde(default)]
+    items: ItemsPart,
     #[serde(default)]
     compaction: CompactionPart,
     #[serde(default)]
@@ -218,6 +227,8 @@ impl File {
             limits: self.limits,
             backoff: self.backoff,
             stream: self.stream,
+            websocket: self.websocket,
+            items: self.items,
             compaction: self.compaction,
             headers: self.headers,
             ids: self.ids,
@@ -233,6 +244,8 @@ impl VersionRange {
             limits: self.limits,
             backoff: self.backoff,
             stream: self.stream,
+            websocket: self.websocket,
+            items: self.items,
             compaction: self.compaction,
             headers: self.headers,
             ids: self.ids,

@@ -14,7 +14,8 @@ mod version;
 pub use error::ProfileError;
 pub use failure::{Cause, DelayHint, FailureFacts, FailureRule, Retry, StatusRange};
 pub use model::{
-    Backoff, Compaction, Context, Headers, Ids, ItemIds, Limit, Limits, OnOverflow,
-    OverflowInRequest, PartialItems, Profile, RemoteCompaction, SubagentCacheKey,
+    Backoff, Compaction, CompactionTurn, Context, EmptySummary, Headers, Idle, Ids,
+    InvalidArguments, ItemIds, Items, Limit, Limits, OnExhausted, OnOverflow, OnRefused,
+    OverflowInRequest, PartialItems, Profile, RemoteCompaction, SubagentKey, WebSocket,
 };
 pub use version::Version;

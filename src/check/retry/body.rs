@@ -1,11 +1,10 @@
 //! What an attempt asks for, compared with the one before.
 
+use crate::check::attempts::Attempt;
 use crate::check::profiles::PartialItems;
 use crate::check::same::{first_difference, meaning};
 use crate::json::{Node, Pointer, Value};
 use crate::responses::{call_id, is_call, is_from_other_thread, item_type};
-
-use super::chain::Attempt;
 
 /// A rule that is broken, where, and how.
 pub(super) type Told = (&'static str, Pointer, String);
@@ -42,6 +41,7 @@ pub(super) fn compare(
     partial: Option<PartialItems>,
 ) -> Vec<Told> {
     let mut told = members(one, next);
+    told.extend(stale(one, next));
     if one.request.is_whole && next.request.is_whole {
         told.extend(input(one, next, partial));
     }
@@ -65,18 +65,40 @@ fn members(one: &Attempt<'_>, next: &Attempt<'_>) -> Vec<Told> {
             None => Some(Pointer::root()),
         };
         if let Some(below) = difference {
-            let message = format!("{key} is another one than in the attempt before");
+            let message = format!("{key} of {next} is another one than in the attempt before");
             told.push(("retry-body-changed", at.key(&key).join(&below), message));
         }
     }
     for (key, _) in b.node().members() {
         let key = key.string().unwrap_or_default();
         if !OF_THE_ATTEMPT.contains(&key.as_ref()) && a.node().get(&key).is_none() {
-            let message = format!("{key} was not in the attempt before");
+            let message = format!("{key} of {next} was not in the attempt before");
             told.push(("retry-body-changed", at.key(&key), message));
         }
     }
     told
+}
+
+/// Whether two attempts have the same JSON in other bytes.
+pub(super) fn is_in_other_bytes(one: &Attempt<'_>, next: &Attempt<'_>) -> bool {
+    let (a, b) = (one.request.body.node(), next.request.body.node());
+    matches!((one.bytes(), next.bytes()), (Some(a), Some(b)) if a != b)
+        && meaning(a, strict) == meaning(b, strict)
+}
+
+/// The server said that it does not have the response, and the attempt names one again.
+fn stale(one: &Attempt<'_>, next: &Attempt<'_>) -> Option<Told> {
+    let code = one.failure()?.facts.code.as_deref();
+    let body = next.flat.exchange.request.body.json()?.node();
+    let id = body.get_string("previous_response_id")?;
+    (code == Some("previous_response_not_found")).then(|| {
+        let at = Pointer::root()
+            .key("request")
+            .key("body")
+            .key("previous_response_id");
+        let message = format!("{next} goes on from {id}, and the server does not have it");
+        ("retry-stale-response", at, message)
+    })
 }
 
 fn is_same(a: Node<'_>, b: Node<'_>) -> bool {
@@ -93,7 +115,7 @@ fn input(one: &Attempt<'_>, next: &Attempt<'_>, partial: Option<PartialItems>) -
         .take_while(|(a, b)| is_same(a.node(), b.node()))
         .count();
     if same < old.len() {
-        let message = "the input is not that of the attempt before".to_owned();
+        let message = format!("the input of {next} is not that of the attempt before");
         return vec![("retry-body-changed", at.index(same), message)];
     }
     let added = &new[old.len()..];
@@ -116,13 +138,14 @@ fn input(one: &Attempt<'_>, next: &Attempt<'_>, partial: Option<PartialItems>) -
         let is_own = is_guidance(item.node()) || is_from_other_thread(item.node());
         if is_delivered(item) || is_output(item) {
             if partial == Some(PartialItems::Dropped) {
-                let message =
-                    "an item of the broken stream is sent as if the response had been complete"
-                        .to_owned();
+                let message = format!(
+                    "{next} sends an item of the broken stream as if the response had been complete"
+                );
                 told.push(("retry-truncated-taken", place, message));
             }
         } else if !is_own {
-            let message = "the input has an item that the broken stream did not deliver".to_owned();
+            let message =
+                format!("the input of {next} has an item that the broken stream did not deliver");
             told.push(("retry-body-changed", place, message));
         }
     }
@@ -133,7 +156,8 @@ fn input(one: &Attempt<'_>, next: &Attempt<'_>, partial: Option<PartialItems>) -
                 .any(|item| is_same(one.item.node(), item.node()));
             if !is_kept && is_kept_kind(&item_type(one.item.node())) {
                 let kind = item_type(one.item.node());
-                let message = format!("a {kind} that the broken stream delivered is lost");
+                let message =
+                    format!("a {kind} that the broken stream delivered is lost in {next}");
                 told.push(("retry-partial-lost", at.clone(), message));
             }
         }

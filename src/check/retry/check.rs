@@ -1,96 +1,125 @@
-//! The rules, over the attempts at each answer.
+//! The rules, over the attempts of each step.
 
-use crate::capture::{Capture, flatten};
+use std::collections::BTreeSet;
+
 use crate::check::Violation;
-use crate::check::profiles::{Cause, FailureRule, Limit, Profile, Retry};
-use crate::check::request::Trace;
+use crate::check::attempts::{Attempt, ThreadView, View};
+use crate::check::profiles::{FailureRule, Limit, Profile, Retry};
+use crate::check::sink::{RuleName, Sink};
 use crate::json::Pointer;
 use crate::normalize::Level;
 use crate::responses::RequestKind;
 
 use super::body;
-use super::chain::{Attempt, Chain, chains};
-use super::pace::{Loop, Pace, is_too_late, is_too_soon};
-use super::transport::leftovers;
+use super::ends::GaveUp;
+use super::pace::{Loop, Pace, is_kept};
+use super::transport;
+
+const OVER_LIMIT: RuleName = RuleName::error("retry-over-limit");
+const STORM: RuleName = RuleName::error("retry-storm");
 
 /// Checks what an agent does when requests fail against what its profile says.
 ///
-/// Failures of which the profile says nothing are not checked, nor are delays in captures without times.
-pub fn check_retries(capture: &Capture, profile: &Profile) -> Vec<Violation> {
-    let flat = flatten(capture);
-    let trace = Trace::new(capture);
-    let chains = chains(&flat, &trace);
-    // A capture that lost records may have lost attempts.
-    let is_whole = capture.problems.is_empty();
-    let mut checker = Checker {
-        profile,
-        violations: leftovers(&flat),
-        ends: Vec::new(),
-    };
-    for chain in &chains {
-        checker.chain(chain, is_whole);
-    }
-    if is_whole {
-        checker.judge_ends();
-    }
-    checker.violations
-}
-
-/// A chain that ended with a failure that could have been tried again.
-struct GaveUp {
-    exchange: usize,
-    thread: Option<String>,
-    pace: Pace,
-    failure: String,
-    limits: [Option<Limit>; 2],
-    level: Level,
-    then: Retry,
-}
-
-/// How much it matters that nothing follows a failure: a capture that just ends may have ended before the retry, unless
-/// somebody said how many there are.
-fn level_of_end(chain: &Chain<'_>, limits: [Option<Limit>; 2]) -> Level {
-    let is_certain = limits.iter().flatten().any(|limit| limit.is_certain);
-    match chain.is_followed || is_certain {
-        true => Level::Error,
-        false => Level::Note,
+/// Failures of which the profile says nothing are not checked, nor are delays in captures without times. A capture that
+/// is not whole may lack attempts.
+pub(in super::super) fn check<'v>(
+    view: &'v View<'v>,
+    profile: &'v Profile,
+    is_whole: bool,
+    sink: &mut Sink,
+) {
+    transport::check(view, profile, sink);
+    let refusals = transport::refusals(view.flat);
+    for thread in &view.threads {
+        let mut checker = Checker {
+            view,
+            profile,
+            is_whole,
+            ends: Vec::new(),
+            refusals: &refusals,
+            sink,
+        };
+        checker.thread(thread);
     }
 }
 
-struct Checker<'p> {
-    profile: &'p Profile,
-    violations: Vec<Violation>,
-    ends: Vec<GaveUp>,
+/// The attempts of one step.
+pub(super) struct Chain<'v, 't> {
+    pub(super) attempts: &'v [Attempt<'t>],
+    pub(super) last: &'v Attempt<'t>,
+    /// The next request of the thread.
+    pub(super) next: Option<&'v Attempt<'t>>,
+    /// Whether the capture goes on behind the last attempt for long enough that a retry would be in it.
+    pub(super) is_followed: bool,
 }
 
-impl Checker<'_> {
-    fn tell(
+/// The rules over one thread.
+pub(super) struct Checker<'p, 's> {
+    view: &'p View<'p>,
+    pub(super) profile: &'p Profile,
+    pub(super) is_whole: bool,
+    pub(super) ends: Vec<GaveUp>,
+    /// Exchanges that asked for a WebSocket and were refused.
+    refusals: &'p [usize],
+    sink: &'s mut Sink,
+}
+
+impl Checker<'_, '_> {
+    fn thread(&mut self, thread: &ThreadView<'_>) {
+        for (attempts, next) in thread.steps() {
+            let last = &attempts[attempts.len() - 1];
+            if last.request.facts.endpoint != "/responses" {
+                continue;
+            }
+            self.chain(&Chain {
+                attempts,
+                last,
+                next,
+                is_followed: next.is_some() || self.view.is_long_past(last.exchange()),
+            });
+        }
+        if self.is_whole {
+            self.judge_ends();
+        }
+    }
+
+    /// Tells a violation about an attempt, each by itself.
+    pub(super) fn tell(
         &mut self,
         rule: &'static str,
         level: Level,
         exchange: usize,
         pointer: Pointer,
         message: String,
-    ) -> &mut Violation {
+    ) {
         let mut violation = Violation::new(rule, level, Some(exchange), pointer);
         violation.message = message;
-        self.violations.push(violation);
-        let last = self.violations.len() - 1;
-        &mut self.violations[last]
+        self.put(violation);
     }
 
-    fn row(&self, attempt: &Attempt<'_>) -> Option<FailureRule> {
-        let failure = attempt.failure.as_ref()?;
+    pub(super) fn put(&mut self, violation: Violation) {
+        let cause = format!("{:?} {}", violation.exchange, violation.pointer);
+        self.sink.tell(cause, violation);
+    }
+
+    pub(super) fn row(&self, attempt: &Attempt<'_>) -> Option<FailureRule> {
+        let failure = attempt.failure()?;
         self.profile.failure(failure.cause, &failure.facts).cloned()
     }
 
+    /// Whether a WebSocket was refused before this attempt, since the beginning of the one before.
+    pub(super) fn is_refused_before(&self, one: &Attempt<'_>, next: &Attempt<'_>) -> bool {
+        let between = one.exchange()..next.exchange();
+        self.refusals.iter().any(|number| between.contains(number))
+    }
+
     /// The limits of the request loop and of the stream loop.
-    fn limits(&self, chain: &Chain<'_>) -> [Option<Limit>; 2] {
+    fn limits(&self, chain: &Chain<'_, '_>) -> [Option<Limit>; 2] {
         let mut limits = [
             self.profile.limits.request_retries,
             self.profile.limits.stream_retries,
         ];
-        let request = chain.attempts[0].request;
+        let request = chain.last.request;
         let is_trigger = request.input.last().is_some_and(|item| {
             item.node()
                 .get_string("type")
@@ -108,87 +137,14 @@ impl Checker<'_> {
         limits
     }
 
-    fn chain(&mut self, chain: &Chain<'_>, is_whole: bool) {
+    fn chain(&mut self, chain: &Chain<'_, '_>) {
         let limits = self.limits(chain);
         let mut pace = Pace::default();
         for pair in chain.attempts.windows(2) {
             self.again(&pair[0], &pair[1], &mut pace, limits);
         }
         self.amplification(chain);
-        let last = &chain.attempts[chain.attempts.len() - 1];
-        let (Some(failure), Some(row)) = (&last.failure, self.row(last)) else {
-            return;
-        };
-        let is_retryable = matches!(
-            row.then,
-            Retry::Request | Retry::RequestOnly | Retry::Stream
-        );
-        if !is_retryable || chain.is_aborted() || !is_whole || self.is_taken(chain, last) {
-            return;
-        }
-        // Whether the agent gave up on a stalled stream or was stopped by its user, nobody can see.
-        if failure.cause == Cause::Stall {
-            return;
-        }
-        let [request, stream] = limits.map(|limit| limit.map_or(0, |limit| limit.retries));
-        let may_retry = match row.then {
-            Retry::RequestOnly => request > 0,
-            Retry::Stream => stream > 0,
-            _ => request > 0 || stream > 0,
-        };
-        if chain.attempts.len() == 1 && may_retry {
-            let level = level_of_end(chain, limits);
-            let message = format!(
-                "{} is not tried again, as {} does",
-                failure.name(),
-                self.profile.label()
-            );
-            self.tell(
-                "retry-missing",
-                level,
-                last.exchange(),
-                Pointer::root(),
-                message,
-            );
-        } else if may_retry {
-            self.ends.push(GaveUp {
-                exchange: last.exchange(),
-                thread: last.request.facts.thread.clone(),
-                pace,
-                failure: failure.name(),
-                limits,
-                level: level_of_end(chain, limits),
-                then: row.then,
-            });
-        }
-    }
-
-    /// Whether a stream that broke off was taken for a complete response: the next turn goes on from its items.
-    fn is_taken(&mut self, chain: &Chain<'_>, last: &Attempt<'_>) -> bool {
-        let is_broken = last
-            .failure
-            .as_ref()
-            .is_some_and(|failure| matches!(failure.cause, Cause::Cut | Cause::Stall));
-        let Some(next) = chain.next.filter(|_| is_broken) else {
-            return false;
-        };
-        let known = last.request.input.len();
-        let new = next.input.get(known..).unwrap_or(&[]);
-        let delivered = &last.request.response.delivered;
-        let taken = new
-            .iter()
-            .position(|item| delivered.iter().any(|one| one.item.text() == item.text()));
-        let Some(at) = taken else {
-            return false;
-        };
-        self.tell(
-            "retry-truncated-taken",
-            Level::Error,
-            next.exchange,
-            next.input_pointer.index(known + at),
-            "the next turn goes on from a response that broke off".to_owned(),
-        );
-        true
+        self.end(chain, limits, pace);
     }
 
     /// One attempt after another that failed.
@@ -199,16 +155,15 @@ impl Checker<'_> {
         pace: &mut Pace,
         limits: [Option<Limit>; 2],
     ) {
-        let Some(failure) = &one.failure else {
+        let Some(failure) = one.failure() else {
             return;
         };
-        let name = failure.name();
-        let at = Pointer::root();
         let row = self.row(one);
         if row.as_ref().is_some_and(|row| row.then == Retry::Compact) {
             return;
         }
-        for (rule, pointer, message) in body::compare(one, next, self.profile.partial_items) {
+        let told = body::compare(one, next, self.profile.partial_items);
+        for (rule, pointer, message) in told {
             self.tell(rule, Level::Error, next.exchange(), pointer, message);
         }
         let Some(row) = row else {
@@ -216,154 +171,95 @@ impl Checker<'_> {
         };
         if row.then == Retry::Fail {
             let message = format!(
-                "{name} is tried again, and {} gives up",
+                "{} is tried again in {next}, and {} gives up",
+                failure.name(),
                 self.profile.label()
             );
-            let rule = "retry-of-fatal";
+            let (rule, at) = ("retry-of-fatal", Pointer::root());
             self.tell(rule, Level::Error, next.exchange(), at, message);
             return;
         }
-        let hint = failure.delay_ms(&row.delay);
-        let gap = one.gap_ms(next);
-        if let (Some(gap), Some(hint)) = (gap, hint)
-            && is_too_soon(gap, hint)
-        {
-            let message =
-                format!("tried again after {gap:.0} ms; the server asked for {hint:.0} ms");
-            let violation = self.tell("retry-too-soon", Level::Error, next.exchange(), at, message);
-            violation.expected = Some(format!("{hint:.0} ms"));
-            violation.found = Some(format!("{gap:.0} ms"));
-            if row.then == Retry::Unspecified {
-                return;
-            }
-        }
+        let is_hinted = self.hint(one, next, &row);
         if row.then == Retry::Unspecified {
             return;
         }
-        let which = pace.next_loop(row.then, one, next, self.profile);
-        let number = pace.count(which);
-        if hint.is_none() {
-            self.backoff(one, next, number, row.then);
+        if !one.is_http() && next.is_http() {
+            self.fallback(one, next, pace, limits[1]);
+            return;
         }
-        let limit = match which {
-            Loop::Request => limits[0],
-            Loop::Stream => limits[1],
+        self.idle(one, next);
+        let Some(which) = pace.next_loop(row.then, one, next, self.profile) else {
+            return;
         };
-        if let Some(limit) = limit.filter(|limit| number == limit.retries + 1) {
-            let what = match which {
-                Loop::Request => "the same request",
-                Loop::Stream => "a request",
-            };
-            let message = format!(
-                "{what} is tried again more than {} times; {} stops there",
-                limit.retries,
-                self.profile.label()
-            );
-            let rule = "retry-over-limit";
-            let violation = self.tell(
-                rule,
-                Level::Error,
-                next.exchange(),
-                Pointer::root(),
-                message,
-            );
-            violation.expected = Some(format!("{} retries", limit.retries));
+        let number = pace.count(which, is_kept(one, next));
+        if which == Loop::Request && is_kept(one, next) && body::is_in_other_bytes(one, next) {
+            self.bytes(next);
         }
+        if !is_hinted && matches!(which, Loop::Request | Loop::Stream) {
+            let least = match which {
+                Loop::Request => pace.kept.max(1),
+                // A capture that lacks attempts does not show where a round began.
+                _ if row.then == Retry::Request => 1,
+                _ => number,
+            };
+            self.backoff(one, next, number, least);
+        }
+        self.limit(next, which, number, limits);
     }
 
-    fn backoff(&mut self, one: &Attempt<'_>, next: &Attempt<'_>, number: u32, then: Retry) {
-        let (Some(gap), Some(backoff)) = (one.gap_ms(next), self.profile.backoff) else {
+    /// Whether the retry belongs to a loop that has come to its end.
+    fn limit(&mut self, next: &Attempt<'_>, which: Loop, number: u32, limits: [Option<Limit>; 2]) {
+        let (what, limit) = match which {
+            Loop::Request => ("the same request", limits[0].map(|limit| limit.retries)),
+            Loop::Stream => ("a request", limits[1].map(|limit| limit.retries)),
+            Loop::Token => ("a refused token", Some(1)),
+            Loop::Renewed => return,
+        };
+        let Some(most) = limit.filter(|most| number == most + 1) else {
             return;
         };
-        // Over a WebSocket, and where tools ran before the retry, only the least delay is known.
-        let has_upper = one.is_http() && next.is_http();
-        let has_upper = has_upper && one.request.response.delivered.is_empty();
-        let is_stalled = one
-            .failure
-            .as_ref()
-            .is_some_and(|failure| failure.cause == Cause::Stall);
-        let [mut least, most] = backoff.window(number);
-        if then != Retry::Stream {
-            // A capture that lacks attempts does not show where a round began, and each begins with the first delay.
-            [least, _] = backoff.window(1);
-        }
-        let (level, how) = if is_too_soon(gap, least) {
-            (Level::Error, "soon")
-        } else if has_upper && !is_stalled && is_too_late(gap, most) {
-            (Level::Note, "late")
-        } else {
-            return;
-        };
-        let message = format!("retry {number} comes too {how}: after {gap:.0} ms");
-        let rule = "retry-backoff";
-        let violation = self.tell(rule, level, next.exchange(), Pointer::root(), message);
-        violation.expected = Some(format!("{least:.0}–{most:.0} ms"));
-        violation.found = Some(format!("{gap:.0} ms"));
+        let mut violation = OVER_LIMIT.at(next.exchange(), Pointer::root());
+        violation.message = format!(
+            "{what} is tried again more than {most} times in {next}; {} stops there",
+            self.profile.label()
+        );
+        violation.expected = Some(format!("{most} retries"));
+        self.put(violation);
+    }
+
+    /// A request that is sent again in the same round has the same bytes.
+    fn bytes(&mut self, next: &Attempt<'_>) {
+        let message = format!(
+            "{next} sends the same JSON in other bytes; {} sends the same bytes",
+            self.profile.label()
+        );
+        let at = Pointer::root().key("request").key("body");
+        let rule = "retry-body-changed";
+        self.tell(rule, Level::Error, next.exchange(), at, message);
     }
 
     /// More requests for one answer than the profile allows, all loops together.
-    fn amplification(&mut self, chain: &Chain<'_>) {
+    fn amplification(&mut self, chain: &Chain<'_, '_>) {
         let Some(most) = self.profile.limits.requests else {
             return;
         };
         let count = chain.attempts.len();
-        let most = most as usize;
-        if count <= most {
+        let Some(first_over) = chain.attempts.get(most as usize) else {
             return;
-        }
-        let bytes: u64 = chain
-            .attempts
-            .iter()
-            .filter_map(|attempt| attempt.bytes().map(|text| text.len() as u64))
-            .sum();
-        let connections: std::collections::BTreeSet<u64> = chain
-            .attempts
-            .iter()
-            .filter_map(Attempt::connection)
-            .collect();
-        let exchange = chain.attempts[most].exchange();
-        let message = format!("one answer takes {count} requests, more than {most}");
-        let rule = "retry-storm";
-        let violation = self.tell(rule, Level::Error, exchange, Pointer::root(), message);
+        };
+        let texts = chain.attempts.iter().filter_map(Attempt::bytes);
+        let bytes: usize = texts.map(str::len).sum();
+        let connections = chain.attempts.iter().filter_map(Attempt::connection);
+        let connections: BTreeSet<u64> = connections.collect();
+        let mut violation = STORM.at(first_over.exchange(), Pointer::root());
+        violation.message =
+            format!("{first_over}: one answer takes {count} requests, more than {most}");
         violation.expected = Some(format!("{most} requests"));
         violation.found = Some(format!("{count} requests"));
         violation.detail = vec![format!(
             "{bytes} bytes sent, {} connections",
             connections.len()
         )];
-    }
-
-    /// Chains that ended before the limit. Where the limit is only a default, what the capture itself shows counts.
-    fn judge_ends(&mut self) {
-        let ends = std::mem::take(&mut self.ends);
-        let in_round = |end: &GaveUp| end.pace.longest_round.max(end.pace.in_round);
-        for end in &ends {
-            // Another thread may be another process, with other limits.
-            let others = || ends.iter().filter(|one| one.thread == end.thread);
-            let rounds = others().map(|one| one.pace.rounds).max();
-            let longest = others().map(in_round).max();
-            let known = |limit: Option<Limit>, seen: Option<u32>| match limit {
-                Some(limit) if limit.is_certain => Some(limit.retries),
-                Some(limit) => seen.map(|seen| seen.min(limit.retries)),
-                None => None,
-            };
-            let request = known(end.limits[0], longest);
-            let stream = known(end.limits[1], rounds);
-            let is_short = |done: u32, limit: Option<u32>| limit.is_some_and(|most| done < most);
-            let uses_requests = matches!(end.then, Retry::Request | Retry::RequestOnly);
-            let uses_rounds = matches!(end.then, Retry::Request | Retry::Stream);
-            let early = (uses_requests && is_short(end.pace.in_round, request))
-                || (uses_rounds && is_short(end.pace.rounds, stream));
-            if early {
-                let message = format!(
-                    "{} is given up after {} rounds and {} retries in the last",
-                    end.failure,
-                    end.pace.rounds + 1,
-                    end.pace.in_round
-                );
-                let at = Pointer::root();
-                self.tell("retry-gave-up-early", end.level, end.exchange, at, message);
-            }
-        }
+        self.put(violation);
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use crate::capture::{Capture, CaptureKind};
+use crate::capture::{Capture, CaptureKind, flatten};
 use crate::json::Problem;
 
 use super::super::request::Trace;
@@ -96,7 +96,7 @@ pub fn check_rollouts(
         let path = paths.first().cloned().unwrap_or_default();
         return Err(RolloutCheckError::NoRollout { path });
     }
-    let trace = Trace::new(capture);
+    let trace = Trace::new(&flatten(capture));
     let (threads, unused) = match_threads(&trace, &found);
     let context = Context {
         found: &found,

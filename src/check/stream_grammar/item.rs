@@ -102,13 +102,12 @@ impl Items {
         };
         let has_added = self.has_added;
         let Some(item) = self.open.get_mut(&index) else {
-            let message = format!("{kind} is about an item that was not added");
             let is_wrong = has_added || !self.done.is_empty();
-            let pointer = data_at(event).key("output_index");
-            return is_wrong
-                .then_some(("stream-index", pointer, message))
-                .into_iter()
-                .collect();
+            let told = is_wrong.then(|| {
+                let message = format!("{kind} is about an item that was not added");
+                ("stream-index", data_at(event).key("output_index"), message)
+            });
+            return told.into_iter().collect();
         };
         let mut told = Vec::new();
         if item.is_done {

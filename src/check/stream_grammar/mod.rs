@@ -3,4 +3,4 @@
 mod item;
 mod response;
 
-pub use response::check_stream_grammar;
+pub(super) use response::check;

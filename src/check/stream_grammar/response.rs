@@ -1,10 +1,11 @@
 //! One response: how its stream of events begins, goes on and ends.
 
 use crate::capture::{
-    Capture, Content, End, Event, EventStream, FlatExchange, Recorded, Transport, flatten,
-    is_terminal,
+    Content, End, Event, EventStream, FlatExchange, Recorded, Transport, is_terminal,
 };
 use crate::check::Violation;
+use crate::check::attempts::View;
+use crate::check::sink::Sink;
 use crate::json::{Node, Pointer};
 use crate::normalize::Level;
 use crate::responses::{RequestFacts, RequestKind};
@@ -15,35 +16,23 @@ use super::item::Items;
 ///
 /// Events of unknown types are never a violation, nor is a stream that the network cut. What recurs is told once, with
 /// the exchanges.
-pub fn check_stream_grammar(capture: &Capture) -> Vec<Violation> {
-    let flat = flatten(capture);
-    let mut violations: Vec<Violation> = Vec::new();
-    for number in 0..flat.len() {
-        let Some((stream, kind)) = stream_of(&flat, number) else {
+pub(in super::super) fn check(view: &View<'_>, sink: &mut Sink) {
+    for number in 0..view.flat.len() {
+        let Some((stream, kind)) = stream_of(view.flat, number) else {
             continue;
         };
-        let response = &flat[number].exchange.response;
+        let response = &view.flat[number].exchange.response;
         let mut reader = Reader::new(number);
         for (index, event) in stream.events.iter().enumerate() {
             reader.read(index, event);
         }
         reader.finish(response.end, stream.partial_tail.is_some(), kind);
-        for violation in reader.violations {
-            let known = violations
-                .iter_mut()
-                .find(|one| one.rule == violation.rule && one.message == violation.message);
-            match known {
-                Some(known) if known.exchange == Some(number) => {}
-                Some(known) => {
-                    if known.recurs.last() != Some(&number) {
-                        known.recurs.push(number);
-                    }
-                }
-                None => violations.push(violation),
-            }
+        for mut violation in reader.violations {
+            let cause = violation.message.clone();
+            violation.message = format!("{cause} in {}", view.place(number));
+            sink.tell(cause, violation);
         }
     }
-    violations
 }
 
 /// The stream that answers a request to the model.

@@ -1,42 +1,49 @@
 //! What a response delivered against the next request of its thread.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 
-use crate::json::Value;
-use crate::responses::{RequestKind, call_id, is_output, item_type};
+use crate::responses::RequestKind;
 
-use super::super::attempts::{Attempt, ThreadView, begins_turn};
-use super::super::continuation::{Continuation, Link, links};
+use super::super::attempts::{Attempt, ThreadView};
+use super::super::continuation::{Continuation, Link};
 use super::super::item::{
     Facts, ItemFacts, delivered_meaning, delivery_difference, resent_difference,
 };
 use super::super::label::{excerpt, label, the};
+use super::super::profiles::{InvalidArguments, Profile};
 use super::super::request::{Outcome, Request};
 use super::super::same::Difference;
 use super::super::sink::{RuleName, Sink};
 use super::super::violation::Violation;
+use super::executions::Executions;
 use super::rules;
 
 /// Checks, request by request of a thread, that what was delivered is sent back, and nothing else in the model's name.
-pub(in super::super) fn check_deliveries(thread: &ThreadView<'_>, sink: &mut Sink) {
+pub(in super::super) fn check_deliveries<'t>(
+    thread: &'t ThreadView<'t>,
+    links: &[Link<'t>],
+    profile: &'t Profile,
+    sink: &mut Sink,
+) {
     let mut walk = Walk {
         thread,
+        profile,
         known: HashSet::new(),
-        executions: HashMap::new(),
+        executions: Executions::default(),
         facts: Facts::default(),
     };
-    let links = links(thread, &mut walk.facts);
     let mut last: Option<&Attempt<'_>> = None;
     for (now, link) in thread.attempts.iter().zip(links) {
         match link {
-            Link::Begins => walk.learn(&now.request.input),
+            Link::Begins => walk.learn(now),
             Link::Apart => {}
             Link::Continues(continuation) => {
-                Step::new(&mut walk, &continuation).check(last, sink);
+                Step::new(&mut walk, continuation).check(last, sink);
             }
         }
-        walk.check_executions(now, sink);
+        walk.executions
+            .check(now, thread.id.unwrap_or_default(), sink);
         walk.learn_delivered(now.request);
         last = Some(now);
     }
@@ -45,76 +52,39 @@ pub(in super::super) fn check_deliveries(thread: &ThreadView<'_>, sink: &mut Sin
 /// A thread while it is walked through.
 struct Walk<'t> {
     thread: &'t ThreadView<'t>,
+    profile: &'t Profile,
     /// What the model made, and outputs, as far as they have been seen.
     known: HashSet<u64>,
-    /// How often completed responses delivered a call with an id.
-    executions: HashMap<String, usize>,
+    executions: Executions,
     facts: Facts,
 }
 
 impl Walk<'_> {
-    /// Takes items of an input as they are.
-    fn learn(&mut self, items: &[Value]) {
-        let mut counts: HashMap<String, usize> = HashMap::new();
-        for item in items {
+    /// Takes the items of an input as they are.
+    fn learn(&mut self, now: &Attempt<'_>) {
+        for item in now.request.input.iter() {
             let facts = self.facts.of(item);
             if facts.is_of_model() || facts.is_output() {
                 self.known.insert(key(&facts));
             }
-            if let Some(id) = facts.call_id.as_ref().filter(|_| facts.is_call()) {
-                *counts.entry(id.clone()).or_default() += 1;
-            }
         }
-        for (id, count) in counts {
-            let asked = self.executions.entry(id).or_default();
-            *asked = count.max(*asked);
-        }
+        self.executions.learn(now);
     }
 
     fn learn_delivered(&mut self, request: &Request) {
         for delivered in &request.response.delivered {
             let facts = self.facts.of(&delivered.item);
             self.known.insert(key(&facts));
-            let is_counted = facts.is_call() && request.response.outcome != Outcome::Failed;
-            if let Some(id) = facts.call_id.as_ref().filter(|_| is_counted) {
-                *self.executions.entry(id.clone()).or_default() += 1;
-            }
         }
+        self.executions.learn_delivered(request);
     }
 
-    /// Whether a call stands there with an output more often than completed responses asked for it.
-    fn check_executions(&self, now: &Attempt<'_>, sink: &mut Sink) {
-        let mut counts: HashMap<_, (usize, usize, usize)> = HashMap::new();
-        for (at, item) in now.request.input.iter().enumerate() {
-            let Some(id) = call_id(item.node()) else {
-                continue;
-            };
-            let count = counts.entry(id).or_default();
-            if is_output(&item_type(item.node())) {
-                count.1 += 1;
-            } else {
-                count.0 += 1;
-                count.2 = at;
-            }
-        }
-        for (id, (calls, outputs, at)) in counts {
-            let asked = self
-                .executions
-                .get(id.as_ref())
-                .copied()
-                .unwrap_or(0)
-                .max(1);
-            if calls.min(outputs) > asked {
-                let facts = ItemFacts::new(now.request.input[at].clone());
-                let mut violation = violation(rules::CALL_EXECUTED_TWICE, now, at, &facts);
-                violation.message = format!(
-                    "{} has {outputs} outputs in {now}, and responses asked for it {}",
-                    the(&facts),
-                    times(asked)
-                );
-                self.tell(&facts, violation, sink);
-            }
-        }
+    /// Whether the agent is expected to send an item of a completed response in the next request.
+    fn is_sent_back(&self, facts: &ItemFacts) -> bool {
+        let items = &self.profile.items;
+        let is_forgotten = items.invalid_arguments == Some(InvalidArguments::TurnEnds)
+            && !facts.has_valid_arguments();
+        items.sent_back.contains(&facts.kind) && facts.is_readable() && !is_forgotten
     }
 
     fn tell(&self, facts: &ItemFacts, violation: Violation, sink: &mut Sink) {
@@ -126,13 +96,6 @@ impl Walk<'_> {
             format!("{} {what}", self.thread.id.unwrap_or_default()),
             violation,
         );
-    }
-}
-
-fn times(count: usize) -> String {
-    match count {
-        1 => "once".to_owned(),
-        count => format!("{count} times"),
     }
 }
 
@@ -196,7 +159,7 @@ impl<'w, 't> Step<'w, 't> {
         // An answer that the agent could not read counts as none.
         let is_dropped = self.new.is_empty()
             && self.now.request.facts.kind == RequestKind::Turn
-            && last.is_some_and(|last| !begins_turn(last.request, self.now.request));
+            && last.is_some_and(|last| last.turn == self.now.turn);
         if !is_dropped {
             self.match_old(sink);
             self.match_delivered(sink);
@@ -266,7 +229,7 @@ impl<'w, 't> Step<'w, 't> {
                         self.tell_changed(at, &now, &difference, "the response", sink);
                     }
                 }
-                None if is_complete && facts.is_kept_by(true) => {
+                None if is_complete && self.walk.is_sent_back(facts) => {
                     self.tell_missing(facts, delivered, sink);
                 }
                 None => {}
@@ -326,13 +289,14 @@ impl<'w, 't> Step<'w, 't> {
 
     fn tell_missing(&self, facts: &ItemFacts, delivered: &[Arc<ItemFacts>], sink: &mut Sink) {
         let is_sent = |other: &&Arc<ItemFacts>| {
+            let mut new = self.new.iter();
             other.is_call()
-                && self
-                    .new
-                    .iter()
-                    .any(|new| new.facts.call_id == other.call_id)
+                && other.call_id.is_some()
+                && new.any(|new| new.facts.call_id == other.call_id)
         };
-        let is_parallel = facts.is_call() && delivered.iter().any(|other| is_sent(&other));
+        // What the server executes itself has no id that an output could name.
+        let is_client_call = facts.is_call() && facts.call_id.is_some();
+        let is_parallel = is_client_call && delivered.iter().any(|other| is_sent(&other));
         let rule = match is_parallel {
             true => rules::PARALLEL_CALL_LOST,
             false => rules::DELIVERED_ITEM_MISSING,

@@ -1,7 +1,7 @@
 //! Calls and outputs within the input of one request.
 
 use std::borrow::Cow;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use crate::json::{Node, Value};
 use crate::responses::{call_id, is_output, item_type, output_text};
@@ -15,7 +15,9 @@ use super::rules;
 
 /// Checks each input of a thread by itself.
 pub(in super::super) fn check_inputs(thread: &ThreadView<'_>, sink: &mut Sink) {
+    let mut pairs = Pairs::new(thread, &[]);
     for attempt in &thread.attempts {
+        let input = &attempt.request.input;
         if !attempt.request.is_whole {
             let reason = format!(
                 "exchange #{} continues a response that is not in the capture",
@@ -23,7 +25,17 @@ pub(in super::super) fn check_inputs(thread: &ThreadView<'_>, sink: &mut Sink) {
             );
             sink.not_checked(rules::WHOLE_INPUT, Some(attempt.request.exchange), reason);
         }
-        Input::new(thread, attempt).check(sink);
+        // What begins with the input before it is read from there on.
+        let mut known = pairs.items.len();
+        if attempt.same_prefix != known {
+            known = 0;
+            pairs = Pairs::new(thread, input);
+        }
+        pairs.items = input;
+        for at in known..input.len() {
+            pairs.read(at, attempt);
+        }
+        pairs.tell(attempt, sink);
     }
 }
 
@@ -49,65 +61,64 @@ fn is_of_client(output: Node<'_>) -> bool {
     is_output(&item_type(output)) && output.get_string("execution").as_deref() != Some("server")
 }
 
-/// One input while its calls and outputs are matched.
-struct Input<'t> {
+/// The calls and outputs of an input, matched as far as it has been read.
+struct Pairs<'t> {
     thread: &'t ThreadView<'t>,
-    attempt: &'t Attempt<'t>,
     items: &'t [Value],
     /// Positions of calls without an output yet.
     open: HashMap<Cow<'t, str>, VecDeque<usize>>,
     /// Outputs that stand before the only call with their id.
     early: HashMap<Cow<'t, str>, usize>,
-    /// Positions of the calls that have an output, with those of the outputs.
-    answered: HashMap<Cow<'t, str>, Vec<(usize, usize)>>,
+    /// For each id that is answered, the position of the last output.
+    answered: HashMap<Cow<'t, str>, usize>,
+    /// The position of each answered call with that of its output.
+    outputs: BTreeMap<usize, usize>,
+    /// What is wrong whatever follows, each with its cause.
+    found: Vec<(String, Violation)>,
 }
 
-impl<'t> Input<'t> {
-    fn new(thread: &'t ThreadView<'t>, attempt: &'t Attempt<'t>) -> Self {
+impl<'t> Pairs<'t> {
+    fn new(thread: &'t ThreadView<'t>, items: &'t [Value]) -> Self {
         Self {
             thread,
-            attempt,
-            items: &attempt.request.input,
+            items,
             open: HashMap::new(),
             early: HashMap::new(),
             answered: HashMap::new(),
+            outputs: BTreeMap::new(),
+            found: Vec::new(),
         }
     }
 
-    fn check(mut self, sink: &mut Sink) {
-        for (at, item) in self.items.iter().enumerate() {
-            let node = item.node();
-            let Some(id) = call_id(node) else {
-                continue;
-            };
-            if !outputs_of(node).is_empty() {
-                match self.early.remove(&id) {
-                    Some(output) => self.tell_early(at, output, sink),
-                    None => self.open.entry(id).or_default().push_back(at),
-                }
-            } else if is_of_client(node) {
-                self.take_output(at, id, sink);
+    /// Matches one more item.
+    fn read(&mut self, at: usize, attempt: &Attempt<'_>) {
+        let node = self.items[at].node();
+        let Some(id) = call_id(node) else {
+            return;
+        };
+        if !outputs_of(node).is_empty() {
+            match self.early.remove(&id) {
+                Some(output) => self.find_early(at, output, attempt),
+                None => self.open.entry(id).or_default().push_back(at),
             }
+        } else if is_of_client(node) {
+            self.take_output(at, id, attempt);
         }
-        let lone: Vec<usize> = self.early.values().copied().collect();
-        if self.attempt.request.is_whole {
-            lone.iter().for_each(|at| self.tell_without_call(*at, sink));
-        }
-        let mut open: Vec<usize> = self.open.values().flatten().copied().collect();
-        open.sort_unstable();
-        open.iter().for_each(|at| self.tell_open(*at, sink));
-        self.check_order(sink);
     }
 
-    fn take_output(&mut self, at: usize, id: Cow<'t, str>, sink: &mut Sink) {
+    fn take_output(&mut self, at: usize, id: Cow<'t, str>, attempt: &Attempt<'_>) {
         let call = self.open.get_mut(&id).and_then(VecDeque::pop_front);
         match call {
             Some(call) => {
-                self.check_type(call, at, sink);
-                self.answered.entry(id).or_default().push((call, at));
+                self.check_type(call, at, attempt);
+                self.check_order(call, at, attempt);
+                if self.open.get(&id).is_some_and(VecDeque::is_empty) {
+                    self.open.remove(&id);
+                }
+                self.answered.insert(id, at);
             }
-            None => match self.answered.get(&id).and_then(|pairs| pairs.last()) {
-                Some((_, first)) => self.tell_doubled(*first, at, sink),
+            None => match self.answered.get(&id).copied() {
+                Some(first) => self.find_doubled(first, at, attempt),
                 None => {
                     self.early.entry(id).or_insert(at);
                 }
@@ -115,87 +126,83 @@ impl<'t> Input<'t> {
         }
     }
 
-    fn check_type(&self, call: usize, at: usize, sink: &mut Sink) {
+    fn check_type(&mut self, call: usize, at: usize, attempt: &Attempt<'_>) {
         let asked = outputs_of(self.items[call].node());
         let found = item_type(self.items[at].node()).into_owned();
         if asked.contains(&found.as_str()) {
             return;
         }
-        let mut violation = self.at(rules::OUTPUT_TYPE_WRONG, at);
+        let mut violation = self.at(rules::OUTPUT_TYPE_WRONG, at, attempt);
         violation.pointer = violation.pointer.key("type");
         violation.message = format!(
-            "{} is answered by an item of type {found} instead of {} in {}",
+            "{} is answered by an item of type {found} instead of {} in {attempt}",
             self.name(call),
             asked[0],
-            self.attempt
         );
         violation.expected = Some(asked[0].to_owned());
         violation.found = Some(found);
-        self.tell(at, violation, sink);
-    }
-
-    fn tell_doubled(&self, first: usize, at: usize, sink: &mut Sink) {
-        let mut violation = self.at(rules::OUTPUT_DOUBLED, at);
-        violation.expected = Some(self.excerpt(first));
-        violation.message = format!("{} is a second one in {}", self.name(at), self.attempt);
-        self.tell(at, violation, sink);
-    }
-
-    fn tell_early(&self, call: usize, output: usize, sink: &mut Sink) {
-        let mut violation = self.at(rules::OUTPUT_BEFORE_CALL, output);
-        violation.message = format!(
-            "{} stands before its call in {}",
-            self.name(output),
-            self.attempt
-        );
-        violation.expected = Some(format!("behind item {call}"));
-        self.tell(output, violation, sink);
-    }
-
-    fn tell_without_call(&self, at: usize, sink: &mut Sink) {
-        let mut violation = self.at(rules::OUTPUT_WITHOUT_CALL, at);
-        violation.message = format!(
-            "{} answers no call of the input in {}",
-            self.name(at),
-            self.attempt
-        );
-        self.tell(at, violation, sink);
-    }
-
-    fn tell_open(&self, at: usize, sink: &mut Sink) {
-        let mut violation = self.at(rules::CALL_WITHOUT_OUTPUT, at);
-        violation.message = format!("{} has no output in {}", self.name(at), self.attempt);
-        self.tell(at, violation, sink);
+        self.find(at, violation);
     }
 
     /// Outputs stand in the order of their calls. One that was made up for a call without an output stands directly
     /// behind its call (Codex 0.169.0), wherever the others are.
-    fn check_order(&self, sink: &mut Sink) {
-        let pairs = self.answered.values().flatten().copied();
-        let is_made_up = |call: usize, output: usize| {
-            output == call + 1 && output_text(self.items[output].node()) == "aborted"
-        };
-        let mut pairs: Vec<(usize, usize)> = pairs
-            .filter(|(call, output)| !is_made_up(*call, *output))
-            .collect();
-        pairs.sort_unstable();
-        for two in pairs.windows(2) {
-            let ((_, first), (_, second)) = (two[0], two[1]);
-            if first > second {
-                let mut violation = self.at(rules::OUTPUTS_OUT_OF_ORDER, second);
+    fn check_order(&mut self, call: usize, at: usize, attempt: &Attempt<'_>) {
+        if at == call + 1 && output_text(self.items[at].node()) == "aborted" {
+            return;
+        }
+        let later = self.outputs.range(call..).next();
+        if let Some((_, first)) = later.map(|(call, output)| (*call, *output)) {
+            let mut violation = self.at(rules::OUTPUTS_OUT_OF_ORDER, first, attempt);
+            violation.message = format!(
+                "{} stands before that of an earlier call, {}, in {attempt}",
+                self.name(first),
+                self.name(call),
+            );
+            self.find(first, violation);
+        }
+        self.outputs.insert(call, at);
+    }
+
+    fn find_doubled(&mut self, first: usize, at: usize, attempt: &Attempt<'_>) {
+        let mut violation = self.at(rules::OUTPUT_DOUBLED, at, attempt);
+        violation.expected = Some(self.excerpt(first));
+        violation.message = format!("{} is a second one in {attempt}", self.name(at));
+        self.find(at, violation);
+    }
+
+    fn find_early(&mut self, call: usize, output: usize, attempt: &Attempt<'_>) {
+        let mut violation = self.at(rules::OUTPUT_BEFORE_CALL, output, attempt);
+        violation.message = format!("{} stands before its call in {attempt}", self.name(output));
+        violation.expected = Some(format!("behind item {call}"));
+        self.find(output, violation);
+    }
+
+    /// Tells what is wrong with the input of this request.
+    fn tell(&self, attempt: &Attempt<'_>, sink: &mut Sink) {
+        for (cause, violation) in &self.found {
+            let mut violation = violation.clone();
+            violation.exchange = Some(attempt.exchange());
+            sink.tell(cause.clone(), violation);
+        }
+        if attempt.request.is_whole {
+            for at in sorted(self.early.values()) {
+                let mut violation = self.at(rules::OUTPUT_WITHOUT_CALL, at, attempt);
                 violation.message = format!(
-                    "{} stands before that of an earlier call, {}, in {}",
-                    self.name(second),
-                    self.name(two[0].0),
-                    self.attempt
+                    "{} answers no call of the input in {attempt}",
+                    self.name(at)
                 );
-                self.tell(second, violation, sink);
+                sink.tell(self.cause(at), violation);
             }
+        }
+        for at in sorted(self.open.values().flatten()) {
+            let mut violation = self.at(rules::CALL_WITHOUT_OUTPUT, at, attempt);
+            violation.message = format!("{} has no output in {attempt}", self.name(at));
+            sink.tell(self.cause(at), violation);
         }
     }
 
-    fn at(&self, rule: RuleName, at: usize) -> Violation {
-        let request = self.attempt.request;
+    fn at(&self, rule: RuleName, at: usize, attempt: &Attempt<'_>) -> Violation {
+        let request = attempt.request;
         let pointer = request.input_pointer.index(at);
         let mut violation = rule.at(request.exchange, pointer);
         violation.subject = Some(label(&ItemFacts::new(self.items[at].clone())));
@@ -203,10 +210,13 @@ impl<'t> Input<'t> {
         violation
     }
 
-    fn tell(&self, at: usize, violation: Violation, sink: &mut Sink) {
+    fn find(&mut self, at: usize, violation: Violation) {
+        self.found.push((self.cause(at), violation));
+    }
+
+    fn cause(&self, at: usize) -> String {
         let id = call_id(self.items[at].node()).unwrap_or_default();
-        let cause = format!("{} {id}", self.thread.id.unwrap_or_default());
-        sink.tell(cause, violation);
+        format!("{} {id}", self.thread.id.unwrap_or_default())
     }
 
     fn name(&self, at: usize) -> String {
@@ -216,4 +226,10 @@ impl<'t> Input<'t> {
     fn excerpt(&self, at: usize) -> String {
         excerpt(self.items[at].text())
     }
+}
+
+fn sorted<'p>(positions: impl Iterator<Item = &'p usize>) -> Vec<usize> {
+    let mut positions: Vec<usize> = positions.copied().collect();
+    positions.sort_unstable();
+    positions
 }

@@ -8,6 +8,7 @@ pub(super) const OUTPUT_DOUBLED: RuleName = RuleName::error("output-doubled");
 pub(super) const OUTPUT_TYPE_WRONG: RuleName = RuleName::error("output-type-wrong");
 pub(super) const OUTPUT_BEFORE_CALL: RuleName = RuleName::error("output-before-call");
 pub(super) const OUTPUTS_OUT_OF_ORDER: RuleName = RuleName::warning("outputs-out-of-order");
+pub(super) const CALL_UNANSWERED: RuleName = RuleName::error("call-unanswered");
 pub(super) const CALL_EXECUTED_TWICE: RuleName = RuleName::error("call-executed-twice");
 pub(super) const ARGUMENTS_CHANGED: RuleName = RuleName::error("arguments-changed");
 pub(super) const DELIVERED_ITEM_MISSING: RuleName = RuleName::error("delivered-item-missing");
@@ -18,6 +19,7 @@ pub(super) const OUTPUT_ALTERED: RuleName = RuleName::error("output-altered");
 
 /// The rules that need the requests before one.
 pub(in super::super) const ACROSS_REQUESTS: &[&str] = &[
+    CALL_UNANSWERED.name,
     CALL_EXECUTED_TWICE.name,
     ARGUMENTS_CHANGED.name,
     DELIVERED_ITEM_MISSING.name,

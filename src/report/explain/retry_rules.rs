@@ -102,4 +102,33 @@ pub(super) const RULES: &[Rule] = &[
         expectation: "Codex 0.125.0–0.169.0 goes back to HTTP with the full input and without `previous_response_id`, \
              `generate`, `type`.",
     },
+    Rule {
+        name: "retry-fallback",
+        level: Level::Error,
+        example: "",
+        means: "An agent goes over from WebSocket to HTTP otherwise than its profile says: too early, not at all, or where it \
+             would give up.",
+        matters: "Without it a network that lets no WebSocket pass costs every turn; too early, one lost connection costs the \
+             whole session what WebSockets save.",
+        expectation: "`websocket` of the profile. Codex 0.169.0 goes over at once when the handshake is refused with 426, else when \
+             all rounds have failed, and then begins anew with all of them. Where the capture ends there it is a note.",
+    },
+    Rule {
+        name: "retry-stale-response",
+        level: Level::Error,
+        example: "/request/body/previous_response_id",
+        means: "An attempt goes on from a response of which the server just said that it does not have it.",
+        matters: "It is refused again, each time, until the turn fails.",
+        expectation: "Codex 0.169.0 answers `previous_response_not_found` with the whole input and without \
+             `previous_response_id`, over another connection.",
+    },
+    Rule {
+        name: "retry-idle",
+        level: Level::Error,
+        example: "",
+        means: "A silent stream is left before the time for which it may be silent: an error; long after it: a note.",
+        matters: "Too soon, and models that think for long are never heard to their end; too late, and a dead connection costs \
+             the user minutes.",
+        expectation: "`limits.idle_ms` of a profile of one's own. Codex waits for 300 s, `stream_idle_timeout_ms` says otherwise.",
+    },
 ];

@@ -5,8 +5,8 @@ use std::fmt;
 use thiserror::Error;
 
 use super::{
-    body_rules, exchange_rules, history_rules, reader_rules, retry_rules, rollout_rules,
-    stream_rules, tool_rules,
+    body_rules, compaction_rules, exchange_rules, history_rules, identity_rules, reader_rules,
+    retry_rules, rollout_rules, session_rules, stream_rules, tool_rules,
 };
 use crate::report::Level;
 
@@ -37,19 +37,43 @@ pub struct UnknownRule {
     pub nearest: Option<&'static str>,
 }
 
+/// Which part of the program reports a rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RuleSource {
+    /// The comparison of two captures.
+    Comparison,
+    /// The contracts of one capture.
+    Contracts,
+    /// The contract between wire and disk.
+    Rollouts,
+    /// The readers of inputs.
+    Readers,
+}
+
+/// The groups of rules, in the order in which they are listed.
+const GROUPS: &[(RuleSource, &[Rule])] = &[
+    (RuleSource::Comparison, exchange_rules::RULES),
+    (RuleSource::Comparison, body_rules::RULES),
+    (RuleSource::Contracts, tool_rules::RULES),
+    (RuleSource::Contracts, history_rules::RULES),
+    (RuleSource::Contracts, compaction_rules::RULES),
+    (RuleSource::Contracts, identity_rules::RULES),
+    (RuleSource::Rollouts, rollout_rules::RULES),
+    (RuleSource::Rollouts, session_rules::RULES),
+    (RuleSource::Contracts, retry_rules::RULES),
+    (RuleSource::Contracts, stream_rules::RULES),
+    (RuleSource::Readers, reader_rules::RULES),
+];
+
 /// Lists all rules, grouped by what they are about.
 pub fn rules() -> impl Iterator<Item = &'static Rule> {
-    let groups = [
-        exchange_rules::RULES,
-        body_rules::RULES,
-        tool_rules::RULES,
-        history_rules::RULES,
-        rollout_rules::RULES,
-        retry_rules::RULES,
-        stream_rules::RULES,
-        reader_rules::RULES,
-    ];
-    groups.into_iter().flatten()
+    GROUPS.iter().flat_map(|(_, rules)| *rules)
+}
+
+/// Lists the rules that a part of the program reports, in the order of [`rules`].
+pub fn rules_of(source: RuleSource) -> impl Iterator<Item = &'static Rule> {
+    let groups = GROUPS.iter().filter(move |(other, _)| *other == source);
+    groups.flat_map(|(_, rules)| *rules)
 }
 
 /// Lists the names of all rules, in the order of [`rules`].

@@ -60,6 +60,17 @@ pub(super) const RULES: &[Rule] = &[
              later call ended first. An output `aborted` that was made up stands directly behind its call.",
     },
     Rule {
+        name: "call-unanswered",
+        level: Level::Error,
+        example: "/response/events/*/data/item",
+        means: "A thread ends on a call whose arguments are no JSON, and the profile says that such a call is answered. Where the capture \
+             just ends, it may have ended before the answer, so that this is a note.",
+        matters: "The model made a mistake that it could have mended, and instead the turn is over and the work is lost.",
+        expectation: "Codex answers `failed to parse function arguments: …` and goes on (0.169.0, 06b-bad-arguments). python-codex ends the turn \
+             (0.1.2–0.5.1), so its profile asks for nothing, and `generic` asks only that a call is not lost where the thread goes on. \
+             A profile says it with `items.invalid_arguments`.",
+    },
+    Rule {
         name: "call-executed-twice",
         level: Level::Error,
         example: "/request/body/input/*",

@@ -73,6 +73,7 @@ mod tests {
                 candidate,
                 kind: kind.to_owned(),
                 changes: 0,
+                thread: None,
             });
         let report = Report::new(Vec::new(), rows.collect(), Vec::new());
         assert_eq!(picture(&report).as_deref(), expect);

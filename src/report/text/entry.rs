@@ -4,8 +4,8 @@ use crate::report::{ExchangePair, Finding, Level, Source};
 use crate::responses::context_tag;
 
 use super::escape::visible;
-use super::section::{PARAMETER, Section};
 use super::wrap::shortened;
+use crate::report::section::{PARAMETER, Section};
 
 /// What a line begins with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

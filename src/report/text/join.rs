@@ -6,7 +6,7 @@ use crate::report::{ExchangePair, Finding};
 
 use super::entry::{Entry, Shared, Sign};
 use super::marks::Marks;
-use super::section::{PARAMETER, Section};
+use crate::report::section::{PARAMETER, Section};
 
 /// Makes the entries of a section. With `is_verbose` each finding has its own wherever it has something of its own to
 /// say.
@@ -221,6 +221,7 @@ mod tests {
             exchange: ExchangePair::default(),
             pointer,
             also: Vec::new(),
+            place: None,
             rollout: None,
             subject: subject.map(str::to_owned),
             baseline: Some("a".into()),

@@ -1,19 +1,19 @@
 //! The page: head, sections, notes, verdict.
 
-use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-use crate::report::{ExchangePair, Finding, Input, Level, Report, Role, Source, Verdict};
+use crate::report::headline::{about, counts, is_comparison, verdict};
+use crate::report::{ExchangePair, Finding, Level, Report, Verdict};
 
 use super::alignment;
 use super::entry::{Entry, Sign};
 use super::escape::visible;
 use super::join::entries;
 use super::marks::{self, Marks};
-use super::section::Section;
 use super::style::Style;
 use super::words::plural;
 use super::wrap::{shortened, visible_width, wrapped};
+use crate::report::section::{Section, by_section};
 
 /// How the text is laid out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,17 +58,6 @@ pub fn render_text(report: &Report, options: &TextOptions, out: &mut impl Write)
     page.notes(&notes)?;
     page.rules(report)?;
     page.verdict(report)
-}
-
-fn by_section<'f>(findings: &[&'f Finding]) -> BTreeMap<Section, Vec<&'f Finding>> {
-    let mut sections: BTreeMap<Section, Vec<&Finding>> = BTreeMap::new();
-    for finding in findings {
-        sections
-            .entry(Section::of(finding))
-            .or_default()
-            .push(finding);
-    }
-    sections
 }
 
 struct Page<'o, W: Write> {
@@ -302,36 +291,15 @@ impl<W: Write> Page<'_, W> {
     }
 
     fn verdict(&mut self, report: &Report) -> io::Result<()> {
-        let counts = &report.summary.findings;
-        let mut parts = vec![
-            plural(counts.error, "error"),
-            plural(counts.warning, "warning"),
-        ];
-        if counts.note > 0 {
-            parts.push(plural(counts.note, "note"));
-        }
-        if counts.accepted > 0 {
-            parts.push(format!("{} accepted by rules", counts.accepted));
-        }
-        if !is_comparison(report) {
-            return writeln!(self.out, "\n{}", parts.join(", "));
-        }
-        let (word, style) = match report.verdict {
-            Verdict::Clean if counts.accepted > 0 => {
-                ("No difference that is not accepted", Style::Green)
-            }
-            Verdict::Clean => ("No difference", Style::Green),
-            Verdict::Findings if !has_difference(report) => {
-                ("No difference, but contracts are not kept", Style::Red)
-            }
-            Verdict::Findings => ("The captures differ", Style::Red),
+        let counts = counts(report);
+        let Some(word) = verdict(report) else {
+            return writeln!(self.out, "\n{counts}");
         };
-        writeln!(
-            self.out,
-            "\n{}: {}",
-            self.styled(style, word),
-            parts.join(", ")
-        )
+        let style = match report.verdict {
+            Verdict::Clean => Style::Green,
+            Verdict::Findings => Style::Red,
+        };
+        writeln!(self.out, "\n{}: {counts}", self.styled(style, word))
     }
 
     /// Writes a text after `first`, its further lines after `rest`.
@@ -339,34 +307,4 @@ impl<W: Write> Page<'_, W> {
         let lines = wrapped(self.options.width, first, text, rest);
         self.out.write_all(lines.as_bytes())
     }
-}
-
-/// Whether anything that counts is not what a contract asks of one capture alone.
-fn has_difference(report: &Report) -> bool {
-    let mut counting = report
-        .findings
-        .iter()
-        .filter(|finding| finding.accepted.is_none());
-    counting.any(|finding| finding.level != Level::Note && finding.source != Source::Check)
-}
-
-/// Whether two captures were compared, not one looked at.
-fn is_comparison(report: &Report) -> bool {
-    report
-        .inputs
-        .iter()
-        .any(|input| input.role == Role::Baseline)
-}
-
-fn about(input: &Input) -> String {
-    let size = match input.records {
-        Some(records) => plural(records, "record"),
-        None => plural(input.exchanges, "exchange"),
-    };
-    let mut line = format!("({}, {size})", input.kind);
-    if input.problems > 0 {
-        let problems = plural(input.problems, "problem");
-        line.push_str(&format!(", {problems} in reading"));
-    }
-    line
 }

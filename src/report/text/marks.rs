@@ -61,7 +61,7 @@ fn is_model(kind: &str) -> bool {
 }
 
 /// `#0–#2, #3→#4`; only the count and the first where there are many.
-pub(super) fn numbers(exchanges: &[ExchangePair]) -> String {
+pub(in crate::report) fn numbers(exchanges: &[ExchangePair]) -> String {
     let mut sorted = exchanges.to_vec();
     sorted.sort_unstable_by_key(|pair| (pair.baseline.or(pair.candidate), pair.candidate));
     let mut runs: Vec<(ExchangePair, ExchangePair)> = Vec::new();

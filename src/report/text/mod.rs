@@ -7,7 +7,6 @@ mod fold;
 mod join;
 mod layout;
 mod marks;
-mod section;
 mod session;
 mod step;
 mod style;
@@ -16,5 +15,7 @@ mod wrap;
 
 pub use escape::visible;
 pub use layout::{TextOptions, render_text};
+pub(super) use marks::numbers;
 pub use session::{has_problems, render_session_text};
+pub(super) use words::plural;
 pub(super) use wrap::{shortened, wrapped};

@@ -1,4 +1,5 @@
 //! One way to break each rule in a capture that keeps them all.
+// Long because: each rule has a function that breaks it.
 
 use serde_json::{Value, json};
 
@@ -79,7 +80,7 @@ pub(super) const KINDS: &[Kind] = &[
     },
     Kind {
         rule: "item-invented",
-        follows: &[],
+        follows: &["item-id-missing"],
         apply: item_invented,
     },
     Kind {
@@ -99,12 +100,12 @@ pub(super) const KINDS: &[Kind] = &[
     },
     Kind {
         rule: "history-rewritten",
-        follows: &["prompt-cache-broken"],
+        follows: &["prompt-cache-broken", "item-id-missing"],
         apply: context_inserted,
     },
     Kind {
         rule: "reasoning-dropped",
-        follows: &["prompt-cache-broken"],
+        follows: &["prompt-cache-broken", "item-id-missing"],
         apply: reasoning_dropped,
     },
     Kind {
@@ -145,7 +146,8 @@ pub(super) fn pairs(trace: &Trace) -> Vec<Pair> {
         let is_kept = |unit: &usize| {
             cache_key(*unit) != cache_key(pair.unit) || trace.input(*unit).starts_with(now)
         };
-        now.len() > before.len()
+        trace.body(pair.before)["generate"] != false
+            && now.len() > before.len()
             && later.all(is_kept)
             && now.starts_with(before)
             && cache_key(pair.before) == cache_key(pair.unit)
@@ -381,7 +383,10 @@ fn user_message_lost(trace: &mut Trace, pair: Pair) -> Option<Place> {
 fn context_inserted(trace: &mut Trace, pair: Pair) -> Option<Place> {
     let before = user_message(trace, pair)?;
     let content = json!([{"type": "input_text", "text": "<note>It was Tuesday all along.</note>"}]);
-    let item = json!({"type": "message", "role": "developer", "content": content});
+    let mut item = json!({"type": "message", "role": "developer", "content": content});
+    if trace.input(pair.unit)[before]["id"].is_string() {
+        item["id"] = json!("msg_inserted");
+    }
     change(trace, pair, |input| input.insert(before, item.clone()));
     Some(at(pair, before, ""))
 }

@@ -116,6 +116,20 @@ impl Trace {
             .unwrap_or_default()
     }
 
+    /// Position of the frame that sent a unit; `None` for HTTP.
+    pub(crate) fn frame_of(&self, unit: usize) -> Option<usize> {
+        match self.units[unit].carrier {
+            Carrier::Frame(frame) => Some(frame),
+            _ => None,
+        }
+    }
+
+    /// The id of a unit's response.
+    pub(crate) fn response_id(&self, unit: usize) -> Option<&str> {
+        let mut events = 0..self.units[unit].events.len();
+        events.find_map(|event| self.event(unit, event)["data"]["response"]["id"].as_str())
+    }
+
     /// Units that ask the model for something: those whose body has an `input` list.
     pub(crate) fn requests(&self) -> Vec<usize> {
         (0..self.units.len())

@@ -1,15 +1,18 @@
 //! `trace-diff [BASELINE] CANDIDATE`: what the program is for.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use trace_diff::capture::Capture;
+use anyhow::Context;
+use trace_diff::capture::{Capture, OpenError, read_capture};
 use trace_diff::check::check_capture;
 use trace_diff::diff::compare;
 use trace_diff::normalize::Rules;
+use trace_diff::outline::{self, Outline, TellResume, outline_rollout};
 use trace_diff::report::{
     Verdict, add_contracts, apply_accept, apply_levels, comparison_report, outline_report,
-    render_outline,
+    render_outline, rollout_report,
 };
+use trace_diff::rollout::{RolloutSource, find_rollouts, sessions_root_of};
 
 use crate::exit::{Failure, Outcome, Status};
 use crate::profile::ProfileArgs;
@@ -54,14 +57,19 @@ pub(crate) fn run(args: &Args) -> Outcome {
             (report, None)
         }
         None => {
-            let capture = input::capture(&candidate)?;
-            let mut report = outline_report(&capture);
-            let contracts = check_capture(&capture, &args.profile.load(&rules, &capture)?);
-            add_contracts(&mut report, &capture, &contracts, &options);
-            args.rollouts.check(&capture, &options, &mut report)?;
+            let (mut report, outline) = match args.read(&candidate)? {
+                Subject::Capture(capture) => {
+                    let mut report = outline_report(&capture);
+                    let contracts = check_capture(&capture, &args.profile.load(&rules, &capture)?);
+                    add_contracts(&mut report, &capture, &contracts, &options);
+                    args.rollouts.check(&capture, &options, &mut report)?;
+                    (report, Some(render_outline(&capture)))
+                }
+                Subject::Rollouts(outlines) => (rollout_report(&outlines), None),
+            };
             apply_levels(&mut report, &args.rules.levels(&rules));
             apply_accept(&mut report, &rules, rules::today(), &[]);
-            (report, Some(render_outline(&capture)))
+            (report, outline)
         }
     };
     args.report.write(&Rendered {
@@ -74,7 +82,40 @@ pub(crate) fn run(args: &Args) -> Outcome {
     })
 }
 
+/// What one input alone is.
+enum Subject {
+    Capture(Capture),
+    /// What happened in the rollouts that are named in place of a capture.
+    Rollouts(Vec<Outline>),
+}
+
 impl Args {
+    /// Reads a capture, a rollout, or the rollouts in a directory without a capture.
+    fn read(&self, path: &str) -> Result<Subject, Failure> {
+        if path == "-" || !self.rollouts.is_empty() {
+            return input::capture(path).map(Subject::Capture);
+        }
+        let error = match read_capture(path) {
+            Ok(capture) => return Ok(Subject::Capture(capture)),
+            Err(error) => error,
+        };
+        let files = match &error {
+            OpenError::Rollout { .. } => vec![PathBuf::from(path)],
+            // Where captures lie below, one of them may be meant.
+            OpenError::NoCapture { below, .. } if below.is_empty() => {
+                let found = find_rollouts(Path::new(path)).files.into_iter();
+                found.map(|file| file.path).collect()
+            }
+            _ => Vec::new(),
+        };
+        if files.is_empty() {
+            return Err(input::not_opened(error));
+        }
+        let outlines: anyhow::Result<Vec<Outline>> =
+            files.iter().map(|file| outline_of(file)).collect();
+        outlines.map(Subject::Rollouts).map_err(Failure::new)
+    }
+
     /// The baseline, if there is one, and the capture to judge.
     fn inputs(&self, rules: &Rules) -> Result<(Option<String>, String), Failure> {
         let usage = "trace-diff BASELINE CANDIDATE compares two captures, trace-diff CAPTURE outlines one; see trace-diff --help";
@@ -99,6 +140,16 @@ impl Args {
             }
         }
     }
+}
+
+fn outline_of(file: &Path) -> anyhow::Result<Outline> {
+    let what = || format!("failed to read {}", file.display());
+    let source = RolloutSource::file(file).with_context(what)?;
+    let options = outline::Options {
+        is_full: false,
+        resume: TellResume::IfDamaged,
+    };
+    outline_rollout(&source, Some(&sessions_root_of(file)), options).with_context(what)
 }
 
 /// Reads both captures at the same time; standard input can be only one of them.

@@ -21,7 +21,8 @@ use trace_diff::rollout::{RolloutSource, find_rollouts, sessions_root_of};
 
 use crate::exit::{Failure, Outcome, Status};
 use crate::input;
-use crate::report::{Color, Format, write_file};
+use crate::output::Format;
+use crate::report::{Color, write_file};
 use crate::rollouts::RolloutArgs;
 
 /// Columns of text; what is longer is wrapped or cut.

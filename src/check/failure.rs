@@ -3,9 +3,10 @@
 use regex::Regex;
 
 use crate::capture::{Body, Content, End, Event, Exchange, is_terminal};
-use crate::check::profiles::{Cause, DelayHint, FailureFacts};
 use crate::http::HeaderList;
 use crate::json::Node;
+
+use super::profiles::{Cause, DelayHint, FailureFacts};
 
 /// A failure of one request.
 pub(super) struct Failure {
@@ -21,8 +22,9 @@ impl Failure {
         let mut failure = Self::read(exchange)?;
         let headers = exchange.response.headers.as_option();
         let header = headers.and_then(|headers| headers.list.get("retry-after"));
-        if let Some(seconds) = header.and_then(|text| text.trim().parse::<f64>().ok()) {
-            failure.retry_after_ms = Some(seconds * 1000.0);
+        let date = headers.and_then(|headers| headers.list.get("date"));
+        if let Some(delay) = header.and_then(|text| retry_after_ms(text, date)) {
+            failure.retry_after_ms = Some(delay);
         }
         failure.facts.has_retry_after = header.is_some() || failure.retry_after_ms.is_some();
         failure.facts.has_account =
@@ -82,6 +84,9 @@ impl Failure {
             "response.failed" => Self::new(Cause::Failed),
             "response.incomplete" => Self::new(Cause::Incomplete),
             "error" => Self::new(Cause::ErrorEvent),
+            "response.completed" if response.get_string("id").is_none() => {
+                return Some(Self::new(Cause::UnreadableEnd));
+            }
             _ => return None,
         };
         failure.read_error(response);
@@ -94,20 +99,24 @@ impl Failure {
         Some(failure)
     }
 
-    /// Reads `error {code, type, message, headers}` of a body or of a response.
+    /// Reads `error {code, type, message, headers}` of a body or of a response. Names of headers are of any case.
     fn read_error(&mut self, body: Node<'_>) {
         let Some(error) = body.get("error").filter(|error| !error.is_null()) else {
             return;
         };
         let text = |key: &str| error.get_string(key).map(|text| text.into_owned());
         self.facts.code = text("code").or_else(|| text("type"));
+        self.facts.kind = text("type");
         self.message = text("message");
-        let after = error
-            .get("headers")
-            .and_then(|headers| headers.get_string("retry-after"));
-        self.retry_after_ms = after
-            .and_then(|text| text.parse::<f64>().ok())
-            .map(|seconds| seconds * 1000.0);
+        let headers = error.get("headers").or_else(|| body.get("headers"));
+        let mut fields = headers.into_iter().flat_map(|headers| headers.members());
+        let after = fields.find_map(|(name, value)| {
+            let is_it = name
+                .string()
+                .is_some_and(|name| name.eq_ignore_ascii_case("retry-after"));
+            is_it.then(|| value.string())?
+        });
+        self.retry_after_ms = after.and_then(|text| retry_after_ms(&text, None));
     }
 
     /// How long the server asks to wait, in milliseconds, by the first of these hints that it gives.
@@ -135,11 +144,27 @@ impl Failure {
             (Cause::NoResponse, _) => "a connection that ended before a status line".to_owned(),
             (Cause::Cut, _) => "a stream that broke off".to_owned(),
             (Cause::Stall, _) => "a stream that stalled".to_owned(),
+            (Cause::UnreadableEnd, _) => "response.completed without an id".to_owned(),
             (Cause::Failed, _) => code("response.failed"),
             (Cause::Incomplete, _) => code("response.incomplete"),
             (Cause::ErrorEvent, _) => code("an error event"),
         }
     }
+}
+
+/// The delay of `Retry-After` in milliseconds: seconds, or a time (RFC 9110, section 10.2.3) with that of the response
+/// (`Date`), which both are cut to whole seconds.
+fn retry_after_ms(text: &str, date: Option<&str>) -> Option<f64> {
+    if let Ok(seconds) = text.trim().parse::<f64>() {
+        return Some(seconds * 1000.0);
+    }
+    let parse = |text: &str| jiff::fmt::rfc2822::parse(text.trim()).ok();
+    let seconds = parse(text)?.timestamp().as_second() - parse(date?)?.timestamp().as_second();
+    // At most a day: a later time is a wrong clock.
+    let seconds = i32::try_from(seconds - 1)
+        .ok()
+        .filter(|seconds| *seconds < 86_400)?;
+    Some(f64::from(seconds.max(0)) * 1000.0)
 }
 
 /// The delay in "Please try again in 1.5s", as Codex reads it (0.169.0): a number with `s`, `ms` or `seconds`.
@@ -154,6 +179,23 @@ fn in_message(message: &str) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn retry_after_is_seconds_or_a_time() {
+        let date = Some("Sat, 21 Nov 2026 16:31:30 GMT");
+        assert_eq!(retry_after_ms(" 1.5", None), Some(1500.0));
+        assert_eq!(
+            retry_after_ms("Sat, 21 Nov 2026 16:31:33 GMT", date),
+            Some(2000.0)
+        );
+        assert_eq!(
+            retry_after_ms("Sat, 21 Nov 2026 16:31:00 GMT", date),
+            Some(0.0)
+        );
+        assert_eq!(retry_after_ms("Sat, 21 Nov 2026 16:31:33 GMT", None), None);
+        assert_eq!(retry_after_ms("Sat, 21 Nov 2027 16:31:33 GMT", date), None);
+        assert_eq!(retry_after_ms("soon", date), None);
+    }
 
     #[test]
     fn delays_are_read_out_of_messages() {

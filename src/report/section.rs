@@ -1,9 +1,11 @@
 //! Which part of an exchange a finding is about.
 
-use crate::report::{Finding, Source};
+use std::collections::BTreeMap;
+
+use super::{Finding, Source};
 
 /// The parts of the report, in the order in which they are shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) enum Section {
     Reading,
     Contracts,
@@ -116,6 +118,18 @@ impl Section {
         };
         label.replace("~1", "/").replace("~0", "~")
     }
+}
+
+/// Findings by the part of the report in which they are shown, each part in the order of the findings.
+pub(super) fn by_section<'f>(findings: &[&'f Finding]) -> BTreeMap<Section, Vec<&'f Finding>> {
+    let mut sections: BTreeMap<Section, Vec<&Finding>> = BTreeMap::new();
+    for finding in findings {
+        sections
+            .entry(Section::of(finding))
+            .or_default()
+            .push(finding);
+    }
+    sections
 }
 
 fn without_index(label: &str) -> &str {

@@ -1,0 +1,188 @@
+//! The turn metadata and `client_metadata`: both copies alike, all keys there, and the kind of request right.
+
+use crate::check::label::excerpt;
+use crate::check::profiles::Profile;
+use crate::check::request::Request;
+use crate::check::same::meaning;
+use crate::check::sink::{RuleName, Sink};
+use crate::json::{Kind, Node, Pointer};
+use crate::responses::item_type;
+
+use super::places::all_places;
+use super::rules;
+use super::sent::{METADATA, Place, Sent, metadata_in_header};
+
+/// Checks the metadata of one request.
+pub(super) fn check(sent: &Sent<'_>, profile: &Profile, sink: &mut Sink) {
+    check_copies(sent, sink);
+    if !sent.is_for_model() || !sent.is_of_known_kind() {
+        return;
+    }
+    check_keys(sent, profile, sink);
+    check_client(sent, profile, sink);
+    check_kind(sent, sink);
+}
+
+fn cause(sent: &Sent<'_>, what: &str) -> String {
+    let thread = sent.request.and_then(|one| one.facts.thread.as_deref());
+    format!("{} {what}", thread.unwrap_or_default())
+}
+
+/// What has a rule of its own is told by that where both copies have it.
+fn check_copies(sent: &Sent<'_>, sink: &mut Sink) {
+    let Some((header, client)) = sent.copies() else {
+        return;
+    };
+    let (header, client) = (header.node(), client.node());
+    for key in keys_of(header, client) {
+        let (a, b) = (header.get(&key), client.get(&key));
+        let mut places = all_places();
+        let has_rule = places.any(|place| matches!(place, Place::InHeader(name) if name == key));
+        let is_same =
+            a.map(|node| meaning(node, |_, _| false)) == b.map(|node| meaning(node, |_, _| false));
+        if is_same || has_rule && a.is_some() && b.is_some() {
+            continue;
+        }
+        let shown = |node: Option<Node<'_>>| node.map(|node| excerpt(node.text()));
+        let said = |node| shown(node).unwrap_or_else(|| "missing".to_owned());
+        let pointer = metadata_in_header().key(&key);
+        let mut violation = rules::TURN_METADATA_MISMATCH.at(sent.exchange, pointer);
+        violation.message = format!(
+            "{key} in the header {METADATA} is {}, but in client_metadata.{METADATA} it is {} in {}",
+            said(a),
+            said(b),
+            sent.label
+        );
+        violation.expected = shown(b);
+        violation.found = shown(a);
+        sink.tell(cause(sent, &key), violation);
+    }
+}
+
+/// The keys of both objects, each once.
+fn keys_of(a: Node<'_>, b: Node<'_>) -> Vec<String> {
+    let mut keys: Vec<String> = Vec::new();
+    for (key, _) in a.members().chain(b.members()) {
+        let key = key.string().unwrap_or_default();
+        if !keys.iter().any(|known| *known == key) {
+            keys.push(key.into_owned());
+        }
+    }
+    keys
+}
+
+/// Every key of the turn metadata that the profile names is there. That the metadata itself is there is told with the
+/// headers.
+fn check_keys(sent: &Sent<'_>, profile: &Profile, sink: &mut Sink) {
+    let Some((pointer, metadata)) = sent.metadata() else {
+        return;
+    };
+    let has = |key: &String| metadata.node().get(key).is_some_and(|node| !is_empty(node));
+    let wanted = &profile.headers.metadata;
+    let missing: Vec<&String> = wanted.iter().filter(|key| !has(key)).collect();
+    tell_missing(
+        rules::TURN_METADATA_INCOMPLETE,
+        sent,
+        METADATA,
+        (pointer, &missing),
+        profile,
+        sink,
+    );
+}
+
+fn check_client(sent: &Sent<'_>, profile: &Profile, sink: &mut Sink) {
+    // A unary compaction says all in its headers (Codex 0.115.0–0.137.0).
+    let is_compact = |request: &Request| request.facts.endpoint == "/responses/compact";
+    if sent.request.is_some_and(is_compact) {
+        return;
+    }
+    let client = sent.client();
+    let has = |key: &String| {
+        let value = client.and_then(|client| client.get(key));
+        value.is_some_and(|node| !is_empty(node))
+    };
+    let wanted = &profile.headers.client_metadata;
+    let missing: Vec<&String> = wanted.iter().filter(|key| !has(key)).collect();
+    let body = Pointer::root().key("request").key("body");
+    let pointer = match client {
+        Some(_) => body.key("client_metadata"),
+        None => body,
+    };
+    tell_missing(
+        rules::CLIENT_METADATA_INCOMPLETE,
+        sent,
+        "client_metadata",
+        (pointer, &missing),
+        profile,
+        sink,
+    );
+}
+
+fn is_empty(node: Node<'_>) -> bool {
+    node.is_null() || node.kind() == Kind::String && node.string().is_none_or(|s| s.is_empty())
+}
+
+fn tell_missing(
+    rule: RuleName,
+    sent: &Sent<'_>,
+    object: &str,
+    (pointer, missing): (Pointer, &[&String]),
+    profile: &Profile,
+    sink: &mut Sink,
+) {
+    if missing.is_empty() {
+        return;
+    }
+    let missing: Vec<&str> = missing.iter().map(|key| key.as_str()).collect();
+    let missing = missing.join(", ");
+    let mut violation = rule.at(sent.exchange, pointer);
+    violation.message = format!(
+        "{object} of {} lacks {missing}, which {} always sends",
+        sent.label,
+        profile.label()
+    );
+    violation.expected = Some(missing.clone());
+    // The same is missing everywhere: that is one cause, whatever the thread.
+    sink.tell(missing, violation);
+}
+
+/// A compaction is called one, and nothing else is; a warm-up is no turn.
+fn check_kind(sent: &Sent<'_>, sink: &mut Sink) {
+    let (Some(request), Some((pointer, metadata))) = (sent.request, sent.metadata()) else {
+        return;
+    };
+    let Some(said) = sent.meta("request_kind") else {
+        return;
+    };
+    let described = metadata.node().get("compaction").is_some();
+    let asked = asks_for_compaction(request);
+    let kind = match (said.as_str(), asked) {
+        ("compaction", None) if !described => "turn",
+        ("turn" | "prewarm", Some(_)) => "compaction",
+        ("turn", None) if described => "compaction",
+        ("prewarm", None) => "turn",
+        _ => return,
+    };
+    let because = match (asked, described) {
+        (Some(asked), _) => asked,
+        (None, true) => "it describes a compaction",
+        (None, false) => "it neither asks for a summary nor describes a compaction",
+    };
+    let mut violation = rules::REQUEST_KIND_WRONG.at(sent.exchange, pointer.key("request_kind"));
+    violation.message = format!(
+        "request_kind is {said}, but {} is a {kind}: {because}",
+        sent.label
+    );
+    violation.expected = Some(kind.to_owned());
+    violation.found = Some(said);
+    sink.tell(cause(sent, kind), violation);
+}
+
+/// What tells, beside its metadata, that a request asks for a compaction.
+fn asks_for_compaction(request: &Request) -> Option<&'static str> {
+    if request.facts.endpoint == "/responses/compact" {
+        return Some("it goes to /responses/compact");
+    }
+    let last = request.input.last()?;
+    (item_type(last.node()) == "compaction_trigger").then_some("its last item is a trigger")
+}
