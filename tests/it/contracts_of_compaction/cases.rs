@@ -284,7 +284,7 @@ pub(super) const CASES: &[Case] = &[
         fixture: LOCAL,
         profile: "",
         change: |records| {
-            records.take(1, "skills_instructions");
+            records.take(1, "environment_context");
             records.take(2, "environment_context");
         },
         rule: "compaction-history-cut",
