@@ -62,7 +62,7 @@ pub(crate) const IDENTITY_RULES: &str = "
     item-id-unexpected";
 
 /// Every rule about rollouts by themselves.
-const SESSION_RULES: &str = "
+pub(crate) const SESSION_RULES: &str = "
     session-ordinal-gap session-ordinal-repeat session-ordinal-back session-ordinal-missing
     session-duplicated-record session-duplicated-block session-two-writers session-second-session-meta session-id-not-in-name
     session-misnamed session-lineage session-shared-line session-several-lines session-json session-no-envelope";

@@ -10,6 +10,7 @@ use super::super::same::meaning;
 use super::check::Checker;
 use super::episode::{Episode, Form, is_trigger, said};
 use super::items::entries;
+use super::overflow::on_overflow;
 use super::rules;
 
 /// Checks each request of a compaction by itself, and against the one before it.
@@ -148,12 +149,7 @@ fn is_cut_for_length(
     is_first_gone: bool,
     checker: &Checker<'_>,
 ) -> bool {
-    let compaction = &checker.profile.compaction;
-    let how = match episode.form {
-        Form::Local => compaction.overflow_in_request,
-        _ => compaction.overflow_in_remote_request,
-    };
-    match how {
+    match on_overflow(episode.form, checker.profile) {
         Some(OverflowInRequest::DropFirstItem) => is_first_gone,
         Some(OverflowInRequest::DropOldestOutput) => gone.is_call() || gone.is_output(),
         Some(OverflowInRequest::Fail) | None => false,

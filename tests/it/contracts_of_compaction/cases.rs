@@ -677,9 +677,15 @@ pub(super) const CASES: &[Case] = &[
             response["status"] = json!(400);
             response["body"] = error;
             response.as_object_mut().unwrap().remove("events");
+            records.input(2).retain(|item| item["type"] != "compaction");
         },
         rule: "compaction-failure-ignored",
-        follows: &["compaction-window"],
+        follows: &[
+            "compaction-window",
+            "delivered-item-missing",
+            "item-id-changed",
+            "prompt-cache-broken",
+        ],
         exchange: 2,
         pointer: "",
     },
