@@ -33,8 +33,11 @@ fn samples() -> Vec<Vec<u8>> {
     ]
 }
 
+/// All that the exchanges of a capture hold but their places in its file: a line more or less moves them.
 fn exchanges(capture: &Capture) -> Vec<String> {
-    capture.exchanges.iter().map(|e| format!("{e:?}")).collect()
+    let mut exchanges = capture.exchanges.clone();
+    exchanges.iter_mut().for_each(|one| one.place = None);
+    exchanges.iter().map(|e| format!("{e:?}")).collect()
 }
 
 proptest! {

@@ -43,7 +43,7 @@ const TOOL_RULES: &str = "
 
 /// Every rule about how the history of a thread grows.
 const HISTORY_RULES: &str = "
-    history-rewritten reasoning-dropped item-id-changed item-id-missing item-id-unexpected prompt-cache-broken instructions-changed tools-changed";
+    history-rewritten reasoning-dropped item-id-changed prompt-cache-broken instructions-changed tools-changed";
 
 /// Every rule about compactions.
 pub(crate) const COMPACTION_RULES: &str = "
@@ -62,7 +62,7 @@ pub(crate) const IDENTITY_RULES: &str = "
     item-id-unexpected";
 
 /// Every rule about rollouts by themselves.
-const SESSION_RULES: &str = "
+pub(crate) const SESSION_RULES: &str = "
     session-ordinal-gap session-ordinal-repeat session-ordinal-back session-ordinal-missing
     session-duplicated-record session-duplicated-block session-two-writers session-second-session-meta session-id-not-in-name
     session-misnamed session-lineage session-shared-line session-several-lines session-json session-no-envelope";
@@ -144,7 +144,14 @@ fn assert_named(directory: &str, listed: &[&str]) {
 #[test]
 fn the_sources_and_the_explanations_name_the_same_rules() {
     assert_named("src/diff", &[DIFF_RULES]);
-    let contracts = [ROLLOUT_RULES, CONTRACT_RULES, TOOL_RULES, HISTORY_RULES];
+    let contracts = [
+        ROLLOUT_RULES,
+        CONTRACT_RULES,
+        TOOL_RULES,
+        HISTORY_RULES,
+        COMPACTION_RULES,
+        IDENTITY_RULES,
+    ];
     assert_named("src/check", &contracts);
 }
 
@@ -157,6 +164,7 @@ fn every_rule_that_a_contract_makes_is_listed() {
         TOOL_RULES,
         HISTORY_RULES,
         COMPACTION_RULES,
+        IDENTITY_RULES,
     ];
     let listed = lists.join(" ");
     let listed: Vec<&str> = listed.split_whitespace().collect();

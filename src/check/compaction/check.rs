@@ -7,11 +7,11 @@ use super::super::sink::{RuleName, Sink};
 use super::super::violation::Violation;
 use super::answer::Answer;
 use super::due::check_due;
-use super::episode::{Episode, Form, episodes, is_compaction, turn_id};
+use super::episode::{Episode, Form, episodes, has_new_summary, is_compaction, turn_id};
 use super::failed::check_failed;
 use super::form::check_form;
 use super::outcome::check_outcome;
-use super::overflow::check_overflow;
+use super::overflow::{check_given_up, check_overflow};
 use super::rules;
 use super::window::check_window;
 use crate::json::Pointer;
@@ -34,6 +34,18 @@ pub(in super::super) fn check(thread: &ThreadView<'_>, profile: &Profile, sink: 
             &mut checker,
         );
         check_overflow(episode, &mut checker);
+        if lacks_attempt(episode, &answer) {
+            let exchange = episode.last().request.exchange;
+            let reason = format!(
+                "the history behind the compaction in exchange #{exchange} holds a summary that no attempt in the capture \
+                 delivered"
+            );
+            checker
+                .sink
+                .not_checked(rules::BEHIND_FAILURE, Some(exchange), reason);
+            continue;
+        }
+        check_given_up(episode, &mut checker);
         check_failed(episode, &answer, &mut checker);
         if checker.is_shown(episode, &answer) && check_outcome(episode, &answer, &mut checker) {
             check_window(episode, &answer, &mut checker);
@@ -92,6 +104,16 @@ impl Checker<'_> {
             .not_checked(rules::AFTERWARDS, Some(exchange), reason);
         false
     }
+}
+
+/// Whether an attempt of a compaction that failed is not in the capture: there is a summary, and none was delivered.
+fn lacks_attempt(episode: &Episode<'_>, answer: &Answer) -> bool {
+    let Some(next) = episode.next.filter(|_| matches!(answer, Answer::Failed)) else {
+        return false;
+    };
+    let delivered = |attempt: &Attempt<'_>| !attempt.request.response.delivered.is_empty();
+    !episode.attempts.iter().any(delivered)
+        && has_new_summary(episode.history(), &next.request.input)
 }
 
 /// Tells a compaction of what was compacted just before, in the same turn and for the same reason.

@@ -8,7 +8,7 @@ use super::super::attempts::{Attempt, ThreadView};
 use super::super::profiles::OnOverflow;
 use super::super::request::Outcome;
 use super::check::Checker;
-use super::episode::{Episode, is_compaction, is_overflow, turn_id};
+use super::episode::{Episode, has_new_summary, is_compaction, is_overflow, said, turn_id};
 use super::estimate::{Reported, most_tokens};
 use super::rules;
 
@@ -118,7 +118,14 @@ impl Limits {
         if limits.configured.is_some() {
             return limits;
         }
-        for episode in episodes.iter().filter(|episode| is_of_limit(episode)) {
+        // Who compacts in a turn that was too long, too, and does not say why it does, may have met one that is not in the capture.
+        let compacts_when_too_long =
+            checker.profile.compaction.on_overflow == Some(OnOverflow::Compact);
+        let shows_limit = |episode: &&Episode<'_>| {
+            let is_told = said(episode.last(), "reason").is_some();
+            is_of_limit(episode) && (is_told || !compacts_when_too_long)
+        };
+        for episode in episodes.iter().filter(shows_limit) {
             let Some(reported) = state.before(episode) else {
                 let exchange = episode.first().request.exchange;
                 let reason = format!(
@@ -278,6 +285,13 @@ impl Request<'_, '_> {
 
     fn tell(&self, cause: String, what: &str, checker: &mut Checker<'_>) {
         let exchange = self.now.request.exchange;
+        if has_new_summary(&self.before.request.input, &self.now.request.input) {
+            let reason = format!(
+                "exchange #{exchange} holds a summary, and the capture does not hold the compaction that it is of"
+            );
+            checker.sink.not_checked(rules::DUE, Some(exchange), reason);
+            return;
+        }
         let mut episodes = self.episodes.iter();
         let later = episodes.find(|episode| episode.first().request.exchange > exchange);
         let (rule, ending) = match later {

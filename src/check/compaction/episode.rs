@@ -4,6 +4,7 @@ use crate::json::Value;
 use crate::responses::{RequestKind, item_type};
 
 use super::super::attempts::{Attempt, ThreadView};
+use super::super::continuation::is_summary;
 use super::super::failure::Failure;
 use super::super::request::Outcome;
 
@@ -179,4 +180,11 @@ pub(super) fn history<'t>(attempt: &'t Attempt<'t>, form: Form) -> &'t [Value] {
         Some((last, rest)) if is_prompt(last) => rest,
         _ => input,
     }
+}
+
+/// Whether a history holds a summary that one before it does not.
+pub(super) fn has_new_summary(before: &[Value], now: &[Value]) -> bool {
+    let is_known = |item: &Value| before.iter().any(|one| one.text() == item.text());
+    let mut items = now.iter();
+    items.any(|item| is_summary(item.node()) && !is_known(item))
 }

@@ -3,12 +3,14 @@
 use crate::json::{Pointer, Value};
 
 use super::super::attempts::Attempt;
+use super::super::item::ItemFacts;
 use super::super::label::{excerpt, the};
-use super::super::profiles::RemoteCompaction;
+use super::super::profiles::{OverflowInRequest, RemoteCompaction};
 use super::super::same::meaning;
 use super::check::Checker;
 use super::episode::{Episode, Form, is_trigger, said};
 use super::items::entries;
+use super::overflow::on_overflow;
 use super::rules;
 
 /// Checks each request of a compaction by itself, and against the one before it.
@@ -95,6 +97,7 @@ fn check_history(episode: &Episode<'_>, checker: &mut Checker<'_>) {
         .collect();
     // What is gone counts once an item behind it is there: turns that were taken back leave nothing behind them.
     let (mut from, mut gone, mut found) = (0, None, None);
+    let mut is_first_gone = false;
     for entry in entries(&before.request.input, &mut checker.facts) {
         // Tools and instructions may be others for a compaction.
         if entry.is_of_prompt {
@@ -109,12 +112,26 @@ fn check_history(episode: &Episode<'_>, checker: &mut Checker<'_>) {
                     break;
                 }
             }
-            None => gone = gone.or(Some(entry.facts)),
+            None => {
+                is_first_gone |= from == 0;
+                gone = gone.or(Some(entry.facts));
+            }
         }
     }
     let Some(facts) = found else {
         return;
     };
+    if is_cut_for_length(episode, &facts, is_first_gone, checker) {
+        let reason = format!(
+            "the history that {first} asks to compact lacks what the agent leaves out when one is too long, and such an \
+             attempt may be missing"
+        );
+        let exchange = Some(first.request.exchange);
+        checker
+            .sink
+            .not_checked(&[rules::HISTORY_CUT.name], exchange, reason);
+        return;
+    }
     let place = (first, first.request.input_pointer.clone());
     checker.tell(episode, "", rules::HISTORY_CUT, place, |violation| {
         violation.expected = Some(excerpt(facts.item.text()));
@@ -123,6 +140,20 @@ fn check_history(episode: &Episode<'_>, checker: &mut Checker<'_>) {
             the(&facts)
         );
     });
+}
+
+/// Whether an attempt before, which was too long and which the capture does not hold, would explain what is gone.
+fn is_cut_for_length(
+    episode: &Episode<'_>,
+    gone: &ItemFacts,
+    is_first_gone: bool,
+    checker: &Checker<'_>,
+) -> bool {
+    match on_overflow(episode.form, checker.profile) {
+        Some(OverflowInRequest::DropFirstItem) => is_first_gone,
+        Some(OverflowInRequest::DropOldestOutput) => gone.is_call() || gone.is_output(),
+        Some(OverflowInRequest::Fail) | None => false,
+    }
 }
 
 impl Request<'_, '_> {

@@ -6,19 +6,24 @@ use crate::responses::{call_id, is_call, is_output, item_type};
 use super::super::attempts::Attempt;
 use super::super::continuation::is_aborted;
 use super::super::label::excerpt;
-use super::super::profiles::OverflowInRequest;
+use super::super::profiles::{OverflowInRequest, Profile};
 use super::check::Checker;
 use super::episode::{Episode, Form, history, is_overflow};
 use super::items::{Entry, entries};
 use super::rules;
 
-/// Checks what is left out when a compaction is tried again because it was too long, and that it is tried again.
-pub(super) fn check_overflow(episode: &Episode<'_>, checker: &mut Checker<'_>) {
-    let compaction = &checker.profile.compaction;
-    let Some(how) = (match episode.form {
+/// What the agent does with a compaction of this form that is too long.
+pub(super) fn on_overflow(form: Form, profile: &Profile) -> Option<OverflowInRequest> {
+    let compaction = &profile.compaction;
+    match form {
         Form::Local => compaction.overflow_in_request,
         _ => compaction.overflow_in_remote_request,
-    }) else {
+    }
+}
+
+/// Checks what is left out when a compaction is tried again because it was too long.
+pub(super) fn check_overflow(episode: &Episode<'_>, checker: &mut Checker<'_>) {
+    let Some(how) = on_overflow(episode.form, checker.profile) else {
         return;
     };
     for two in episode.attempts.windows(2) {
@@ -26,7 +31,6 @@ pub(super) fn check_overflow(episode: &Episode<'_>, checker: &mut Checker<'_>) {
             check_retry(episode, how, &two[0], &two[1], checker);
         }
     }
-    check_end(episode, how, checker);
 }
 
 fn check_retry(
@@ -80,7 +84,10 @@ fn check_retry(
 }
 
 /// Tells a compaction that is given up though something could have been left out.
-fn check_end(episode: &Episode<'_>, how: OverflowInRequest, checker: &mut Checker<'_>) {
+pub(super) fn check_given_up(episode: &Episode<'_>, checker: &mut Checker<'_>) {
+    let Some(how) = on_overflow(episode.form, checker.profile) else {
+        return;
+    };
     let last = episode.last();
     let Some(next) = episode.next.filter(|_| is_overflow(last)) else {
         return;

@@ -80,3 +80,7 @@ pub(in super::super) const ACROSS_REQUESTS: &[&str] = &[
     OVERFLOW_GIVEN_UP.name,
     FAILURE_IGNORED.name,
 ];
+
+/// The rules about what follows a compaction that failed.
+pub(super) const BEHIND_FAILURE: &[&str] =
+    &[OVERFLOW_GIVEN_UP.name, FAILURE_IGNORED.name, WINDOW.name];

@@ -9,7 +9,11 @@ use crate::samples::{self, Sample};
 
 pub(crate) fn violations(name: &str, bytes: Vec<u8>) -> Vec<Violation> {
     let capture = read(name, bytes);
-    check_capture(&capture, &Profile::of(&capture)).violations
+    let mut violations = check_capture(&capture, &Profile::of(&capture)).violations;
+    // Records that are put together from others call themselves by ids that do not fit: that contract has its own harness.
+    let of_identity: Vec<&str> = crate::explain::IDENTITY_RULES.split_whitespace().collect();
+    violations.retain(|one| !of_identity.contains(&one.rule));
+    violations
 }
 
 pub(crate) fn shown(one: &Violation) -> String {

@@ -240,12 +240,7 @@ fn assert_damage_is_told(name: &str, contracts: &Contracts) {
         .filter(|one| is_damage(&one.reason))
         .flat_map(|one| one.rules.iter().copied())
         .collect();
-    for rule in [
-        "item-invented",
-        "history-rewritten",
-        "item-id-missing",
-        "retry-missing",
-    ] {
+    for rule in ["item-invented", "history-rewritten", "retry-missing"] {
         assert!(told.contains(&rule), "{name}: {rule}");
     }
 }

@@ -315,6 +315,8 @@ pub(super) fn follows(rule: &str) -> &'static [&'static str] {
     match rule {
         // Over a WebSocket the handshake names the first installation.
         "installation-id-changed" => &["installation-id-mismatch"],
+        // A compaction begins a new window.
+        "window-id-mismatch" => &["compaction-window"],
         _ => &[],
     }
 }

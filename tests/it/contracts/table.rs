@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use trace_diff::report::rules;
 
 use super::{cases, mutations, retry_cases, stream_cases, websocket_cases};
-use crate::explain::{COMPACTION_RULES, DIFF_RULES, READER_RULES, ROLLOUT_RULES};
+use crate::explain::{
+    COMPACTION_RULES, DIFF_RULES, IDENTITY_RULES, READER_RULES, ROLLOUT_RULES, SESSION_RULES,
+};
 use crate::samples::{self, Sample};
 
 /// Rules that hold only where a profile of one's own says what is configured; see `what_a_profile_changes_is_checked`.
@@ -80,12 +82,14 @@ fn assert_found(title: &str, rows: Vec<Row>) {
 #[test]
 fn each_rule_is_found_where_it_is_broken() {
     let rows = all(&samples::fixtures());
-    // Rules of comparisons, readers, rollouts and compactions have harnesses of their own.
+    // Rules of comparisons, readers, rollouts, compactions and identity have harnesses of their own.
     let others = [
         DIFF_RULES,
         READER_RULES,
         ROLLOUT_RULES,
         COMPACTION_RULES,
+        IDENTITY_RULES,
+        SESSION_RULES,
         ONLY_CONFIGURED,
     ];
     let others = others.join(" ");

@@ -284,7 +284,7 @@ pub(super) const CASES: &[Case] = &[
         fixture: LOCAL,
         profile: "",
         change: |records| {
-            records.take(1, "skills_instructions");
+            records.take(1, "environment_context");
             records.take(2, "environment_context");
         },
         rule: "compaction-history-cut",
@@ -677,9 +677,15 @@ pub(super) const CASES: &[Case] = &[
             response["status"] = json!(400);
             response["body"] = error;
             response.as_object_mut().unwrap().remove("events");
+            records.input(2).retain(|item| item["type"] != "compaction");
         },
         rule: "compaction-failure-ignored",
-        follows: &["compaction-window"],
+        follows: &[
+            "compaction-window",
+            "delivered-item-missing",
+            "item-id-changed",
+            "prompt-cache-broken",
+        ],
         exchange: 2,
         pointer: "",
     },
