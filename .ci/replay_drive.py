@@ -77,6 +77,12 @@ class Run:
         state = self.state()
         return state["requests"], state["active"] > 0
 
+    def until_busy(self):
+        """Until a response is being played: what is said during one is said then, however slow the agent is."""
+        end = time.monotonic() + LONG_S
+        while not self.busy()[1] and time.monotonic() < end:
+            time.sleep(0.02)
+
     def drive(self):
         self.prepare()
         for command in self.recorded["commands"]:
@@ -131,6 +137,8 @@ class Run:
                 self.wait(server, seen, messages[:at], messages[begun:at])
                 if at and (pause := record["at_ms"] - messages[at - 1]["at_ms"]) > 200:
                     time.sleep(pause / 1000)
+                if record["message"].get("method") in ("turn/interrupt", "turn/steer"):
+                    self.until_busy()
                 server.send(**json.loads(self.renamed(json.dumps(record["message"]))))
                 begun = at + 1
             self.wait(server, seen, messages, messages[begun:])

@@ -14,7 +14,8 @@ pub(super) fn in_output(bytes: &[u8], tokens: &mut Vec<Token>) {
     words(bytes, tokens);
 }
 
-/// A decimal number with a unit of time behind it: `0.03s`, `1.5 seconds`, `0m0.208s`.
+/// A decimal number with a unit of time behind it, `0.03s`, `1.5 seconds`, `0m0.208s`, or a key before it,
+/// `"duration_seconds":0.1`.
 fn decimal_duration(bytes: &[u8], dot: usize, tokens: &mut Vec<Token>) {
     let digits_before = |end: usize| {
         bytes[..end]
@@ -37,13 +38,19 @@ fn decimal_duration(bytes: &[u8], dot: usize, tokens: &mut Vec<Token>) {
     if start > 0 && (is_word(bytes[start - 1]) || bytes[start - 1] == b'.') {
         return;
     }
+    // What `apply_patch` in a shell command prints with codex 0.115.0–0.125.0.
+    let before = bytes[..start].trim_ascii_end();
+    let is_keyed = [&b"duration_seconds\":"[..], b"duration_seconds\\\":"]
+        .iter()
+        .any(|key| before.ends_with(key));
     let rest = &bytes[dot + 1 + part..];
     let unit = rest.strip_prefix(b" ").unwrap_or(rest);
     let word = unit.iter().take_while(|b| b.is_ascii_alphabetic()).count();
-    if matches!(
+    let is_unit = matches!(
         &unit[..word],
         b"s" | b"ms" | b"us" | b"sec" | b"secs" | b"second" | b"seconds"
-    ) {
+    );
+    if is_unit || is_keyed {
         tokens.push(Token {
             range: start..dot + 1 + part,
             class: Class::Duration,

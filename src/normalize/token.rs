@@ -325,6 +325,11 @@ mod tests {
             ..TextPlace::default()
         };
         check("real\t0m0.208s", output, "real\t<duration>s");
+        check(
+            r#"{"metadata":{"duration_seconds":0.1}}"#,
+            output,
+            r#"{"metadata":{"duration_seconds":<duration>}}"#,
+        );
         check("at Sat Nov 21 09:20:17 UTC 2026.", output, "at <time>.");
         check(
             "Date:   Sat Nov 1 09:20:18 2026 +0000\n",

@@ -2,11 +2,11 @@
 
 use std::fs;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
-use trace_diff::agent::{Ending, Outcome, Profile, Settings, Surroundings};
+use trace_diff::agent::{Ending, Outcome, Outside, Profile, Settings, Surroundings};
 use trace_diff::replay::{Circumstances, SandboxMode};
 use trace_diff::report::visible;
 use trace_diff::server::Server;
@@ -14,6 +14,9 @@ use trace_diff::server::Server;
 use crate::duration::duration;
 use crate::exit::{Failure, Status};
 use crate::scratch::Scratch;
+
+/// Most files that others may have written are told.
+const MOST_TOLD: usize = 5;
 
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Agent")]
@@ -79,6 +82,17 @@ impl AgentArgs {
         }
     }
 
+    /// Where else an agent might write: the user's own home, and where everybody's temporary files are.
+    pub(crate) fn outside(&self) -> Outside {
+        let home = std::env::var_os("HOME").map(PathBuf::from);
+        let homes = home
+            .into_iter()
+            .flat_map(|home| [(home.join(".codex"), 2), (home, 1)]);
+        Outside {
+            directories: homes.chain([(std::env::temp_dir(), 1)]).collect(),
+        }
+    }
+
     pub(crate) fn profile(&self, command: &[String]) -> Profile {
         match self.agent {
             Some(Kind::Codex) => Profile::Codex,
@@ -122,12 +136,7 @@ pub(crate) fn tell(
             left.pid, left.name
         ));
     }
-    for path in &outcome.outside {
-        say(&format!(
-            "it wrote outside of its directories: {}",
-            path.display()
-        ));
-    }
+    say_outside(&outcome.outside, &scratch.root);
     let wants_output = args.show_output || !(is_well || is_stopped);
     for (name, output) in [("stdout", &outcome.stdout), ("stderr", &outcome.stderr)] {
         if scratch.is_kept {
@@ -159,6 +168,28 @@ pub(crate) fn tell(
         // How it was to end was not recorded.
         Ending::Exited(_) => Ok(Status::Clean),
         _ => Ok(Status::Findings),
+    }
+}
+
+/// Tells of files that an agent wrote where it should not, and of those that may be its.
+fn say_outside(paths: &[PathBuf], root: &Path) {
+    let root = root.canonicalize().unwrap_or_else(|_| root.to_owned());
+    let (own, others): (Vec<&PathBuf>, Vec<&PathBuf>) =
+        paths.iter().partition(|path| path.starts_with(&root));
+    for path in own {
+        say(&format!(
+            "it wrote outside of its directories: {}",
+            path.display()
+        ));
+    }
+    for path in others.iter().take(MOST_TOLD) {
+        say(&format!(
+            "changed while it ran, by it or another program: {}",
+            path.display()
+        ));
+    }
+    if others.len() > MOST_TOLD {
+        say(&format!("and {} more", others.len() - MOST_TOLD));
     }
 }
 

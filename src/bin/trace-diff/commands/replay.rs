@@ -269,6 +269,7 @@ impl Session<'_> {
         let limits = Limits {
             time: options.timeout,
             connect_time: options.connect_timeout,
+            outside: options.outside(),
             ..Limits::default()
         };
         let said = Cell::new(0);
