@@ -14,6 +14,7 @@ mod framing;
 mod gates;
 mod head;
 mod join;
+mod ledger;
 mod listener;
 mod log;
 mod memory;
@@ -30,8 +31,8 @@ mod wire;
 mod worker;
 
 pub use gates::Gates;
+pub use ledger::State;
 pub use listener::Server;
 pub(crate) use memory::Memory;
 pub use options::{Limits, ServerOptions, StartError};
 pub use record::CaptureTarget;
-pub use shared::State;

@@ -58,18 +58,22 @@ enum Out {
 }
 
 impl Recorder {
-    /// Writes the header record.
+    /// Writes the header record; `source` says who writes.
     ///
     /// # Errors
     ///
     /// What writing it reports.
-    pub(super) fn start(target: CaptureTarget, redactor: Option<Redactor>) -> io::Result<Self> {
+    pub(super) fn start(
+        target: CaptureTarget,
+        source: &str,
+        redactor: Option<Redactor>,
+    ) -> io::Result<Self> {
         let out = match target {
             CaptureTarget::None => Out::Nowhere,
             CaptureTarget::Memory => Out::Memory(watch::Sender::new(Vec::new())),
             CaptureTarget::File(file) => Out::File(file),
         };
-        let header = CaptureWriter::new(Vec::new(), "serve", redactor.clone())?.into_inner();
+        let header = CaptureWriter::new(Vec::new(), source, redactor.clone())?.into_inner();
         let mut state = State {
             next: 0,
             waiting: String::from_utf8(header).unwrap_or_default(),
