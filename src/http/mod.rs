@@ -3,10 +3,12 @@
 mod coding;
 mod compressed;
 mod headers;
+mod push_decoder;
 mod sse;
 mod zstd;
 
 pub use coding::{DecodeError, decode};
 pub use compressed::{Compression, DamagedCompression, open_compressed};
 pub use headers::{Header, HeaderList};
+pub use push_decoder::PushDecoder;
 pub use sse::{PlacedEvent, SseEvent, SseParser, SseText, is_plain_event, parse_sse, render_sse};

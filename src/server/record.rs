@@ -112,6 +112,25 @@ impl Recorder {
         number
     }
 
+    /// Gives the number of an exchange whose request is taken down later, by [`open_as`](Self::open_as).
+    pub(super) fn reserve(&self) -> u64 {
+        let mut state = self.lock();
+        state.next += 1;
+        state.next - 1
+    }
+
+    /// As [`open`](Self::open), with a number that was reserved.
+    pub(super) fn open_as(&self, number: u64, request: Record) {
+        let request = match &self.redactor {
+            Some(redactor) => request.redacted(&mut redactor.clone()),
+            None => request,
+        };
+        let mut state = self.lock();
+        if state.failure.is_none() {
+            request.push_line(number, &mut state.waiting);
+        }
+    }
+
     /// Writes records, and all that waits, to the file. When this returns they are there, unless writing failed.
     pub(super) fn write(&self, records: String) {
         let records = match &self.redactor {

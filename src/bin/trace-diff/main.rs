@@ -10,6 +10,7 @@ mod report;
 mod rollouts;
 mod rules;
 mod script;
+mod serving;
 
 use std::process::ExitCode;
 
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
         Some(Command::Recover(args)) => commands::recover::run(&args),
         Some(Command::Import(args)) => commands::import::run(&args),
         Some(Command::Export(args)) => commands::export::run(&args),
+        Some(Command::Record(args)) => commands::record::run(&args),
         Some(Command::Serve(args)) => commands::serve::run(&args),
         Some(Command::Explain(args)) => commands::explain::run(&args),
         Some(Command::Schema(args)) => commands::schema::run(&args),
