@@ -55,7 +55,9 @@ impl PushDecoder {
         let mut out = Vec::new();
         for step in bytes.chunks(STEP) {
             self.decoder.push(step)?;
-            out.append(self.decoder.out());
+            if let Some(decoded) = self.decoder.out() {
+                out.append(decoded);
+            }
             if out.len() > self.limit {
                 let text = "the decoded bytes are too many";
                 return Err(io::Error::new(io::ErrorKind::InvalidData, text));
@@ -88,13 +90,13 @@ impl Decoder {
         }
     }
 
-    fn out(&mut self) -> &mut Vec<u8> {
+    fn out(&mut self) -> Option<&mut Vec<u8>> {
         match self {
-            Decoder::Gzip(decoder) => decoder.get_mut(),
-            Decoder::Deflate(first) => first,
-            Decoder::Zlib(decoder) => decoder.get_mut(),
-            Decoder::RawDeflate(decoder) => decoder.get_mut(),
-            Decoder::Brotli(decoder) => decoder.get_mut(),
+            Decoder::Gzip(decoder) => Some(decoder.get_mut()),
+            Decoder::Deflate(_) => None,
+            Decoder::Zlib(decoder) => Some(decoder.get_mut()),
+            Decoder::RawDeflate(decoder) => Some(decoder.get_mut()),
+            Decoder::Brotli(decoder) => Some(decoder.get_mut()),
         }
     }
 }

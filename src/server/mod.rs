@@ -1,9 +1,9 @@
-//! The fake Responses server: the only sockets of the library.
+//! The fake Responses server and the recording proxy: the only sockets of the library.
 //!
 //! [`Server::start`] opens the socket and gives a handle; everything behind it runs on threads of its own, so that tests
 //! need no runtime. hyper reads requests; what is sent comes from a script as pieces
 //! (see [`script`](crate::script)), played through hyper where any server could send it, and else byte for byte on the
-//! bare socket.
+//! bare socket. [`Proxy`] stands before a real server.
 
 mod body;
 mod connection;

@@ -18,6 +18,7 @@ use super::buffer::Buffer;
 use super::connect::Connected;
 use super::message::BodyScan;
 use super::relay::{After, Relay};
+use super::replayed;
 use super::request::{framing, rewritten};
 use super::shared::Shared;
 use super::taken::Taken;
@@ -26,6 +27,9 @@ use super::taken::Taken;
 const BEFORE_RESET: Duration = Duration::from_millis(10);
 /// How long a close waits for the client to take note of it.
 const LINGER: Duration = Duration::from_millis(500);
+
+/// What a client waits for that expects leave to send its body.
+const LEAVE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
 /// Serves a connection to its end.
 pub(super) async fn serve(client: TcpStream, shared: Arc<Shared>) {
@@ -69,10 +73,9 @@ struct Connection {
 impl Connection {
     /// Passes one exchange on.
     async fn exchange(&mut self) -> After {
-        let Some(bytes) = self.read_head().await else {
+        let Some((bytes, began)) = self.read_head().await else {
             return After::Close;
         };
-        let (bytes, began) = bytes;
         let (head, _) = RequestHead::parse(&bytes, began);
         let framing = framing(&head);
         let is_websocket = head.headers.get("upgrade").is_some();
@@ -84,6 +87,34 @@ impl Connection {
                 return answer.send(taken, &mut self.client, true).await;
             }
         };
+        if self.shared.known.is_some() && !is_websocket {
+            return self.look_up(taken, body, &bytes).await;
+        }
+        self.pass_on(taken, body, &bytes, Vec::new()).await
+    }
+
+    /// Answers a request from what was recorded before, or passes it on.
+    async fn look_up(&mut self, mut taken: Taken, mut body: BodyScan, head: &[u8]) -> After {
+        let waits_for_leave = taken.request().headers.get("expect").is_some();
+        if waits_for_leave && self.client.write_all(LEAVE).await.is_err() {
+            return After::Close;
+        }
+        let mut read = Vec::new();
+        if !self.read_body(&mut taken, &mut body, Some(&mut read)).await {
+            return After::Close;
+        }
+        if body.is_done()
+            && let Some(answer) = taken.known_answer()
+        {
+            taken.request_done(body.trailer());
+            return replayed::play(answer, taken, &mut self.client).await;
+        }
+        self.pass_on(taken, body, head, read).await
+    }
+
+    /// Passes a request on, of whose body these bytes were read.
+    async fn pass_on(&mut self, taken: Taken, body: BodyScan, head: &[u8], read: Vec<u8>) -> After {
+        let is_websocket = taken.request().headers.get("upgrade").is_some();
         if let Err(error) = self.connect(is_websocket).await {
             let answer = OwnAnswer::unreachable(&self.shared.upstream, &error);
             return self.answer(taken, body, answer).await;
@@ -95,13 +126,14 @@ impl Connection {
             .shared
             .connector
             .route(connected, &taken.request().target);
-        let head = rewritten(&bytes, taken.request(), &route);
+        let mut first = rewritten(head, taken.request(), &route);
+        first.extend_from_slice(&read);
         let relay = Relay::new(
             &mut self.client,
             &mut self.input,
             &mut connected.stream,
             taken,
-            &head,
+            first,
             body,
         );
         relay.run().await
@@ -150,7 +182,7 @@ impl Connection {
     /// Waits for a request; false when none comes, because the client, the upstream or the proxy has ended.
     async fn is_asked(&mut self) -> bool {
         let mut phase = self.shared.ledger.phase.subscribe();
-        let mut unasked = [0; 4096];
+        let (mut first, mut unasked) = ([0], [0; 4096]);
         let upstream = async {
             match &mut self.upstream {
                 Some(connected) => connected.stream.read(&mut unasked).await,
@@ -160,7 +192,7 @@ impl Connection {
         let said = tokio::select! {
             biased;
             _ = phase.wait_for(|phase| *phase > Phase::Running) => return false,
-            ready = self.client.readable() => return ready.is_ok(),
+            count = self.client.peek(&mut first) => return matches!(count, Ok(1..)),
             said = upstream => said,
         };
         // What a server says unasked, that it has waited for too long perhaps, goes on as it is.
@@ -187,26 +219,43 @@ impl Connection {
     /// Answers a request without the upstream: when it has come whole, so that the capture has it.
     async fn answer(&mut self, mut taken: Taken, mut body: BodyScan, answer: OwnAnswer) -> After {
         let waits_for_leave = taken.request().headers.get("expect").is_some();
-        while !body.is_done() && !body.is_broken() && !waits_for_leave {
-            let count = body.push(self.input.rest(), |data| taken.request_data(data));
-            self.input.consume(count);
-            if body.is_done() || body.is_broken() {
-                break;
-            }
-            let (input, client) = (&mut self.input, &mut self.client);
-            let fill = poll_fn(|cx| input.poll_fill(client, cx));
-            if !matches!(
-                timeout(self.shared.limits.body_pause, fill).await,
-                Ok(Ok(1..))
-            ) {
-                return After::Close;
-            }
+        if !waits_for_leave && !self.read_body(&mut taken, &mut body, None).await {
+            return After::Close;
         }
         if body.is_done() {
             taken.request_done(body.trailer());
         }
         let is_last = !body.is_done() || !taken.request().is_keep_alive();
         answer.send(taken, &mut self.client, is_last).await
+    }
+
+    /// Reads a request body to its end, or to where it is none or longer than what is kept, and gives its bytes to `read`;
+    /// false when it does not come.
+    async fn read_body(
+        &mut self,
+        taken: &mut Taken,
+        body: &mut BodyScan,
+        mut read: Option<&mut Vec<u8>>,
+    ) -> bool {
+        let pause = self.shared.limits.body_pause;
+        loop {
+            let bytes = self.input.rest();
+            let count = body.push(bytes, |data| taken.request_data(data));
+            let mut is_long = false;
+            if let Some(read) = &mut read {
+                read.extend_from_slice(&bytes[..count]);
+                is_long = read.len() > self.shared.kept_bytes();
+            }
+            self.input.consume(count);
+            if is_long || body.is_done() || body.is_broken() {
+                return true;
+            }
+            let (input, client) = (&mut self.input, &mut self.client);
+            let fill = poll_fn(|cx| input.poll_fill(client, cx));
+            if !matches!(timeout(pause, fill).await, Ok(Ok(1..))) {
+                return false;
+            }
+        }
     }
 
     /// Closes the sending side and gives the client time to read: when unread bytes of it are there at a close, the system

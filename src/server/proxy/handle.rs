@@ -15,6 +15,7 @@ use super::super::options::StartError;
 use super::super::record::Recorder;
 use super::connect::Connector;
 use super::connection;
+use super::known::Known;
 use super::options::{ProxyError, ProxyOptions};
 use super::shared::Shared;
 
@@ -73,6 +74,8 @@ impl Proxy {
             limits: options.limits,
             upstream: options.upstream,
             connector,
+            known: options.known.map(Known::new),
+            keeps_known: options.keeps_known,
             large_bodies: Mutex::default(),
         });
         let count = match options.threads {

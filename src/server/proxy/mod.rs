@@ -6,14 +6,18 @@ mod connect;
 mod connection;
 mod frames;
 mod handle;
+mod known;
 mod message;
 mod options;
 mod relay;
+mod replayed;
 mod request;
 mod response;
 mod shared;
 mod stream;
 mod taken;
+#[cfg(test)]
+mod tests;
 #[cfg(feature = "tls")]
 mod tls;
 mod upstream;

@@ -5,6 +5,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::capture::Capture;
+
 use super::super::options::{Limits, StartError};
 use super::super::record::CaptureTarget;
 use super::upstream::{Upstream, UrlError};
@@ -24,6 +26,11 @@ pub struct ProxyOptions {
     pub variables: ProxyVariables,
     /// Where the capture goes; without one nothing is written and requests just pass.
     pub capture: CaptureTarget,
+    /// Requests whose answers are known, up to renaming of what is dynamic: they are answered from here, in the order in
+    /// which they were recorded, and never reach the upstream. WebSockets are not looked up.
+    pub known: Option<Capture>,
+    /// Whether exchanges that are answered from `known` are written to the capture, too.
+    pub keeps_known: bool,
     /// Whether secrets are replaced before anything is written to the capture.
     pub redact: bool,
     /// Bounds for both sides. Bodies and messages of more than `body_bytes` pass, but are not kept.
@@ -43,6 +50,8 @@ impl ProxyOptions {
             ca: None,
             variables: ProxyVariables::default(),
             capture: CaptureTarget::None,
+            known: None,
+            keeps_known: true,
             redact: true,
             limits: Limits::default(),
             connect_time: Duration::from_secs(20),

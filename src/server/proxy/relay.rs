@@ -99,13 +99,13 @@ struct Talk {
 }
 
 impl<'a> Relay<'a> {
-    /// A request with its head as it is sent on and the framing of its body.
+    /// A request with what of it is to be sent first, its head at least, and with the rest of its body.
     pub(super) fn new(
         client: &'a mut TcpStream,
         input: &'a mut Buffer,
         upstream: &'a mut Stream,
         taken: Taken,
-        head: &[u8],
+        first: Vec<u8>,
         body: BodyScan,
     ) -> Self {
         let mut relay = Self {
@@ -132,7 +132,9 @@ impl<'a> Relay<'a> {
         };
         // What came together goes on together.
         relay.scan_request();
-        relay.up.first = Buffer::from([head, &relay.input.rest()[..relay.up.ready]].concat());
+        let mut first = first;
+        first.extend_from_slice(&relay.input.rest()[..relay.up.ready]);
+        relay.up.first = Buffer::from(first);
         relay.input.consume(std::mem::take(&mut relay.up.ready));
         relay
     }

@@ -9,6 +9,7 @@ use super::super::body::SMALL_BODY;
 use super::super::ledger::Ledger;
 use super::super::options::Limits;
 use super::connect::Connector;
+use super::known::Known;
 use super::upstream::Upstream;
 
 #[derive(Debug)]
@@ -17,6 +18,9 @@ pub(super) struct Shared {
     pub(super) limits: Limits,
     pub(super) upstream: Upstream,
     pub(super) connector: Connector,
+    pub(super) known: Option<Known>,
+    /// Whether what is answered from there is written down.
+    pub(super) keeps_known: bool,
     /// Held by who decodes a large body, so that few such bodies are in memory at once.
     pub(super) large_bodies: Mutex<()>,
 }

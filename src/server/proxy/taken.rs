@@ -9,6 +9,7 @@ use serde_json::json;
 use crate::capture::{self, Body, ContentKind, Direction, End, Frame, Headers, Record, Recorded};
 use crate::http::{HeaderList, PushDecoder};
 use crate::json::Value;
+use crate::script::Answer;
 
 use super::super::head::RequestHead;
 use super::super::log::Log;
@@ -38,6 +39,10 @@ pub(super) struct Taken {
     body: Vec<u8>,
     body_bytes: u64,
     is_body_complete: bool,
+    /// The body with its content coding undone, where that was done before the request is written down.
+    decoded: Option<Body>,
+    /// Whether the exchange is written down.
+    is_kept: bool,
     /// `None` until it is known which number the exchange has.
     log: Option<Log>,
     number: u64,
@@ -66,12 +71,13 @@ impl Taken {
         shared.requests.fetch_add(1, Ordering::Relaxed);
         shared.active.fetch_add(1, Ordering::Relaxed);
         Self {
-            shared,
             connection,
             head,
             body: Vec::new(),
             body_bytes: 0,
             is_body_complete: false,
+            decoded: None,
+            is_kept: shared.recorder.is_on(),
             log: None,
             number: 0,
             is_request_written: false,
@@ -80,11 +86,12 @@ impl Taken {
             odd: Vec::new(),
             interim: Vec::new(),
             extra: serde_json::Map::new(),
+            shared,
         }
     }
 
     fn is_on(&self) -> bool {
-        self.shared.recorder.is_on()
+        self.is_kept
     }
 
     /// Most bytes of a body or message that are kept.
@@ -100,7 +107,8 @@ impl Taken {
     /// Takes content of the request body down.
     pub(super) fn request_data(&mut self, bytes: &[u8]) {
         self.body_bytes += bytes.len() as u64;
-        if self.is_on() && self.body_bytes <= self.shared.limits.body_bytes {
+        let is_wanted = self.is_on() || self.shared.known.is_some();
+        if is_wanted && self.body_bytes <= self.shared.limits.body_bytes {
             self.body.extend_from_slice(bytes);
         }
     }
@@ -110,6 +118,24 @@ impl Taken {
         self.is_body_complete = true;
         self.note_trailer("request_trailers", trailer);
         self.open();
+    }
+
+    /// The answer to the request that was recorded before, if its body has come whole and there is one. Where such exchanges are not
+    /// kept, nothing is written down.
+    pub(super) fn known_answer(&mut self) -> Option<Answer> {
+        let shared = self.shared.clone();
+        let known = shared.known.as_ref()?;
+        let body = self.request_body();
+        let found = known.find(&self.head, &self.as_written(&body));
+        self.decoded = Some(body);
+        let found = found?;
+        if !shared.keeps_known {
+            self.is_kept = false;
+        }
+        self.note("answered_by", "capture");
+        self.extra
+            .insert("recorded_as".to_owned(), found.number.into());
+        Some(found.answer)
     }
 
     /// Writes the request down, as far as it came.
@@ -127,7 +153,10 @@ impl Taken {
     }
 
     fn open_now(&mut self) {
-        let body = self.request_body();
+        let body = match self.decoded.take() {
+            Some(body) => body,
+            None => self.request_body(),
+        };
         let head = &self.head;
         let request = capture::Request {
             method: head.method.clone(),
@@ -174,6 +203,22 @@ impl Taken {
                 Body::from_bytes(body)
             }
         }
+    }
+
+    /// A body as the capture has it, with secrets replaced.
+    fn as_written(&self, body: &Body) -> Body {
+        let text = match body {
+            Body::Json(json) => json.value.text(),
+            Body::Text(text) => text,
+            _ => return body.clone(),
+        };
+        let Some(mut redactor) = self.shared.recorder.redactor() else {
+            return body.clone();
+        };
+        for field in self.head.headers.iter() {
+            redactor.header(&field.name, &field.value);
+        }
+        Body::from_text(redactor.text(text.to_owned()))
     }
 
     /// The log of the response. A response that comes before its request is complete waits in it.

@@ -133,13 +133,14 @@ fn is_match(entry: &str, host: &str, port: u16) -> bool {
     if let (Ok(entry), Ok(host)) = (entry.parse::<IpAddr>(), host.parse::<IpAddr>()) {
         return entry == host;
     }
+    let entry = entry.trim_start_matches("*.");
     let Ok((name, only)) = host_and_port(entry) else {
         return false;
     };
     if only.is_some_and(|only| only != port) {
         return false;
     }
-    let name = name.trim_start_matches("*.").trim_matches('.');
+    let name = name.trim_matches('.');
     let host = host.trim_end_matches('.');
     let Some(from) = host.len().checked_sub(name.len()) else {
         return false;
