@@ -61,8 +61,9 @@ def exchanges(capture):
         if "headers" in kept:
             kept["headers"] = [field for field in kept["headers"] if field[0].lower() != "host"]
         if "extra" in kept:
-            kept["extra"] = {key: value for key, value in kept["extra"].items() if key not in ("step", "violation")}
-            kept = {key: value for key, value in kept.items() if key != "extra" or value}
+            noted = kept.pop("extra")["json"]
+            kept["noted"] = {key: value for key, value in noted.items() if key not in ("step", "violation")}
+            kept = {key: value for key, value in kept.items() if key != "noted" or value}
         found.setdefault(record["exchange"], []).append(json.dumps(kept))
     return sorted(found.values())
 
@@ -83,7 +84,9 @@ def run(program, tested, scenario, folder):
     folder.mkdir(parents=True)
     script = agents.SCRIPTS / f"{scenario.script or scenario.name}.toml"
     server = agent.Server(program, script, folder)
-    recorder = Recorder(program, server.url + "/v1", folder)
+    # What the agent asks for beside the model is not below /v1.
+    url = server.url if "requires_openai_auth" in scenario.options else server.url + "/v1"
+    recorder = Recorder(program, url, folder)
     place = agent.Place(folder, tested.model, recorder.url, scenario.options)
     code, told = tested.drive(place, scenario.processes, server.busy)
     status, said = recorder.stop()

@@ -174,3 +174,96 @@ impl Raw {
         self.text.push_str(&String::from_utf8_lossy(bytes));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capture::{Content, EventStream, Request, read_capture_bytes};
+    use crate::http::{SseEvent, render_sse};
+    use proptest::prelude::*;
+
+    const HEADER: &str = r#"{"format":"trace-diff/capture","version":1,"type":"capture"}"#;
+
+    /// What a reader makes of a stream that came in these pieces, and the text of the records.
+    fn written(pieces: &[&[u8]]) -> (EventStream, String) {
+        let mut log = Log::new(0);
+        let request = Request {
+            method: "GET".to_owned(),
+            target: "/".to_owned(),
+            http_version: Recorded::NotRecorded,
+            headers: Recorded::NotRecorded,
+            body: Body::Empty,
+            wire_body_bytes: Recorded::NotRecorded,
+        };
+        let request = Record::request(&request, Recorded::NotRecorded, Recorded::NotRecorded, None);
+        log.push(request);
+        log.head(Some(200), None, ContentKind::Events, 0.0, None);
+        for piece in pieces {
+            log.data(&Bytes::copy_from_slice(piece), 0.0);
+        }
+        log.end(End::Complete, None, 0.0);
+        let text = format!("{HEADER}\n{}", log.take());
+        let capture = read_capture_bytes("-", text.clone().into_bytes()).unwrap();
+        assert!(capture.problems.is_empty(), "{:?}", capture.problems);
+        match capture.exchanges[0].response.content.clone() {
+            Content::Events(stream) => (stream, text),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// The text of a stream, which must not be lost.
+    fn text_of(stream: &EventStream) -> String {
+        if let Some(raw) = &stream.raw {
+            return raw.clone();
+        }
+        let mut text = Vec::new();
+        for event in &stream.events {
+            let data = match &event.data {
+                Body::Json(data) => data.value.text().to_owned(),
+                Body::Text(data) => data.clone(),
+                _ => String::new(),
+            };
+            render_sse(&SseEvent::new(event.name.as_deref(), &data), &mut text).unwrap();
+        }
+        let tail = stream.partial_tail.as_deref().unwrap_or_default();
+        String::from_utf8(text).unwrap() + tail
+    }
+
+    #[test]
+    fn only_what_is_not_plain_is_written_twice() {
+        let check = |stream: &str, expect: &[&str]| {
+            let (read, records) = written(&[stream.as_bytes()]);
+            assert_eq!(text_of(&read), stream);
+            let raw = records
+                .lines()
+                .filter(|line| line.contains("\"type\":\"raw\""));
+            let raw: Vec<_> = raw.map(|line| line[12..].trim_end_matches('}')).collect();
+            assert_eq!(raw, expect, "{stream:?}");
+        };
+        check("data: 1\n\ndata: 2\n\n", &[]);
+        check(
+            "data: 1\n\n: ping\n\ndata: 2\n\n",
+            &[r#""type":"raw","after":1,"text":": ping\n\ndata: 2\n\n""#],
+        );
+        check(": a\n\n", &[r#""type":"raw","text":": a\n\n""#]);
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_is_lost(
+            pieces in proptest::collection::vec(
+                prop_oneof!["\r", "\n", "\n\n", "data: 1\n\n", "event: a\ndata: \\{\\}\n\n", "data", "id", ": ", "é🙂"],
+                0..30,
+            ),
+            cuts in proptest::collection::vec(0usize..200, 0..12),
+        ) {
+            let text = pieces.concat();
+            let bytes = text.as_bytes();
+            let mut cuts: Vec<_> = cuts.into_iter().map(|cut| cut.min(bytes.len())).collect();
+            cuts.extend([0, bytes.len()]);
+            cuts.sort_unstable();
+            let parts: Vec<&[u8]> = cuts.windows(2).map(|pair| &bytes[pair[0]..pair[1]]).collect();
+            prop_assert_eq!(text_of(&written(&parts).0), text);
+        }
+    }
+}

@@ -336,3 +336,66 @@ fn control(opcode: u8, payload: Vec<u8>) -> Message {
         problem: None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// What comes of bytes that are cut so, and whether they are frames.
+    fn read(bytes: &[u8], cuts: &[usize]) -> (Vec<String>, bool) {
+        let agreed = HeaderList::from_iter([("Sec-WebSocket-Extensions", "permessage-deflate")]);
+        let mut scan = FrameScan::new(Compression::agreed(&agreed), true, 64);
+        let mut cuts: Vec<_> = cuts.iter().map(|cut| *cut.min(&bytes.len())).collect();
+        cuts.extend([0, bytes.len()]);
+        cuts.sort_unstable();
+        let mut messages = Vec::new();
+        for pair in cuts.windows(2) {
+            scan.push(&bytes[pair[0]..pair[1]], |message| {
+                messages.push(format!("{:?} {:?}", message.kind, message.data));
+            });
+        }
+        (messages, scan.is_broken())
+    }
+
+    #[test]
+    fn what_is_no_frame_ends_the_reading() {
+        let check = |bytes: &[u8], count: usize, is_broken: bool| {
+            let (messages, broken) = read(bytes, &[]);
+            assert_eq!((messages.len(), broken), (count, is_broken), "{bytes:?}");
+        };
+        check(b"\x81\x01a\x82\x00", 2, false);
+        check(b"\x83\x01a", 0, true);
+        check(b"\x80\x01a", 0, true);
+        check(b"\x01\x01a\x81\x01b", 0, true);
+        check(b"\x09\x00", 0, true);
+        check(b"\x89\x7e\x00\x80", 0, true);
+        check(b"\x91\x00", 0, true);
+        check(b"\x82\x7f\xff\xff\xff\xff\xff\xff\xff\xff", 0, true);
+        // A message that is too long is let go, the next one read.
+        let long = [&b"\x81\x50"[..], &[b'a'; 80], b"\x81\x01a"].concat();
+        check(&long, 2, false);
+        check(b"\xc1\x02\xff\xff", 1, true);
+    }
+
+    proptest! {
+        #[test]
+        fn any_split_gives_the_same_messages(
+            frames in proptest::collection::vec(
+                (any::<u8>(), any::<bool>(), proptest::collection::vec(any::<u8>(), 0..90)),
+                0..6,
+            ),
+            cuts in proptest::collection::vec(0usize..300, 0..8),
+        ) {
+            let mut bytes = Vec::new();
+            for (first, is_masked, payload) in frames {
+                // Mostly frames that may be.
+                bytes.push(if first % 4 == 0 { first } else { 0x80 | first % 3 });
+                bytes.push(payload.len() as u8 | if is_masked { 0x80 } else { 0 });
+                bytes.extend(if is_masked { &b"mask"[..] } else { b"" });
+                bytes.extend(payload);
+            }
+            prop_assert_eq!(read(&bytes, &cuts), read(&bytes, &[]));
+        }
+    }
+}

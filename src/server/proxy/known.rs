@@ -7,6 +7,7 @@ use bytes::Bytes;
 use memchr::memmem;
 
 use crate::capture::{Body, Capture, CaptureKind, Content, Exchange};
+use crate::http::HeaderList;
 use crate::json::{Kind, Node};
 use crate::normalize::place::{Place, of_key};
 use crate::normalize::{
@@ -110,8 +111,35 @@ impl Known {
             now: 0,
         };
         let decision = Player::new(Arc::new(script), options).answer(&view);
-        decision.violation.is_none().then_some(decision.answer)
+        let mut answer = decision.answer;
+        for piece in &mut answer.pieces {
+            if let Piece::Head(head) = piece {
+                head.headers = own_headers(&self.exchanges[number]);
+            }
+        }
+        decision.violation.is_none().then_some(answer)
     }
+}
+
+/// The fields of a recorded response, without those of its framing, connection and coding.
+fn own_headers(exchange: &Exchange) -> HeaderList {
+    const ANEW: [&str; 5] = [
+        "connection",
+        "content-encoding",
+        "content-length",
+        "keep-alive",
+        "transfer-encoding",
+    ];
+    let recorded = exchange.response.headers.as_option();
+    let fields = recorded.iter().flat_map(|headers| headers.list.iter());
+    fields
+        .filter(|field| {
+            !ANEW
+                .iter()
+                .any(|name| field.name.eq_ignore_ascii_case(name))
+        })
+        .map(|field| (field.name.as_str(), field.value.as_str()))
+        .collect()
 }
 
 /// Whether the proxy that recorded it had answered itself: then nothing is known of the upstream's answer.
@@ -278,7 +306,6 @@ fn replaced(bytes: &Bytes, from: &str, to: &str) -> Bytes {
 mod tests {
     use super::*;
     use crate::capture::{End, Event, EventStream, Headers, Recorded, Request, Response};
-    use crate::http::HeaderList;
     use crate::script::Framing;
 
     fn request(body: &str) -> Request {

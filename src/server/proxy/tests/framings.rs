@@ -1,6 +1,6 @@
 //! Every framing, in both directions.
 
-use std::io::Write;
+use std::io::{Read, Write};
 
 use crate::server::tests::client::{Ended, outline};
 
@@ -236,10 +236,16 @@ fn codings_go_through_and_are_undone_for_the_capture() {
     encoder.flush().expect("it is flushed");
     let first = std::mem::take(encoder.get_mut());
     let rest = encoder.finish().expect("it ends");
-    let (one, two) = (first.clone(), rest.clone());
+    let body = ruzstd::encoding::compress_to_vec(
+        &b"{\"a\":1}"[..],
+        ruzstd::encoding::CompressionLevel::Fastest,
+    );
+    let (one, two, length) = (first.clone(), rest.clone(), body.len());
     let (go, wait) = std::sync::mpsc::channel::<()>();
     let upstream = Upstream::start(move |mut peer| {
         peer.read_head();
+        let mut sent = vec![0; length];
+        peer.0.read_exact(&mut sent).expect("the body comes");
         peer.send(
             b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-encoding: gzip\r\n\r\n",
         );
@@ -249,10 +255,6 @@ fn codings_go_through_and_are_undone_for_the_capture() {
     });
     let proxy = proxy(upstream.address);
     let mut client = client(&proxy);
-    let body = ruzstd::encoding::compress_to_vec(
-        &b"{\"a\":1}"[..],
-        ruzstd::encoding::CompressionLevel::Fastest,
-    );
     let head = format!(
         "POST / HTTP/1.1\r\nhost: x\r\ncontent-encoding: zstd\r\ncontent-length: {}\r\n\r\n",
         body.len()
