@@ -237,7 +237,7 @@ mod tests {
             let raw = records
                 .lines()
                 .filter(|line| line.contains("\"type\":\"raw\""));
-            let raw: Vec<_> = raw.map(|line| line[12..].trim_end_matches('}')).collect();
+            let raw: Vec<_> = raw.map(|line| line[14..].trim_end_matches('}')).collect();
             assert_eq!(raw, expect, "{stream:?}");
         };
         check("data: 1\n\ndata: 2\n\n", &[]);

@@ -7,9 +7,11 @@ use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use tokio::io::AsyncWrite;
 use tokio::net::TcpStream;
+use tokio::time::Sleep;
 
 use crate::capture::{Direction, End};
 
@@ -22,6 +24,8 @@ use super::response::ResponseHead;
 use super::stream::Stream;
 use super::taken::Taken;
 
+/// How long the upstream of a WebSocket may go on when the client has gone.
+const LINGER: Duration = Duration::from_secs(1);
 /// Most bytes of later requests that are read before it is their turn.
 const MAX_EARLY: usize = 64 << 10;
 
@@ -47,6 +51,8 @@ pub(super) struct Relay<'a> {
     up: Up,
     down: Down,
     after: Option<After>,
+    /// Runs when the client of a WebSocket has gone.
+    linger: Option<Pin<Box<Sleep>>>,
 }
 
 /// The way of the request.
@@ -129,6 +135,7 @@ impl<'a> Relay<'a> {
                 ended: None,
             },
             after: None,
+            linger: None,
         };
         // What came together goes on together.
         relay.scan_request();
@@ -156,10 +163,27 @@ impl<'a> Relay<'a> {
             if let Some(after) = self.after {
                 return Poll::Ready(after);
             }
-            if !has_moved {
+            if !has_moved && !self.poll_linger(cx) {
                 return Poll::Pending;
             }
         }
+    }
+
+    /// Whether the client of a WebSocket has gone and its upstream has had time to go, too; not all do by themselves.
+    fn poll_linger(&mut self, cx: &mut Context<'_>) -> bool {
+        let is_websocket = matches!(self.down.state, State::WebSocket(_));
+        if !is_websocket || !self.up.is_client_at_end {
+            return false;
+        }
+        let timer = self
+            .linger
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep(LINGER)));
+        let is_over = timer.as_mut().poll(cx).is_ready();
+        if is_over {
+            self.upstream_ended(End::Closed);
+            self.after = Some(After::Close);
+        }
+        is_over
     }
 
     /// Does one thing for the request; false when there is nothing to do for now.

@@ -174,3 +174,25 @@ fn what_is_no_frame_goes_through_and_is_noted() {
     let noted = check("", sent, said, &[">[1]", "<[2]"], "closed");
     assert!(noted.is_some());
 }
+
+#[test]
+fn an_upstream_that_does_not_see_its_client_go_is_left() {
+    let upstream = Upstream::start(|mut peer| {
+        peer.read_head();
+        peer.send(accepted("").as_bytes());
+        peer.send(&frame(0x81, b"[1]", false));
+        // It sees the end and does nothing.
+        assert!(peer.read_to_end().is_empty());
+        std::thread::park_timeout(std::time::Duration::from_secs(3));
+    });
+    let proxy = proxy(upstream.address);
+    let mut client = client(&proxy);
+    client.send(ASK.as_bytes());
+    client.expect(&accepted(""));
+    client.read_bytes(5);
+    drop(client);
+    let capture = captured(&proxy, 1);
+    let end = capture.exchanges[0].response.end;
+    assert_eq!(end.as_option().map(|end| end.name()), Some("peer_closed"));
+    drop(upstream);
+}
