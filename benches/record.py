@@ -207,7 +207,7 @@ def job_load(args):
     if not shutil.which("nginx") or not shutil.which("wrk"):
         return print("skipped: the job load needs nginx and wrk")
     port = free_port()
-    answer = (EVENT % (b"x" * 200)).decode().replace("\n", "\\n") * 20
+    answer = (EVENT % (b"x" * 200)).decode().replace("\n", "\\n") * 10
     config = args.scratch / "nginx.conf"
     config.write_text(NGINX % {"dir": args.scratch, "port": port, "answer": answer})
     nginx = Proxy("direct", ["nginx", "-c", config], port)

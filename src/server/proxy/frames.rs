@@ -390,7 +390,7 @@ mod tests {
             let mut bytes = Vec::new();
             for (first, is_masked, payload) in frames {
                 // Mostly frames that may be.
-                bytes.push(if first % 4 == 0 { first } else { 0x80 | first % 3 });
+                bytes.push(if first % 4 == 0 { first } else { 0x80 | (first % 3) });
                 bytes.push(payload.len() as u8 | if is_masked { 0x80 } else { 0 });
                 bytes.extend(if is_masked { &b"mask"[..] } else { b"" });
                 bytes.extend(payload);
