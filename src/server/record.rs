@@ -162,6 +162,11 @@ impl Recorder {
         }
     }
 
+    /// Whether the capture can't be written any more.
+    pub(super) fn has_failed(&self) -> bool {
+        *self.has_failed.borrow()
+    }
+
     /// Returns when the capture can't be written any more.
     pub(super) async fn failed(&self) {
         // The sender lives as long as this.

@@ -270,8 +270,8 @@ impl<'a> Relay<'a> {
     /// Reads what the client sends; false when nothing came.
     fn poll_client(&mut self, cx: &mut Context<'_>) -> bool {
         let is_wanted = match &self.down.state {
-            State::WebSocket(_) => true,
             _ if self.up.is_closed => false,
+            State::WebSocket(_) => true,
             _ => !self.up.body.is_done() || self.input.rest().len() < MAX_EARLY,
         };
         if !is_wanted || self.up.is_client_at_end {
@@ -338,6 +338,10 @@ impl<'a> Relay<'a> {
             },
         }
         self.taken.write();
+        if self.taken.is_lost() {
+            // The client sees nothing that is not in the capture.
+            self.after = Some(After::Close);
+        }
         true
     }
 

@@ -385,6 +385,11 @@ impl Taken {
         }
     }
 
+    /// Whether the capture can't be written any more.
+    pub(super) fn is_lost(&self) -> bool {
+        self.is_on() && self.shared.recorder.has_failed()
+    }
+
     /// Writes the end, so that the whole exchange is in the file.
     pub(super) fn end(&mut self, end: End) {
         if !std::mem::replace(&mut self.is_open, false) {

@@ -177,6 +177,7 @@ fn secrets_that_are_left_are_told() {
 
 #[test]
 fn a_killed_recorder_leaves_every_complete_response_in_the_capture() {
+    let mut count = 0;
     for run in 0..4 {
         let program = Program::new();
         let (_server, url) = upstream(&program, &[]);
@@ -190,14 +191,23 @@ fn a_killed_recorder_leaves_every_complete_response_in_the_capture() {
                 std::thread::spawn(move || load(&address, client))
             })
             .collect();
-        std::thread::sleep(Duration::from_millis(100 + 37 * run));
+        // Not before the first response has been answered, which takes its time on a busy machine.
+        let out = program.path("out.jsonl");
+        let has_one = || {
+            let text = std::fs::read_to_string(&out).unwrap_or_default();
+            text.contains(r#""how":"complete""#)
+        };
+        while !has_one() {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        std::thread::sleep(Duration::from_millis(40 + 37 * run));
         recorder.signal("KILL");
         let _ = recorder.end();
         let seen: Vec<String> = clients
             .into_iter()
             .flat_map(|client| client.join().unwrap())
             .collect();
-        assert!(!seen.is_empty());
+        count += seen.len();
         let capture = capture(&program.path("out.jsonl"));
         let ended = capture
             .exchanges
@@ -216,6 +226,42 @@ fn a_killed_recorder_leaves_every_complete_response_in_the_capture() {
             .collect();
         assert!(lost.is_empty(), "{lost:?}");
     }
+    assert!(count > 0);
+}
+
+#[test]
+fn a_recorder_that_can_not_write_its_capture_shows_nothing_more_and_ends() {
+    let program = Program::new();
+    let pipe = program.path("out.jsonl");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.unwrap().success());
+    let reader = std::thread::spawn(move || {
+        let mut pipe = std::fs::File::open(pipe).unwrap();
+        pipe.read_exact(&mut [0]).unwrap();
+    });
+    let (_server, url) = upstream(&program, &[]);
+    let recorder = Serving::start(
+        &program,
+        &["record", "--upstream", &url, "--capture", "out.jsonl"],
+    );
+    reader.join().unwrap();
+    let mut shown = String::new();
+    // A process that another test is just starting may hold the pipe open for a moment.
+    while let Ok(mut stream) = TcpStream::connect(&recorder.address) {
+        let request = "POST /v1/responses HTTP/1.1\r\nhost: h\r\nconnection: close\r\ncontent-length: 2\r\n\r\n{}";
+        // The recorder may end at any moment.
+        let _ = stream.write_all(request.as_bytes());
+        shown.clear();
+        let _ = stream.read_to_string(&mut shown);
+    }
+    assert!(!shown.contains("response.completed"), "{shown}");
+    let output = recorder.end();
+    assert_eq!(code(&output), 2);
+    let told = stderr(&output);
+    assert!(
+        told.contains("error: failed to write the capture"),
+        "{told}"
+    );
 }
 
 #[test]
@@ -272,6 +318,7 @@ fn what_can_not_be_recorded_is_said() {
             "--capture",
             "out.jsonl",
         ],
+        &["record", "--upstream", url, "--capture", "/dev/full"],
     ] {
         text.push_str(&program.shown(arguments));
     }

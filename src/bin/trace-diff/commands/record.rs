@@ -10,7 +10,7 @@ use std::sync::Arc;
 use anyhow::{Context, anyhow};
 use trace_diff::capture::{Capture, Redactor, Residual, residual_secrets};
 use trace_diff::server::{
-    CaptureTarget, Limits, Proxy, ProxyError, ProxyOptions, ProxyVariables, Upstream,
+    CaptureTarget, Limits, Proxy, ProxyError, ProxyOptions, ProxyVariables, StartError, Upstream,
 };
 
 use crate::exit::{Failure, Outcome, Status};
@@ -214,7 +214,7 @@ fn in_words(place: &Residual) -> String {
 
 fn failure(error: ProxyError) -> Failure {
     let hint = match &error {
-        ProxyError::Start(_) => {
+        ProxyError::Start(StartError::Listen { .. }) => {
             "port 0 takes any free port; --host takes an address of this machine"
         }
         ProxyError::Variable(_) => {
