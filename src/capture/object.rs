@@ -1,5 +1,9 @@
 //! The text of a JSON object being put together, so that values which are JSON text already go in as they are.
 
+use std::fmt::{Display, Write};
+
+use super::redact::Redactor;
+
 /// A JSON object, member by member.
 #[derive(Debug)]
 pub(super) struct ObjectText {
@@ -8,15 +12,12 @@ pub(super) struct ObjectText {
 
 impl ObjectText {
     pub(super) fn new() -> Self {
-        let mut text = String::with_capacity(512);
-        text.push('{');
-        Self { text }
+        Self::behind(String::with_capacity(512))
     }
 
-    /// An object that was finished, to go on with.
-    pub(super) fn continued(mut text: String) -> Self {
-        let closing = text.pop();
-        debug_assert_eq!(closing, Some('}'));
+    /// An object behind a text, with which it comes back in the end.
+    pub(super) fn behind(mut text: String) -> Self {
+        text.push('{');
         Self { text }
     }
 
@@ -35,8 +36,19 @@ impl ObjectText {
     /// Adds a time or another measure; what is not finite has no place in JSON and is left out.
     pub(super) fn number(&mut self, key: &str, value: Option<f64>) {
         if let Some(value) = value.filter(|value| value.is_finite()) {
-            self.raw(key, &value.to_string());
+            self.written(key, value);
         }
+    }
+
+    /// Adds a whole number.
+    pub(super) fn unsigned(&mut self, key: &str, value: u64) {
+        self.written(key, value);
+    }
+
+    fn written(&mut self, key: &str, value: impl Display) {
+        self.key(key);
+        // Writing to a string can't fail.
+        let _ = write!(self.text, "{value}");
     }
 
     /// Begins a member whose value follows by [`ObjectText::push`].
@@ -75,7 +87,17 @@ impl ObjectText {
         push_quoted(&mut self.text, value);
     }
 
-    /// The object.
+    /// Takes the text so far out; the object goes on behind the value of the last key, which is put between the two texts.
+    pub(super) fn split(&mut self) -> String {
+        std::mem::take(&mut self.text)
+    }
+
+    /// Replaces what is secret in the text so far.
+    pub(super) fn redact(&mut self, redactor: &mut Redactor) {
+        self.text = redactor.text(std::mem::take(&mut self.text));
+    }
+
+    /// The object, or what is behind the last split of it, with the text that it is behind.
     pub(super) fn finish(mut self) -> String {
         self.text.push('}');
         self.text

@@ -3,7 +3,8 @@
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 
-use crate::json::{Node, Value};
+use crate::http::PlainEvent;
+use crate::json::{Checker, Value};
 
 use super::object::ObjectText;
 use super::redact::Redactor;
@@ -15,21 +16,84 @@ use super::{Body, Direction, End, Event, Frame, FrameKind, Headers, JsonBody, Re
 /// refuses more than [`MAX_DEPTH`](crate::json::MAX_DEPTH).
 const MAX_EMBEDDED_DEPTH: usize = 480;
 
+/// Shortest JSON text, in bytes, that a record shares with its value instead of holding a copy.
+const MIN_SHARED: usize = 4 << 10;
+
 /// A record of an exchange, put together before it is known which number the exchange has in the file.
 ///
 /// What is secret in header fields is replaced when the record is made, what is secret elsewhere by
 /// [`Redactor::text`] over the text of one or more records.
 #[derive(Debug)]
 pub struct Record {
-    /// The members behind the number.
+    /// The text up to and with the last long JSON text in it.
+    before: Vec<RecordPart>,
+    /// What is behind that.
     object: ObjectText,
+}
+
+/// Appends the record of a server-sent event as [`Record::event`] and [`Record::push_line`] do, without a copy of its data.
+pub fn push_event(
+    exchange: u64,
+    event: PlainEvent<'_>,
+    at_ms: f64,
+    checker: &mut Checker,
+    out: &mut String,
+) {
+    let mut record = ObjectText::behind(std::mem::take(out));
+    record.unsigned("exchange", exchange);
+    record.string("type", "event");
+    record.number("at_ms", Some(at_ms));
+    if let Some(name) = event.name {
+        record.string("name", name);
+    }
+    record.open("data");
+    match checker.depth(event.data) {
+        Ok(depth) if depth <= MAX_EMBEDDED_DEPTH => record.raw("json", event.data),
+        Ok(_) => record.string("json_text", event.data),
+        Err(_) => record.string("text", event.data),
+    }
+    record.close();
+    *out = record.finish();
+    out.push('\n');
+}
+
+/// A part of the text of a record.
+#[derive(Debug)]
+pub enum RecordPart {
+    /// A text of its own.
+    Own(String),
+    /// The text of a JSON value.
+    Shared(Value),
+}
+
+impl RecordPart {
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        match self {
+            RecordPart::Own(text) => text,
+            RecordPart::Shared(value) => value.text(),
+        }
+    }
+
+    fn redacted(self, redactor: &mut Redactor) -> Self {
+        match self {
+            RecordPart::Own(text) => RecordPart::Own(redactor.text(text)),
+            RecordPart::Shared(value) => match redactor.replaced(value.text()) {
+                Some(text) => RecordPart::Own(text),
+                None => RecordPart::Shared(value),
+            },
+        }
+    }
 }
 
 impl Record {
     fn of(kind: &str) -> Self {
         let mut object = ObjectText::new();
         object.string("type", kind);
-        Self { object }
+        Self {
+            before: Vec::new(),
+            object,
+        }
     }
 
     /// A request, which opens its exchange.
@@ -40,9 +104,7 @@ impl Record {
         redactor: Option<&mut Redactor>,
     ) -> Self {
         let mut record = Self::of("request");
-        if let Body::Json(body) = &request.body {
-            record.object.reserve(body.value.text().len() + 1024);
-        }
+        record.object.reserve(1024);
         record.time(at_ms);
         if let Recorded::Yes(connection) = connection {
             record.raw("connection", &connection.to_string());
@@ -79,7 +141,9 @@ impl Record {
     /// A server-sent event.
     pub fn event(event: &Event) -> Self {
         let mut record = Self::of("event");
-        if let Body::Json(data) = &event.data {
+        if let Body::Json(data) = &event.data
+            && data.value.text().len() < MIN_SHARED
+        {
             record.object.reserve(data.value.text().len() + 128);
         }
         record.time(event.at_ms);
@@ -170,24 +234,31 @@ impl Record {
 
     /// The record with secrets in its texts replaced.
     #[must_use]
-    pub fn redacted(self, redactor: &mut Redactor) -> Self {
-        let text = redactor.text(self.object.finish());
-        Self {
-            object: ObjectText::continued(text),
-        }
+    pub fn redacted(mut self, redactor: &mut Redactor) -> Self {
+        let parts = self.before.into_iter();
+        self.before = parts.map(|part| part.redacted(redactor)).collect();
+        self.object.redact(redactor);
+        self
     }
 
-    /// Appends the record of the exchange with this number, its line end included.
+    /// The parts of the record of the exchange with this number, its line end included.
     ///
     /// The number is the first member, one that no body of the API begins with, so that a reader never takes the inner part
     /// of a torn record for a record.
+    pub fn into_line(self, exchange: u64) -> Vec<RecordPart> {
+        let mut parts = self.before;
+        parts.push(RecordPart::Own(self.object.finish() + "\n"));
+        if let Some(RecordPart::Own(first)) = parts.first_mut() {
+            first.replace_range(..1, &format!("{{\"exchange\":{exchange},"));
+        }
+        parts
+    }
+
+    /// Appends the record of the exchange with this number, its line end included.
     pub fn push_line(self, exchange: u64, out: &mut String) {
-        let members = self.object.finish();
-        out.push_str("{\"exchange\":");
-        out.push_str(&exchange.to_string());
-        out.push(',');
-        out.push_str(&members[1..]);
-        out.push('\n');
+        for part in self.into_line(exchange) {
+            out.push_str(part.as_str());
+        }
     }
 
     fn raw(&mut self, key: &str, json: &str) {
@@ -265,8 +336,12 @@ impl Record {
     fn push_json(&mut self, value: &Value) {
         let text = value.text();
         let has_line_end = memchr::memchr2(b'\n', b'\r', text.as_bytes()).is_some();
-        let is_embeddable = !has_line_end && depth(value.node()) <= MAX_EMBEDDED_DEPTH;
-        if is_embeddable {
+        let is_embeddable = !has_line_end && value.document().depth() <= MAX_EMBEDDED_DEPTH;
+        if is_embeddable && text.len() >= MIN_SHARED {
+            self.object.key("json");
+            self.before.push(RecordPart::Own(self.object.split()));
+            self.before.push(RecordPart::Shared(value.clone()));
+        } else if is_embeddable {
             self.raw("json", text);
         } else {
             self.text("json_text", text);
@@ -274,7 +349,64 @@ impl Record {
     }
 }
 
-fn depth(node: Node<'_>) -> usize {
-    let values = node.items().chain(node.members().map(|(_, value)| value));
-    values.map(|value| depth(value) + 1).max().unwrap_or(0)
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::json::MAX_DEPTH;
+
+    #[test]
+    fn a_plain_event_has_the_record_of_any_event() {
+        let nested = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
+        let mut checker = Checker::new();
+        for data in [
+            "{\"a\":[1]}",
+            "",
+            "no JSON \"é\"",
+            "7",
+            &nested(MAX_DEPTH),
+            &nested(MAX_DEPTH + 1),
+        ] {
+            for name in [None, Some("response.created")] {
+                let event = Event {
+                    name: name.map(str::to_owned),
+                    data: Body::from_text(data.to_owned()),
+                    at_ms: Recorded::Yes(1.5),
+                };
+                let (mut expect, mut line) = ("before\n".to_owned(), "before\n".to_owned());
+                Record::event(&event).push_line(7, &mut expect);
+                let plain = PlainEvent {
+                    name,
+                    data,
+                    length: 0,
+                };
+                push_event(7, plain, 1.5, &mut checker, &mut line);
+                assert_eq!(line, expect);
+            }
+        }
+    }
+
+    #[test]
+    fn a_long_text_is_shared_and_stands_in_its_place() {
+        let text = format!("{{\"k\":\"{}\"}}", "x".repeat(MIN_SHARED));
+        let request = Request {
+            method: "POST".to_owned(),
+            target: "/".to_owned(),
+            http_version: Recorded::NotRecorded,
+            headers: Recorded::NotRecorded,
+            body: Body::from_text(text.clone()),
+            wire_body_bytes: Recorded::NotRecorded,
+        };
+        let record = || Record::request(&request, Recorded::Yes(3), Recorded::NotRecorded, None);
+        let start = "{\"exchange\":12,\"type\":\"request\",\"connection\":3,\"method\":\"POST\",\"target\":\"/\"";
+        let expect = format!("{start},\"body\":{{\"json\":{text}}}}}\n");
+        let mut line = String::new();
+        record().push_line(12, &mut line);
+        assert_eq!(line, expect);
+        let parts = record().redacted(&mut Redactor::new()).into_line(12);
+        assert!(matches!(&parts[..], [_, RecordPart::Shared(_), _]));
+        assert_eq!(
+            parts.iter().map(RecordPart::as_str).collect::<String>(),
+            expect
+        );
+    }
 }

@@ -84,14 +84,19 @@ impl Redactor {
 
     /// A text, JSON or not, with what is secret in it replaced. The placeholder needs no escape in JSON.
     pub fn text(&mut self, text: String) -> String {
+        self.replaced(&text).unwrap_or(text)
+    }
+
+    /// As [`Redactor::text`]; `None` where nothing is secret.
+    pub(super) fn replaced(&mut self, text: &str) -> Option<String> {
         let mut found = Vec::new();
         for (_, secret) in self.sought() {
             let places = memmem::find_iter(text.as_bytes(), secret.as_bytes());
             found.extend(places.map(|start| start..start + secret.len()));
         }
-        found.extend(find_secrets(&text));
+        found.extend(find_secrets(text));
         if found.is_empty() {
-            return text;
+            return None;
         }
         // At one place the longest wins.
         found.sort_by_key(|range| (range.start, std::cmp::Reverse(range.end)));
@@ -106,7 +111,7 @@ impl Redactor {
             done = range.end;
         }
         out.push_str(&text[done..]);
-        out
+        Some(out)
     }
 
     /// An excerpt of a text, cut off at `…`, with what is secret in it replaced, also where only a part of a known secret

@@ -1,5 +1,6 @@
 //! Recognises secrets: headers that carry them, and texts that look like them.
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::LazyLock;
 
@@ -30,8 +31,11 @@ const SECRET_HEADERS: [&str; 4] = [
 
 /// What is secret in a header of this name, in any letter case.
 pub fn secret_header(name: &str) -> Option<SecretHeader> {
-    let name = name.to_ascii_lowercase();
-    let name = name.as_str();
+    let name = match name.bytes().any(|b| b.is_ascii_uppercase()) {
+        true => Cow::Owned(name.to_ascii_lowercase()),
+        false => Cow::Borrowed(name),
+    };
+    let name = &*name;
     let is_key = [
         "api-key",
         "api_key",
@@ -88,25 +92,30 @@ pub fn is_secret_key(key: &str) -> bool {
 /// and values of parameters and JSON members whose name says so (`api_key`, `access_token`, `password`, `account_id`).
 pub fn find_secrets(text: &str) -> Vec<Range<usize>> {
     let mut found = Vec::new();
-    find_shapes(text, &mut found);
+    let may_have_scheme = find_shapes(text.as_bytes(), &mut found);
+    let (may_have_parameter, may_have_keyed) = may_have_named(text.as_bytes());
     let patterns = [
-        (&SCHEME, true, may_have_scheme(text)),
-        (&PARAMETER, false, may_have_parameter(text)),
-        (&KEYED, false, may_have_keyed(text)),
+        (&SCHEME, true, may_have_scheme),
+        (&PARAMETER, false, may_have_parameter),
+        (&KEYED, false, may_have_keyed),
     ];
     for (pattern, may_be_word, is_needed) in patterns {
-        if !is_needed {
-            continue;
+        if is_needed {
+            find_values(pattern, may_be_word, text, &mut found);
         }
-        let values = pattern.captures_iter(text).filter_map(|c| c.get(1));
-        found.extend(values.map(|m| m.range()).filter(|range| {
-            let value = &text[range.clone()];
-            let is_word = value.len() < 16 && value.bytes().all(|b| b.is_ascii_lowercase());
-            !(is_stand_in(value) || may_be_word && is_word)
-        }));
     }
     found.sort_by_key(|range| range.start);
     found
+}
+
+/// What the first group of a pattern finds that is a secret.
+fn find_values(pattern: &Regex, may_be_word: bool, text: &str, found: &mut Vec<Range<usize>>) {
+    let values = pattern.captures_iter(text).filter_map(|c| c.get(1));
+    found.extend(values.map(|m| m.range()).filter(|range| {
+        let value = &text[range.clone()];
+        let is_word = value.len() < 16 && value.bytes().all(|b| b.is_ascii_lowercase());
+        !(is_stand_in(value) || may_be_word && is_word)
+    }));
 }
 
 /// Whether a text without white space and punctuation can be a secret: [`find_secrets`] finds none in words that are not.
@@ -141,71 +150,76 @@ static KEYED: LazyLock<Regex> = LazyLock::new(|| {
     )
 });
 
-/// Whether the pattern [`SCHEME`] can match at all, in less time than the pattern takes.
-fn may_have_scheme(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    memchr::memchr2_iter(b'b', b'B', bytes).any(|at| {
-        let word = match bytes.get(at + 1) {
-            Some(b'e' | b'E') => &b"bearer "[..],
-            Some(b'a' | b'A') => &b"basic "[..],
-            _ => return false,
-        };
-        let Some((found, rest)) = bytes[at..].split_at_checked(word.len()) else {
-            return false;
-        };
-        let rest = rest.trim_ascii_start();
-        found.eq_ignore_ascii_case(word) && rest.iter().take(8).all(|b| is_credential_byte(*b))
-    })
+/// Whether the pattern [`SCHEME`] may match where one of [`SCHEME_BEGINNINGS`] stands.
+fn may_be_scheme(at: &[u8]) -> bool {
+    let begins = |word: &&[u8]| {
+        let found = at.get(..word.len());
+        found.is_some_and(|found| found.eq_ignore_ascii_case(word))
+    };
+    let Some(word) = [&b"bearer "[..], &b"basic "[..]].into_iter().find(begins) else {
+        return false;
+    };
+    let value = at[word.len()..].trim_ascii_start();
+    value.iter().take(8).all(|b| is_credential_byte(*b))
 }
 
 fn is_credential_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"._~+/=-".contains(&byte)
 }
 
-/// Whether the pattern [`PARAMETER`] can match at all, in less time than the pattern takes.
-fn may_have_parameter(text: &str) -> bool {
-    const LONGEST: usize = 16;
-    let bytes = text.as_bytes();
-    memchr::memchr2_iter(b'?', b'&', bytes).any(|at| {
-        let name = bytes[at + 1..].iter().take(LONGEST);
-        let mut behind = name.skip_while(|b| b.is_ascii_alphabetic() || matches!(b, b'-' | b'_'));
-        behind.next() == Some(&b'=')
-    })
+/// Whether the patterns [`PARAMETER`] and [`KEYED`] can match at all. Looking at each byte that ends or begins a name takes a
+/// fraction of the time of the patterns, and most texts have no such name.
+fn may_have_named(bytes: &[u8]) -> (bool, bool) {
+    let (mut has_parameter, mut has_keyed) = (false, false);
+    for at in memchr::memchr3_iter(b':', b'?', b'&', bytes) {
+        match bytes[at] {
+            b':' => has_keyed = has_keyed || is_behind_name(&bytes[..at]),
+            _ => has_parameter = has_parameter || is_before_parameter(&bytes[at + 1..]),
+        }
+    }
+    (has_parameter, has_keyed)
 }
 
-/// Endings of the names that [`KEYED`] looks for, one of which stands before the quote and colon of each match.
-const KEYED_ENDS: &[&str] = &[
-    "apikey",
-    "api_key",
-    "api-key",
-    "token",
-    "secret",
-    "password",
-    "authorization",
-    "account_id",
-    "account-id",
-    "cookie",
-];
+/// Whether a parameter may stand behind its `?` or `&`.
+fn is_before_parameter(bytes: &[u8]) -> bool {
+    const LONGEST: usize = 16;
+    let mut behind = bytes
+        .iter()
+        .take(LONGEST)
+        .skip_while(|b| b.is_ascii_alphabetic() || matches!(b, b'-' | b'_'));
+    behind.next() == Some(&b'=')
+}
 
-/// Whether the pattern [`KEYED`] can match at all. Looking at each colon takes a fraction of the time of the pattern,
-/// and most texts have no such name.
-fn may_have_keyed(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    memchr::memchr_iter(b':', bytes).any(|colon| {
-        let before = bytes[..colon].trim_ascii_end();
-        let Some(mut name) = before.strip_suffix(b"\"") else {
-            return false;
-        };
-        while let Some(rest) = name.strip_suffix(b"\\") {
-            name = rest;
-        }
-        // Most names are told apart by their last letter.
-        let last = name.last().map(u8::to_ascii_lowercase);
-        let ends_so = |end: &&&str| end.as_bytes().last().copied() == last;
-        KEYED_ENDS.iter().filter(ends_so).any(|end| {
-            let from = name.len().checked_sub(end.len());
-            from.is_some_and(|from| name[from..].eq_ignore_ascii_case(end.as_bytes()))
-        })
+/// Whether a name that [`KEYED`] looks for stands before a colon.
+fn is_behind_name(before: &[u8]) -> bool {
+    let before = match before.last() {
+        Some(b'"') => before,
+        Some(last) if last.is_ascii_whitespace() => before.trim_ascii_end(),
+        _ => return false,
+    };
+    let Some(mut name) = before.strip_suffix(b"\"") else {
+        return false;
+    };
+    while let Some(rest) = name.strip_suffix(b"\\") {
+        name = rest;
+    }
+    let [.., before_last, last] = name else {
+        return false;
+    };
+    // Two letters tell most names apart.
+    let ends: &[&str] = match [before_last, last].map(u8::to_ascii_lowercase) {
+        [b'e', b'y'] => &["apikey", "api_key", "api-key"],
+        [b'e', b'n'] => &["token"],
+        [b'e', b't'] => &["secret"],
+        [b'r', b'd'] => &["password"],
+        [b'o', b'n'] => &["authorization"],
+        [b'i', b'd'] => &["account_id", "account-id"],
+        [b'i', b'e'] => &["cookie"],
+        _ => &[],
+    };
+    ends.iter().any(|end| {
+        let from = name.len().checked_sub(end.len());
+        from.is_some_and(|from| name[from..].eq_ignore_ascii_case(end.as_bytes()))
     })
 }
 
@@ -247,24 +261,44 @@ const SHAPES: &[Shape] = &[
     },
 ];
 
-/// Finds the beginnings of all shapes in one pass. No beginning overlaps another in a way that would hide one.
-static BEGINNINGS: LazyLock<Option<Searcher>> =
-    LazyLock::new(|| Searcher::new(SHAPES.iter().map(|shape| shape.prefix)));
+/// How the words before credentials begin, in each letter case: more of them than three letters would be too many to look
+/// for at once.
+const SCHEME_BEGINNINGS: [&str; 16] = [
+    "bea", "beA", "bEa", "bEA", "Bea", "BeA", "BEa", "BEA", "bas", "baS", "bAs", "bAS", "Bas",
+    "BaS", "BAs", "BAS",
+];
 
-fn find_shapes(text: &str, found: &mut Vec<Range<usize>>) {
-    let bytes = text.as_bytes();
+/// Finds the beginnings of all shapes, then those of the schemes, in one pass. No beginning overlaps another in a way that
+/// would hide one.
+static BEGINNINGS: LazyLock<Option<Searcher>> = LazyLock::new(|| {
+    let shapes = SHAPES.iter().map(|shape| shape.prefix);
+    Searcher::new(shapes.chain(SCHEME_BEGINNINGS))
+});
+
+/// Finds keys of the known shapes, and says whether the pattern [`SCHEME`] can match at all.
+fn find_shapes(bytes: &[u8], found: &mut Vec<Range<usize>>) -> bool {
+    let mut may_have_scheme = false;
+    let mut look_at = |index: usize, start: usize| match SHAPES.get(index) {
+        Some(shape) => found.extend(shape.key_at(bytes, start)),
+        None => may_have_scheme = may_have_scheme || may_be_scheme(&bytes[start..]),
+    };
     match &*BEGINNINGS {
-        Some(searcher) => found.extend(searcher.find_iter(bytes).filter_map(|beginning| {
-            SHAPES[beginning.pattern().as_usize()].key_at(bytes, beginning.start())
-        })),
+        Some(searcher) => {
+            for beginning in searcher.find_iter(bytes) {
+                look_at(beginning.pattern().as_usize(), beginning.start());
+            }
+        }
         // The processor has no instructions for it.
         None => {
-            for shape in SHAPES {
-                let starts = memmem::find_iter(bytes, shape.prefix.as_bytes());
-                found.extend(starts.filter_map(|start| shape.key_at(bytes, start)));
+            let prefixes = SHAPES.iter().map(|shape| shape.prefix);
+            for (index, beginning) in prefixes.chain(SCHEME_BEGINNINGS).enumerate() {
+                for start in memmem::find_iter(bytes, beginning.as_bytes()) {
+                    look_at(index, start);
+                }
             }
         }
     }
+    may_have_scheme
 }
 
 impl Shape {
@@ -300,6 +334,10 @@ fn is_key_byte(byte: u8) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use proptest::sample::select;
+
     use super::*;
 
     #[test]
@@ -319,6 +357,64 @@ mod tests {
         check(r#""{\"openai-api-key\": \"opaque\"}""#, &["opaque"]);
         check(r#"{"chatgpt_account_id":"acct-9"}"#, &["acct-9"]);
         check(r#"{"token_count":"12345","max_tokens":"99999"}"#, &[]);
+    }
+
+    /// Texts in which the patterns match, nearly match, and do not.
+    fn near_secrets() -> impl Strategy<Value = String> {
+        let names = "x-api_key api-key apikey api access_token id-token idtoken token client_secret secret sig password \
+                     authorization account_id account-id id cookie a";
+        let names = || select(names.split_whitespace().collect::<Vec<_>>());
+        let values = || {
+            select(vec![
+                "opaque.12",
+                "<secret 1>",
+                "sk-1234567890abcdefg",
+                "word",
+                "x",
+                "",
+            ])
+        };
+        let quote = || select(vec!["\"", "\\\"", "\\\\\"", "'", ""]);
+        let keyed = (
+            quote(),
+            names(),
+            quote(),
+            select(vec![":", " : ", "=", ""]),
+            values(),
+        );
+        let keyed = keyed.prop_map(|(open, name, close, between, value)| {
+            format!("{open}{name}{close}{between}{close}{value}{close}")
+        });
+        let parameter = (select(vec!["?", "&", " "]), names(), values());
+        let parameter = parameter.prop_map(|(mark, name, value)| format!("{mark}{name}={value}"));
+        let scheme = (
+            select(vec!["bearer", "basic", "bear", "xbasic"]),
+            " {0,2}",
+            values(),
+        );
+        let scheme = scheme.prop_map(|(word, space, value)| format!("{word}{space}{value}"));
+        let part = prop_oneof![keyed, parameter, scheme, "[ -~é]{0,4}"];
+        let cased = (part, any::<u32>()).prop_map(|(part, upper)| {
+            let letter = |(i, c): (usize, char)| match upper >> (i % 32) & 1 {
+                1 => c.to_ascii_uppercase(),
+                _ => c,
+            };
+            part.chars().enumerate().map(letter).collect::<String>()
+        });
+        vec(cased, 0..12).prop_map(|parts| parts.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn looking_first_whether_a_pattern_can_match_misses_none(text in near_secrets()) {
+            let mut all = Vec::new();
+            find_shapes(text.as_bytes(), &mut all);
+            for (pattern, may_be_word) in [(&SCHEME, true), (&PARAMETER, false), (&KEYED, false)] {
+                find_values(pattern, may_be_word, &text, &mut all);
+            }
+            all.sort_by_key(|range| range.start);
+            prop_assert_eq!(find_secrets(&text), all);
+        }
     }
 
     #[test]
@@ -351,10 +447,10 @@ mod tests {
                 format!(r#"{{\\"{name}\\" : \\"opaque\\"}}"#),
             ] {
                 assert!(KEYED.is_match(&text), "{text}");
-                assert!(may_have_keyed(&text), "{text}");
+                assert!(may_have_named(text.as_bytes()).1, "{text}");
             }
         }
-        assert!(!may_have_keyed(r#"{"prompt_cache_key":"opaque"}"#));
+        assert!(!may_have_named(br#"{"prompt_cache_key":"opaque"}"#).1);
     }
 
     #[test]

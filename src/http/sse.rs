@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::io::{self, Write};
 
+use super::plain_event::PlainEvent;
+
 /// The fields of one block of an event stream.
 ///
 /// The standard dispatches only blocks with data; here every block that sets a field comes out, so nothing that a
@@ -108,6 +110,22 @@ impl SseParser {
             events.extend(self.end_line());
         }
         events
+    }
+
+    /// Takes the event that `bytes` begins with, if it is a plain one (see [`is_plain_event`]) and nothing before it is left
+    /// open; else nothing is taken, and [`SseParser::push`] is for these bytes.
+    pub fn push_plain<'a>(&mut self, bytes: &'a [u8]) -> Option<PlainEvent<'a>> {
+        if !self.block.is_empty() || self.is_after_cr {
+            return None;
+        }
+        let event = PlainEvent::at_start(bytes)?;
+        self.done += event.length as u64;
+        Some(event)
+    }
+
+    /// How many bytes of the stream belong to complete blocks.
+    pub fn done(&self) -> u64 {
+        self.done
     }
 
     /// The bytes behind the last complete block.

@@ -1,5 +1,6 @@
 //! JSON as text: positions and spans, no knowledge of any agent.
 
+mod checker;
 mod habits;
 mod pointer;
 mod problem;
@@ -14,6 +15,7 @@ mod syntax;
 mod tree;
 mod window;
 
+pub use checker::Checker;
 pub use pointer::{Pointer, PointerError, PointerPattern};
 pub use problem::{Problem, ProblemKind, Summary, Tail};
 pub use raw::{Raw, RawItems, RawMembers};

@@ -51,8 +51,30 @@ impl fmt::Display for SyntaxError {
 
 impl std::error::Error for SyntaxError {}
 
-/// Parses exactly one value into slots in document order.
-pub(super) fn parse(text: &str, max_depth: usize) -> Result<Vec<Slot>, SyntaxError> {
+/// Parses exactly one value into slots in document order, and counts the levels of nesting.
+pub(super) fn parse(text: &str, max_depth: usize) -> Result<(Vec<Slot>, usize), SyntaxError> {
+    let mut memory = Memory {
+        // Short texts have short values.
+        slots: Vec::with_capacity(text.len() / 48 + text.len().min(1 << 10) / 16 + 1),
+        open: Vec::with_capacity(16),
+    };
+    let depth = parse_in(&mut memory, text, max_depth)?;
+    Ok((memory.slots, depth))
+}
+
+/// What the parser works in.
+#[derive(Debug, Default)]
+pub(super) struct Memory {
+    slots: Vec<Slot>,
+    open: Vec<u32>,
+}
+
+/// Parses exactly one value and gives the levels of nesting; what was in the memory before is gone.
+pub(super) fn parse_in(
+    memory: &mut Memory,
+    text: &str,
+    max_depth: usize,
+) -> Result<usize, SyntaxError> {
     let bytes = text.as_bytes();
     if bytes.len() >= u32::MAX as usize {
         return Err(SyntaxError {
@@ -60,16 +82,23 @@ pub(super) fn parse(text: &str, max_depth: usize) -> Result<Vec<Slot>, SyntaxErr
             offset: 0,
         });
     }
+    let Memory { slots, open } = std::mem::take(memory);
     let mut parser = Parser {
         bytes,
         at: 0,
-        // Short texts have short values.
-        slots: Vec::with_capacity(bytes.len() / 48 + bytes.len().min(1 << 10) / 16 + 1),
-        open: Vec::new(),
+        slots,
+        open,
+        depth: 0,
         max_depth,
     };
-    parser.run()?;
-    Ok(parser.slots)
+    parser.slots.clear();
+    parser.open.clear();
+    let outcome = parser.run();
+    *memory = Memory {
+        slots: parser.slots,
+        open: parser.open,
+    };
+    outcome.map(|()| parser.depth)
 }
 
 struct Parser<'a> {
@@ -78,6 +107,8 @@ struct Parser<'a> {
     slots: Vec<Slot>,
     /// Slots of the arrays and objects that are not closed yet.
     open: Vec<u32>,
+    /// Most of them at once.
+    depth: usize,
     max_depth: usize,
 }
 
@@ -181,6 +212,7 @@ impl Parser<'_> {
                     return self.fail(ErrorKind::TooDeep);
                 }
                 self.open.push(self.slots.len() as u32);
+                self.depth = self.depth.max(self.open.len());
                 self.at += 1;
                 self.push(
                     start,

@@ -61,6 +61,7 @@ pub(super) struct Slot {
 pub struct Document {
     text: String,
     slots: Vec<Slot>,
+    depth: usize,
 }
 
 impl fmt::Debug for Document {
@@ -87,7 +88,7 @@ impl Document {
     /// As [`Document::parse`], with the text.
     pub fn parse_owned(text: String) -> Result<Arc<Self>, (SyntaxError, String)> {
         match syntax::parse(&text, MAX_DEPTH) {
-            Ok(slots) => Ok(Arc::new(Self { text, slots })),
+            Ok((slots, depth)) => Ok(Arc::new(Self { text, slots, depth })),
             Err(error) => Err((error, text)),
         }
     }
@@ -95,6 +96,11 @@ impl Document {
     /// The text as it was given.
     pub fn text(&self) -> &str {
         &self.text
+    }
+
+    /// Levels of nesting: 0 for a scalar, 1 for `[]`.
+    pub fn depth(&self) -> usize {
+        self.depth
     }
 
     /// The whole value, borrowed.
@@ -141,6 +147,7 @@ impl Value {
                 document: Arc::new(Document {
                     slots: vec![string_slot(&quoted)],
                     text: quoted,
+                    depth: 0,
                 }),
                 slot: 0,
             }
@@ -158,6 +165,11 @@ impl Value {
     /// The exact text of the value.
     pub fn text(&self) -> &str {
         self.node().text()
+    }
+
+    /// The document that it is, or is a part of.
+    pub fn document(&self) -> &Document {
+        &self.document
     }
 
     /// A handle to a part: `part` must come from [`Value::node`] of this same document.

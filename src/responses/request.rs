@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use memchr::memmem;
+
 use crate::http::HeaderList;
 use crate::json::{Node, Value};
 
@@ -191,13 +193,18 @@ impl Source<'_> {
 /// The last item of a compaction request: a trigger item (codex 0.153.4 and later, remote), or the prompt of a local
 /// compaction, whose first words are the same in codex 0.115.0–0.169.0 and pycodex 0.1.13–0.5.1.
 fn is_compaction_request(item: Node<'_>) -> bool {
+    const PROMPT: &str = "You are performing a CONTEXT CHECKPOINT COMPACTION";
     match item_type(item).as_ref() {
         "compaction_trigger" => true,
-        "message" => message_text(item)
-            .trim_start()
-            .starts_with("You are performing a CONTEXT CHECKPOINT COMPACTION"),
+        "message" => may_hold(item, PROMPT) && message_text(item).trim_start().starts_with(PROMPT),
         _ => false,
     }
+}
+
+/// Whether the strings of a value can hold these words; looking for them takes less time than to resolve all escapes.
+fn may_hold(value: Node<'_>, words: &str) -> bool {
+    let holds = |words: &str| memmem::find(value.text().as_bytes(), words.as_bytes()).is_some();
+    holds(words) || holds("\\u")
 }
 
 #[cfg(test)]

@@ -39,8 +39,11 @@ impl TextStyle {
         let end = self.line_end;
         let mut out = String::with_capacity(event.data.len() + 64);
         if let (Some(name), false) = (&event.name, self.is_nameless) {
-            let name = name.replace(['\r', '\n'], " ");
-            out.extend(["event: ", &name, end]);
+            let name = match name.contains(['\r', '\n']) {
+                true => Cow::Owned(name.replace(['\r', '\n'], " ")),
+                false => Cow::Borrowed(name),
+            };
+            out.extend(["event: ", &*name, end]);
         }
         let data = if self.is_multi_line {
             Cow::Owned(spread(&event.data))

@@ -8,6 +8,8 @@ use hyper::body::{Body, Incoming};
 
 use crate::http::{DecodeError, decode};
 
+use super::options::Limits;
+use super::patience::Patience;
 use super::shared::Shared;
 
 /// Bodies up to this size are decoded at once; larger ones on another thread, and one at a time.
@@ -44,9 +46,13 @@ pub(super) enum BodyProblem {
 
 impl RequestBody {
     /// Reads a body to its end.
-    pub(super) async fn read(incoming: Incoming, coding: Option<&str>, shared: &Shared) -> Self {
-        let limit = shared.limits.body_bytes;
-        let (bytes, problem) = collect(incoming, limit, shared.limits.body_pause).await;
+    pub(super) async fn read(
+        incoming: Incoming,
+        coding: Option<&str>,
+        shared: &Shared,
+        patience: &Patience,
+    ) -> Self {
+        let (bytes, problem) = collect(incoming, &shared.limits, patience).await;
         let wire_bytes = bytes.len() as u64;
         if let (None, Some(coding)) = (&problem, coding) {
             let bytes = Bytes::from(bytes);
@@ -76,17 +82,18 @@ impl RequestBody {
 
 async fn collect(
     mut incoming: Incoming,
-    limit: u64,
-    pause: Duration,
+    limits: &Limits,
+    patience: &Patience,
 ) -> (Vec<u8>, Option<BodyProblem>) {
+    let (limit, pause) = (limits.body_bytes, limits.body_pause);
     let expected = incoming.size_hint().exact().unwrap_or(0).min(KEPT_ROOM);
     let mut all = Vec::with_capacity(usize::try_from(expected).unwrap_or(0));
     let problem = loop {
-        let frame = match tokio::time::timeout(pause, incoming.frame()).await {
-            Err(_) => break Some(BodyProblem::Timeout(pause)),
-            Ok(None) => break None,
-            Ok(Some(Err(error))) => break Some(BodyProblem::Broken(error.to_string())),
-            Ok(Some(Ok(frame))) => frame,
+        let frame = match patience.wait(pause, incoming.frame()).await {
+            None => break Some(BodyProblem::Timeout(pause)),
+            Some(None) => break None,
+            Some(Some(Err(error))) => break Some(BodyProblem::Broken(error.to_string())),
+            Some(Some(Ok(frame))) => frame,
         };
         // Trailers are no part of the body.
         let Ok(data) = frame.into_data() else {

@@ -13,6 +13,7 @@ use crate::capture::{Body, ContentKind, End};
 use super::exchange::Exchange;
 use super::head::{MAX_HEAD_BYTES, MAX_HEADERS};
 use super::ledger::Phase;
+use super::patience::Patience;
 use super::service::{Connection, captured};
 use super::shared::Shared;
 use super::tap::Tap;
@@ -45,6 +46,7 @@ async fn with_hyper(tap: Tap, shared: &Arc<Shared>, number: u64) -> (Option<Take
         shared: shared.clone(),
         number,
         heads,
+        patience: Patience::default(),
         takeover: taker,
     });
     let service = service_fn(move |request| context.clone().serve(request));

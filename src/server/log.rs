@@ -2,9 +2,11 @@
 
 use bytes::Bytes;
 
-use crate::capture::{Body, ContentKind, End, Event, Frame, Head, Headers, Record, Recorded};
+use crate::capture::{
+    Body, ContentKind, End, Event, Frame, Head, Headers, Record, Recorded, push_event,
+};
 use crate::http::{HeaderList, SseParser, is_plain_event};
-use crate::json::Value;
+use crate::json::{Checker, Value};
 
 /// What is known of a response so far, and the records of it that are not written.
 #[derive(Debug)]
@@ -13,6 +15,7 @@ pub(super) struct Log {
     records: String,
     content: ContentKind,
     events: SseParser,
+    checker: Checker,
     /// How many events were written.
     count: u64,
     /// The bytes of the response body so far; of a stream those that were not looked at yet.
@@ -32,6 +35,7 @@ impl Log {
             records: String::new(),
             content: ContentKind::NotRecorded,
             events: SseParser::new(),
+            checker: Checker::new(),
             count: 0,
             body: Vec::new(),
             start: 0,
@@ -75,8 +79,8 @@ impl Log {
             self.records.reserve(2 * bytes.len());
             let mut raw = Raw::default();
             // How far the bytes at hand were looked at.
-            let mut at = 0;
-            for placed in self.events.push(bytes) {
+            let mut at = self.plain_events(bytes, at_ms, &mut raw);
+            for placed in self.events.push(&bytes[at..]) {
                 let end = usize::try_from(placed.end - self.start).unwrap_or(usize::MAX);
                 let block = self.body.get(at..end).unwrap_or_default();
                 at = end;
@@ -107,6 +111,26 @@ impl Log {
             self.start += at as u64;
             self.push_raw(raw);
         }
+    }
+
+    /// Takes plain events down that the bytes begin with, and says how many bytes those have.
+    fn plain_events(&mut self, bytes: &[u8], at_ms: f64, raw: &mut Raw) -> usize {
+        let mut at = 0;
+        while let Some(event) = self.events.push_plain(&bytes[at..]) {
+            if !self.is_plain {
+                raw.take(&bytes[at..at + event.length], self.count);
+            }
+            at += event.length;
+            self.count += 1;
+            push_event(
+                self.exchange,
+                event,
+                at_ms,
+                &mut self.checker,
+                &mut self.records,
+            );
+        }
+        at
     }
 
     /// Text that is kept beside the events, from the first block on that a plain writer would have written otherwise.

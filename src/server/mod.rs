@@ -19,6 +19,7 @@ mod listener;
 mod log;
 mod memory;
 mod options;
+mod patience;
 mod proxy;
 mod record;
 mod service;

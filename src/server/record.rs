@@ -5,15 +5,12 @@
 //! the file with the next that may not, of whatever connection, in one call.
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, IoSlice, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
-use crate::capture::{CaptureWriter, Record, Redactor};
-
-/// Bytes of records that are kept room for; a larger buffer is given back when it was written.
-const KEPT_BYTES: usize = 1 << 20;
+use crate::capture::{CaptureWriter, Record, RecordPart, Redactor};
 
 /// Where the capture goes.
 #[derive(Debug, Clone, Default)]
@@ -44,7 +41,7 @@ struct State {
     /// The number of the next exchange.
     next: u64,
     /// Records that are not written yet.
-    waiting: String,
+    waiting: Vec<RecordPart>,
     out: Out,
     /// Why nothing more is written.
     failure: Option<io::Error>,
@@ -74,9 +71,10 @@ impl Recorder {
             CaptureTarget::File(file) => Out::File(file),
         };
         let header = CaptureWriter::new(Vec::new(), source, redactor.clone())?.into_inner();
+        let header = String::from_utf8(header).unwrap_or_default();
         let mut state = State {
             next: 0,
-            waiting: String::from_utf8(header).unwrap_or_default(),
+            waiting: vec![RecordPart::Own(header)],
             out,
             failure: None,
         };
@@ -107,7 +105,7 @@ impl Recorder {
         if let Some(request) = request
             && state.failure.is_none()
         {
-            request.push_line(number, &mut state.waiting);
+            state.waiting.extend(request.into_line(number));
         }
         number
     }
@@ -127,7 +125,7 @@ impl Recorder {
         };
         let mut state = self.lock();
         if state.failure.is_none() {
-            request.push_line(number, &mut state.waiting);
+            state.waiting.extend(request.into_line(number));
         }
     }
 
@@ -141,10 +139,12 @@ impl Recorder {
         if state.failure.is_some() {
             return;
         }
-        state.waiting.push_str(&records);
+        if !records.is_empty() {
+            state.waiting.push(RecordPart::Own(records));
+        }
         if let Err(error) = state.write_out() {
             state.failure = Some(error);
-            state.waiting = String::new();
+            state.waiting = Vec::new();
             self.has_failed.send_replace(true);
         }
     }
@@ -188,13 +188,80 @@ impl State {
         match &mut self.out {
             Out::Nowhere => {}
             _ if self.waiting.is_empty() => {}
-            Out::Memory(memory) => {
-                memory.send_modify(|bytes| bytes.extend_from_slice(self.waiting.as_bytes()));
-            }
-            Out::File(file) => (&**file).write_all(self.waiting.as_bytes())?,
+            Out::Memory(memory) => memory.send_modify(|bytes| {
+                for part in &self.waiting {
+                    bytes.extend_from_slice(part.as_str().as_bytes());
+                }
+            }),
+            Out::File(file) => write_all(&mut &**file, &self.waiting)?,
         }
         self.waiting.clear();
-        self.waiting.shrink_to(KEPT_BYTES);
         Ok(())
+    }
+}
+
+/// Writes all parts, in one call unless the system takes less.
+fn write_all(out: &mut impl Write, parts: &[RecordPart]) -> io::Result<()> {
+    let slices = parts
+        .iter()
+        .map(|part| IoSlice::new(part.as_str().as_bytes()));
+    let mut slices: Vec<IoSlice<'_>> = slices.collect();
+    let mut rest = &mut slices[..];
+    while !rest.is_empty() {
+        match out.write_vectored(rest) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => IoSlice::advance_slices(&mut rest, written),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Takes so many bytes with each call, after one that is interrupted.
+    struct Slow {
+        taken: Vec<u8>,
+        at_once: usize,
+        is_interrupted: bool,
+    }
+
+    impl Write for Slow {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            if std::mem::take(&mut self.is_interrupted) {
+                return Err(io::ErrorKind::Interrupted.into());
+            }
+            let length = bytes.len().min(self.at_once);
+            self.taken.extend_from_slice(&bytes[..length]);
+            Ok(length)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn all_parts_are_written_however_few_bytes_are_taken_at_once() {
+        let parts = ["", "abc", "", "defgh"].map(|text| RecordPart::Own(text.to_owned()));
+        for at_once in 1..10 {
+            let mut out = Slow {
+                taken: Vec::new(),
+                at_once,
+                is_interrupted: true,
+            };
+            write_all(&mut out, &parts).unwrap();
+            assert_eq!(out.taken, b"abcdefgh");
+        }
+        let mut full = Slow {
+            taken: Vec::new(),
+            at_once: 0,
+            is_interrupted: false,
+        };
+        let error = write_all(&mut full, &parts).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::WriteZero);
     }
 }

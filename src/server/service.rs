@@ -16,6 +16,7 @@ use super::body::{BodyProblem, RequestBody};
 use super::control;
 use super::exchange::Exchange;
 use super::head::RequestHead;
+use super::patience::Patience;
 use super::shared::Shared;
 use super::stream::{self, PlayedBody};
 use super::tap::Heads;
@@ -29,6 +30,8 @@ pub(super) struct Connection {
     pub(super) shared: Arc<Shared>,
     pub(super) number: u64,
     pub(super) heads: Heads,
+    /// With bodies that do not come.
+    pub(super) patience: Patience,
     /// Takes the socket from hyper.
     pub(super) takeover: mpsc::UnboundedSender<Takeover>,
 }
@@ -45,7 +48,7 @@ impl Connection {
             return std::future::pending().await;
         };
         let coding = head.headers.get("content-encoding");
-        let body = RequestBody::read(request.into_body(), coding, shared).await;
+        let body = RequestBody::read(request.into_body(), coding, shared, &self.patience).await;
         if control::is_control(&head.target) {
             return Ok(control::respond(shared, &head, self.heads.clone()));
         }

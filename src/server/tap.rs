@@ -5,14 +5,14 @@
 //! arrived early stays here, also when the socket is taken back from hyper to play a response byte for byte.
 
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::BufMut;
 use hyper::rt::ReadBufCursor;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
 
@@ -22,6 +22,10 @@ use super::head::{MAX_HEAD_BYTES, RequestHead};
 /// Bytes asked of the socket at once.
 const READ_BYTES: usize = 64 << 10;
 
+/// How long the next request is looked for behind a response before the thread sleeps. A client on the same machine sends
+/// it within this time, and to fall asleep and be woken would take a third of it.
+const LOOKING: Duration = Duration::from_micros(100);
+
 /// The head that was seen last, and whether its request is still being answered: until it is, no other head is read.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Heads(Arc<Mutex<Current>>);
@@ -30,6 +34,8 @@ pub(super) struct Heads(Arc<Mutex<Current>>);
 struct Current {
     head: Option<RequestHead>,
     is_busy: bool,
+    /// When the request before was answered.
+    answered: Option<Instant>,
     /// Who waits for the next head.
     waker: Option<Waker>,
 }
@@ -44,6 +50,7 @@ impl Heads {
     pub(super) fn release(&self) {
         let mut current = self.lock();
         current.is_busy = false;
+        current.answered = Some(Instant::now());
         if let Some(waker) = current.waker.take() {
             waker.wake();
         }
@@ -57,6 +64,12 @@ impl Heads {
 
     fn is_busy(&self) -> bool {
         self.lock().is_busy
+    }
+
+    /// Whether a request was answered so short a time ago that the next one may come at once.
+    fn is_next_near(&self) -> bool {
+        let answered = self.lock().answered;
+        answered.is_some_and(|answered| answered.elapsed() < LOOKING)
     }
 
     /// Has the task woken when the current request is answered; false if it is already.
@@ -82,6 +95,21 @@ enum Reading {
     Chunks(ChunkScan),
     /// Nothing that is understood.
     Rest,
+}
+
+impl Reading {
+    /// What is behind a part of a body of which so many bytes are to come.
+    fn body(left: u64) -> Self {
+        match left {
+            0 => Reading::Head(0),
+            left => Reading::Body(left),
+        }
+    }
+}
+
+/// How many of the bytes that are there belong to a body of which so many are left.
+fn within(left: u64, there: usize) -> usize {
+    usize::try_from(left).map_or(there, |left| left.min(there))
 }
 
 /// A socket with the tap.
@@ -191,9 +219,9 @@ impl Tap {
             }
             self.buffer.reserve(READ_BYTES);
             let mut room = (&mut self.buffer).limit(READ_BYTES);
-            match self.stream.try_read_buf(&mut room) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                outcome => return Poll::Ready(outcome),
+            // Unlike `try_read_buf`, this knows that what leaves room has emptied the socket, and does not ask it again.
+            if let Poll::Ready(outcome) = pin!(self.stream.read_buf(&mut room)).poll(cx) {
+                return Poll::Ready(outcome);
             }
         }
     }
@@ -216,8 +244,12 @@ impl Tap {
                         self.head_timer = None;
                         self.ready = length;
                         self.reading = match framing {
-                            Framing::Length(0) => Reading::Head(0),
-                            Framing::Length(length) => Reading::Body(length),
+                            // What came of the body is handed out with the head, which saves hyper one turn.
+                            Framing::Length(body) => {
+                                let here = within(body, bytes.len() - length);
+                                self.ready += here;
+                                Reading::body(body - here as u64)
+                            }
                             Framing::Chunked => Reading::Chunks(ChunkScan::default()),
                             Framing::Unknown => Reading::Rest,
                         };
@@ -232,14 +264,9 @@ impl Tap {
                 }
             }
             Reading::Body(left) => {
-                let here = bytes
-                    .len()
-                    .min(usize::try_from(*left).unwrap_or(usize::MAX));
+                let here = within(*left, bytes.len());
                 self.ready = here;
-                *left -= here as u64;
-                if *left == 0 {
-                    self.reading = Reading::Head(0);
-                }
+                self.reading = Reading::body(*left - here as u64);
             }
             Reading::Chunks(scan) => {
                 self.ready = scan.push(bytes);
@@ -305,6 +332,11 @@ impl hyper::rt::Read for Tap {
                 Poll::Pending if is_early => {}
                 Poll::Pending => {
                     this.poll_head_timer(cx)?;
+                    if this.heads.is_next_near() {
+                        // All others go first: the client, if it is on this processor, and other connections.
+                        std::thread::yield_now();
+                        let _ = pin!(tokio::task::yield_now()).poll(cx);
+                    }
                     return Poll::Pending;
                 }
             }

@@ -1,5 +1,7 @@
 //! What a server says by itself, without a script.
 
+use std::sync::LazyLock;
+
 use serde_json::{Map, Value, json};
 
 use super::respond::{json_pieces, text_pieces};
@@ -97,32 +99,46 @@ fn plain_response(facts: &Facts<'_>, names: &Names, model: Option<&str>) -> Rend
     let last = facts.input().last();
     let is_trigger =
         last.is_some_and(|(_, item)| responses::item_type(item) == "compaction_trigger");
-    let item = match facts.kind {
-        Kind::Prewarm => None,
-        _ if is_trigger => Some(json!({ "type": "compaction", "encrypted_content": true })),
-        _ => Some(json!({
-            "type": "message",
-            "role": "assistant",
-            "status": "completed",
-            "content": [{ "type": "output_text", "annotations": [], "logprobs": [], "text": "OK" }],
-        })),
+    let response = match facts.kind {
+        Kind::Prewarm => &*WARM_UP,
+        _ if is_trigger => &*COMPACTION,
+        _ => &*OK,
     };
-    let is_warm_up = item.is_none();
-    let entries = item.and_then(|item| match item {
+    render_response(response, model, facts, names, &Values::default())
+}
+
+static WARM_UP: LazyLock<Response> = LazyLock::new(|| Response {
+    usage: Usage {
+        input: Some(0),
+        output: Some(0),
+        ..Usage::default()
+    },
+    ..Response::default()
+});
+
+static COMPACTION: LazyLock<Response> =
+    LazyLock::new(|| of_one(json!({ "type": "compaction", "encrypted_content": true })));
+
+static OK: LazyLock<Response> = LazyLock::new(|| {
+    of_one(json!({
+        "type": "message",
+        "role": "assistant",
+        "status": "completed",
+        "content": [{ "type": "output_text", "annotations": [], "logprobs": [], "text": "OK" }],
+    }))
+});
+
+/// A response of one item.
+fn of_one(item: Value) -> Response {
+    let entry = match item {
         Value::Object(item) => Some(Entry::Item { item, deltas: None }),
         _ => None,
-    });
-    let response = Response {
-        entries: entries.into_iter().collect(),
-        usage: Usage {
-            input: is_warm_up.then_some(0),
-            output: is_warm_up.then_some(0),
-            ..Usage::default()
-        },
+    };
+    Response {
+        entries: entry.into_iter().collect(),
         deltas: Deltas::Whole,
         ..Response::default()
-    };
-    render_response(&response, model, facts, names, &Values::default())
+    }
 }
 
 /// The list of models: for Codex, which names its version, an empty list, so that it keeps the ones it was built with;

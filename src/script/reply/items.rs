@@ -70,7 +70,7 @@ fn text<'a>(item: &'a Map<String, Value>, key: &str) -> &'a str {
 
 /// The item as it is when it begins: without what its events bring.
 fn started(item: &Map<String, Value>, kind: &str) -> String {
-    let mut started = Members::new();
+    let mut started = Members::new(256);
     for (key, value) in item {
         match (kind, key.as_str()) {
             ("message", "content") | ("reasoning", "summary") => started.raw(key, "[]"),
@@ -88,7 +88,7 @@ fn started(item: &Map<String, Value>, kind: &str) -> String {
 
 /// A part of an item without its text.
 fn without_text(part: &Value, key: &str) -> String {
-    let mut empty = Members::new();
+    let mut empty = Members::new(256);
     for (member, value) in part.as_object().into_iter().flatten() {
         match member == key {
             true => empty.raw(member, "\"\""),

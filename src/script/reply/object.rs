@@ -11,8 +11,9 @@ pub(super) struct Members {
 }
 
 impl Members {
-    pub(super) fn new() -> Self {
-        let mut text = Vec::with_capacity(512);
+    /// An object without members, with room for so many bytes.
+    pub(super) fn new(bytes: usize) -> Self {
+        let mut text = Vec::with_capacity(bytes);
         text.push(b'{');
         Self { text }
     }
@@ -101,9 +102,8 @@ impl ResponseObject {
 
     /// The object as JSON text.
     pub(in crate::script) fn text(&self) -> String {
-        let mut object = Members::new();
         let length = |(key, json): &(Cow<'_, str>, Cow<'_, str>)| key.len() + json.len() + 4;
-        object.text.reserve(self.members.iter().map(length).sum());
+        let mut object = Members::new(self.members.iter().map(length).sum::<usize>() + 2);
         for (key, json) in &self.members {
             object.raw(key, json);
         }

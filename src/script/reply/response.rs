@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::items::write_item;
 use super::object::{ResponseObject, json_text};
 use super::writer::Writer;
-use crate::json::Node;
+use crate::json::{Kind, Node};
 use crate::script::matcher::Facts;
 use crate::script::model::{Beat, Entry, Response};
 use crate::script::names::{Names, encrypted};
@@ -121,7 +121,17 @@ pub(in crate::script) fn response_object(
 
 /// A member of the request as JSON text on one line; `None` for one that `serde_json`, as most clients, does not read.
 fn echo(member: Node<'_>) -> Option<String> {
-    let value: Value = serde_json::from_str(member.text()).ok()?;
+    let text = member.text();
+    // These have one form only.
+    let is_same = match member.kind() {
+        Kind::Null | Kind::Bool => true,
+        Kind::String => !text.contains('\\'),
+        Kind::Number | Kind::Array | Kind::Object => false,
+    };
+    if is_same {
+        return Some(text.to_owned());
+    }
+    let value: Value = serde_json::from_str(text).ok()?;
     Some(json_text(&value))
 }
 
