@@ -67,14 +67,15 @@
 //! | [`align`] | which exchange goes with which, which item goes with which |
 //! | [`outline`] | what happened in a session: threads, turns, calls with their outputs, compactions |
 //! | [`diff`] | how two aligned things differ |
-//! | `server` | the fake Responses server, with the feature of this name |
+//! | `server` | the fake Responses server and the recording proxy, with the feature of this name |
 //! | [`check`] | whether one trace is right by itself: wire against disk |
 //! | [`report`] | one model of findings, its renderers, and what each rule means |
 //! | `testing` | for Rust tests of agents: a fake server in one line, typed requests, gates; with the feature `server` |
 //!
 //! # Features
 //!
-//! * `server`: the fake Responses server and `testing`, and with them tokio and hyper. Enough for tests of agents.
+//! * `server`: the fake Responses server, the recording proxy and `testing`, and with them tokio and hyper. Enough for tests of agents.
+//! * `tls`: `https` upstreams of the recording proxy, and with them rustls.
 //! * `cli` (default): the program `trace-diff` and what only it needs. A library user turns it off with
 //!   `default-features = false`.
 //!

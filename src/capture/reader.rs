@@ -283,11 +283,14 @@ fn add_fact(
             &["type", "exchange", "at_ms", "name", "data"]
         }
         "raw" => {
+            let after = node.get("after").and_then(Node::unsigned).unwrap_or(0);
             add_to_stream(response, |stream| {
-                let raw = stream.raw.get_or_insert_default();
+                let raw = stream
+                    .raw
+                    .get_or_insert_with(|| plain_text(&stream.events, after));
                 raw.push_str(&text(node, "text"));
             });
-            &["type", "exchange", "text"]
+            &["type", "exchange", "after", "text"]
         }
         "tail" => {
             add_to_stream(response, |stream| {
@@ -325,6 +328,24 @@ fn add_fact(
         }
         _ => return None,
     })
+}
+
+/// What a plain writer makes of the first events.
+fn plain_text(events: &[Event], count: u64) -> String {
+    let count = usize::try_from(count).unwrap_or(usize::MAX);
+    let mut text = String::new();
+    for event in events.iter().take(count) {
+        if let Some(name) = &event.name {
+            text.push_str(&format!("event: {name}\n"));
+        }
+        let data = match &event.data {
+            Body::Json(data) => data.value.text(),
+            Body::Text(data) => data,
+            _ => "",
+        };
+        text.push_str(&format!("data: {data}\n\n"));
+    }
+    text
 }
 
 fn add_head(response: &mut Response, node: Node<'_>) {

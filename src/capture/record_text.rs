@@ -155,8 +155,13 @@ impl Record {
     }
 
     /// A further piece of the stream text as sent; needed where it is not what a plain writer makes of the events.
-    pub fn raw_text(text: &str) -> Self {
+    ///
+    /// The first piece may leave the text before it out, if that is what a plain writer makes of the first `after` events.
+    pub fn raw_text(text: &str, after: Option<u64>) -> Self {
         let mut record = Self::of("raw");
+        if let Some(after) = after.filter(|after| *after > 0) {
+            record.raw("after", &after.to_string());
+        }
         record.text("text", text);
         record
     }

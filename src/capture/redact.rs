@@ -47,7 +47,7 @@ impl Redactor {
     }
 
     /// The secrets that are looked for in texts, with their numbers.
-    fn sought(&self) -> Vec<(usize, Arc<str>)> {
+    pub(super) fn sought(&self) -> Vec<(usize, Arc<str>)> {
         let seen = self.seen();
         let first = seen.secrets.len().saturating_sub(MAX_SOUGHT);
         let numbered = (first + 1..).zip(seen.secrets[first..].iter().cloned());

@@ -137,7 +137,7 @@ impl<W: Write> CaptureWriter<W> {
     ///
     /// What the output reports.
     pub fn raw(&mut self, id: ExchangeId, text: &str) -> io::Result<()> {
-        self.write(id, Record::raw_text(text))
+        self.write(id, Record::raw_text(text, None))
     }
 
     /// Writes the bytes behind the last complete event.

@@ -82,7 +82,7 @@ fn read_limited(reader: impl Read, limit: u64) -> io::Result<Vec<u8>> {
 }
 
 /// Whether the bytes start as RFC 1950 says; some servers send `deflate` without this frame.
-fn has_zlib_header(bytes: &[u8]) -> bool {
+pub(super) fn has_zlib_header(bytes: &[u8]) -> bool {
     matches!(bytes, [method, flags, ..]
         if method & 0x0f == 8 && (u16::from(*method) << 8 | u16::from(*flags)) % 31 == 0)
 }

@@ -27,6 +27,7 @@ impl Asked {
         };
         Self {
             exchange: Exchange {
+                place: None,
                 connection: Recorded::NotRecorded,
                 started_ms: Recorded::NotRecorded,
                 request,

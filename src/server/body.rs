@@ -13,7 +13,7 @@ use super::patience::Patience;
 use super::shared::Shared;
 
 /// Bodies up to this size are decoded at once; larger ones on another thread, and one at a time.
-const SMALL_BODY: u64 = 8 << 20;
+pub(super) const SMALL_BODY: u64 = 8 << 20;
 /// A small body that is decoded on the spot.
 const INLINE_BYTES: usize = 256 << 10;
 

@@ -12,9 +12,10 @@ use crate::capture::{Body, ContentKind, End};
 
 use super::exchange::Exchange;
 use super::head::{MAX_HEAD_BYTES, MAX_HEADERS};
+use super::ledger::Phase;
 use super::patience::Patience;
 use super::service::{Connection, captured};
-use super::shared::{Phase, Shared};
+use super::shared::Shared;
 use super::tap::Tap;
 use super::wire::Takeover;
 

@@ -7,7 +7,8 @@ use serde_json::json;
 use crate::script::{Remaining, Violation};
 
 use super::head::RequestHead;
-use super::shared::{Phase, Shared};
+use super::ledger::Phase;
+use super::shared::Shared;
 use super::stream::PlayedBody;
 use super::tap::Heads;
 

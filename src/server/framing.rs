@@ -32,6 +32,9 @@ pub(super) fn head_length(bytes: &[u8], seen: &mut usize) -> Option<usize> {
     None
 }
 
+/// Most bytes of a trailer that are kept.
+const MAX_TRAILER_BYTES: usize = 16 << 10;
+
 /// Follows a body in chunks to its end. Line ends are CR LF, as hyper has it: were an end seen that hyper does not see, hyper
 /// would wait for bytes that are kept back.
 #[derive(Debug, Clone, Default)]
@@ -39,6 +42,8 @@ pub(super) struct ChunkScan {
     state: ChunkState,
     /// What is left of the current chunk.
     left: u64,
+    /// The fields behind the last chunk, as far as they are kept.
+    trailer: Vec<u8>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -90,6 +95,9 @@ impl ChunkScan {
                 break;
             }
             self.state = self.step(bytes[at]);
+            if self.is_in_trailer() && self.trailer.len() < MAX_TRAILER_BYTES {
+                self.trailer.push(bytes[at]);
+            }
             at += 1;
         }
         at
@@ -124,6 +132,15 @@ impl ChunkScan {
             (TrailerStart | Trailer, _) => Trailer,
             _ => Broken,
         }
+    }
+
+    fn is_in_trailer(&self) -> bool {
+        matches!(self.state, ChunkState::Trailer | ChunkState::TrailerEnd)
+    }
+
+    /// The lines of the trailer, each ended by a CR.
+    pub(super) fn trailer(&self) -> &[u8] {
+        &self.trailer
     }
 
     /// Whether the last chunk and the trailer were seen.
@@ -174,6 +191,9 @@ mod tests {
         check("5\r\nhello\r\n0\r\n\r\nGET", Some(15));
         check("5;a=b\r\nhello\r\n0\r\nx: y\r\n\r\n", Some(25));
         check("5\r\nhello\r\n0\r\nx: y\r\n\n\r\n\r\n", Some(24));
+        let mut scan = ChunkScan::default();
+        scan.push(b"0\r\nx: y\r\nz:\r\n\r\n");
+        assert_eq!(scan.trailer(), b"x: y\rz:\r");
         check("A\nhello\nhell\n0\n\n", None);
         check("0\r\n\n", None);
         check("5\r\nhello\r\n", None);

@@ -93,7 +93,7 @@ impl RequestHead {
 }
 
 /// A field value as text: UTF-8, else Latin-1, as [`HeaderList`] has it.
-fn text(value: &[u8]) -> String {
+pub(super) fn text(value: &[u8]) -> String {
     match std::str::from_utf8(value) {
         Ok(text) => text.to_owned(),
         Err(_) => value.iter().copied().map(char::from).collect(),

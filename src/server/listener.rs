@@ -12,10 +12,11 @@ use crate::script::{Player, Remaining, Script, Violation};
 
 use super::decide::Decider;
 use super::gates::Gates;
+use super::ledger::{Phase, State};
 use super::memory::Memory;
 use super::options::{ServerOptions, StartError};
 use super::record::Recorder;
-use super::shared::{Phase, Shared, State};
+use super::shared::Shared;
 use super::worker::Worker;
 
 /// Most threads that serve connections, unless told otherwise.
@@ -49,7 +50,8 @@ impl Server {
         listener.set_nonblocking(true).map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
         let redactor = options.redact.then(Redactor::new);
-        let recorder = Recorder::start(options.capture, redactor).map_err(StartError::Capture)?;
+        let recorder =
+            Recorder::start(options.capture, "serve", redactor).map_err(StartError::Capture)?;
         let shared = Shared::new(options.limits, options.http_shutdown, recorder, decider);
         let shared = Arc::new(shared);
         let runtime = current_thread().map_err(StartError::Threads)?;

@@ -1,9 +1,9 @@
-//! The fake Responses server: the only sockets of the library.
+//! The fake Responses server and the recording proxy: the only sockets of the library.
 //!
 //! [`Server::start`] opens the socket and gives a handle; everything behind it runs on threads of its own, so that tests
 //! need no runtime. hyper reads requests; what is sent comes from a script as pieces
 //! (see [`script`](crate::script)), played through hyper where any server could send it, and else byte for byte on the
-//! bare socket.
+//! bare socket. [`Proxy`] stands before a real server.
 
 mod body;
 mod connection;
@@ -14,12 +14,14 @@ mod framing;
 mod gates;
 mod head;
 mod join;
+mod ledger;
 mod listener;
 mod log;
 mod memory;
 mod observe;
 mod options;
 mod patience;
+mod proxy;
 mod record;
 mod service;
 mod shared;
@@ -32,9 +34,10 @@ mod wire;
 mod worker;
 
 pub use gates::Gates;
+pub use ledger::State;
 pub use listener::Server;
 pub(crate) use memory::Memory;
 pub use observe::{Observed, Observer, Renaming};
 pub use options::{Limits, ServerOptions, StartError};
+pub use proxy::{Proxy, ProxyError, ProxyOptions, ProxyVariables, Upstream, UrlError};
 pub use record::CaptureTarget;
-pub use shared::State;

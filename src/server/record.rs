@@ -55,18 +55,22 @@ enum Out {
 }
 
 impl Recorder {
-    /// Writes the header record.
+    /// Writes the header record; `source` says who writes.
     ///
     /// # Errors
     ///
     /// What writing it reports.
-    pub(super) fn start(target: CaptureTarget, redactor: Option<Redactor>) -> io::Result<Self> {
+    pub(super) fn start(
+        target: CaptureTarget,
+        source: &str,
+        redactor: Option<Redactor>,
+    ) -> io::Result<Self> {
         let out = match target {
             CaptureTarget::None => Out::Nowhere,
             CaptureTarget::Memory => Out::Memory(watch::Sender::new(Vec::new())),
             CaptureTarget::File(file) => Out::File(file),
         };
-        let header = CaptureWriter::new(Vec::new(), "serve", redactor.clone())?.into_inner();
+        let header = CaptureWriter::new(Vec::new(), source, redactor.clone())?.into_inner();
         let header = String::from_utf8(header).unwrap_or_default();
         let mut state = State {
             next: 0,
@@ -106,6 +110,25 @@ impl Recorder {
         number
     }
 
+    /// Gives the number of an exchange whose request is taken down later, by [`open_as`](Self::open_as).
+    pub(super) fn reserve(&self) -> u64 {
+        let mut state = self.lock();
+        state.next += 1;
+        state.next - 1
+    }
+
+    /// As [`open`](Self::open), with a number that was reserved.
+    pub(super) fn open_as(&self, number: u64, request: Record) {
+        let request = match &self.redactor {
+            Some(redactor) => request.redacted(&mut redactor.clone()),
+            None => request,
+        };
+        let mut state = self.lock();
+        if state.failure.is_none() {
+            state.waiting.extend(request.into_line(number));
+        }
+    }
+
     /// Writes records, and all that waits, to the file. When this returns they are there, unless writing failed.
     pub(super) fn write(&self, records: String) {
         let records = match &self.redactor {
@@ -137,6 +160,11 @@ impl Recorder {
             Out::Memory(memory) => Some(memory.subscribe()),
             _ => None,
         }
+    }
+
+    /// Whether the capture can't be written any more.
+    pub(super) fn has_failed(&self) -> bool {
+        *self.has_failed.borrow()
     }
 
     /// Returns when the capture can't be written any more.

@@ -152,7 +152,7 @@ pub(super) fn framed(head: &Head) -> HeaderList {
 }
 
 /// An older client knows no chunks.
-fn without_chunks(pieces: &mut [Piece]) {
+pub(super) fn without_chunks(pieces: &mut [Piece]) {
     for piece in pieces {
         if let Piece::Head(head) = piece
             && head.framing == Framing::Chunked

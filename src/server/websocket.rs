@@ -420,7 +420,7 @@ impl Talk {
     }
 }
 
-fn close_kind(payload: &[u8]) -> FrameKind {
+pub(super) fn close_kind(payload: &[u8]) -> FrameKind {
     match payload {
         [high, low, reason @ ..] => FrameKind::Close {
             code: Some(u16::from_be_bytes([*high, *low])),

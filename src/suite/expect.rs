@@ -29,8 +29,8 @@ pub(super) fn broken_expectations(
     }
     let is_failure = driven.is_failure;
     if is_failure != expectation.is_failure {
-        let errors = driven.errors.iter().map(|error| error.trim());
-        let last = errors.filter(|error| !error.is_empty()).next_back();
+        let mut errors = driven.errors.iter().map(|error| error.trim());
+        let last = errors.rfind(|error| !error.is_empty());
         let message = match (is_failure, last) {
             (true, Some(error)) => format!("the last turn failed: {}", excerpt(error)),
             (true, None) => "the last turn failed".to_owned(),
@@ -168,7 +168,7 @@ fn starts(capture: &crate::capture::Capture) -> Vec<Option<f64>> {
             Transport::Http => {
                 request.method == "POST"
                     && matches!(
-                        endpoint(&request.target).as_ref(),
+                        endpoint(&request.target),
                         "/responses" | "/responses/compact"
                     )
             }

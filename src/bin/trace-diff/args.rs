@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    compare, completions, explain, export, import, man, records, recover, replay, run, schema,
-    serve, sessions, show,
+    compare, completions, explain, export, import, man, record, records, recover, replay, run,
+    schema, serve, sessions, show,
 };
 
 /// What the program reads, for `--help`.
@@ -62,6 +62,7 @@ pub(crate) enum Command {
     Sessions(sessions::Args),
     Recover(recover::Args),
     Serve(serve::Args),
+    Record(record::Args),
     Replay(replay::Args),
     Run(run::Args),
     Import(import::Args),

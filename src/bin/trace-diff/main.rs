@@ -13,6 +13,7 @@ mod rollouts;
 mod rules;
 mod scratch;
 mod script;
+mod serving;
 
 use std::process::ExitCode;
 
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
         Some(Command::Recover(args)) => commands::recover::run(&args),
         Some(Command::Import(args)) => commands::import::run(&args),
         Some(Command::Export(args)) => commands::export::run(&args),
+        Some(Command::Record(args)) => commands::record::run(&args),
         Some(Command::Serve(args)) => commands::serve::run(&args),
         Some(Command::Replay(args)) => commands::replay::run(&args),
         Some(Command::Run(args)) => commands::run::run(&args),

@@ -104,28 +104,32 @@ pub(super) fn answer(pieces: Vec<Piece>, ending: Ending) -> Answer {
 
 /// How a connection ended for the client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ended {
+pub(in crate::server) enum Ended {
     Closed,
     Reset,
 }
 
-pub(super) struct Client(TcpStream);
+pub(in crate::server) struct Client(TcpStream);
 
 impl Client {
     pub(super) fn new(server: &Server) -> Self {
-        let stream = TcpStream::connect(server.address()).expect("the server listens");
+        Self::to(server.address())
+    }
+
+    pub(in crate::server) fn to(address: std::net::SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).expect("the server listens");
         stream
             .set_read_timeout(Some(PATIENCE))
             .expect("a time is set");
         Self(stream)
     }
 
-    pub(super) fn send(&mut self, bytes: &[u8]) {
+    pub(in crate::server) fn send(&mut self, bytes: &[u8]) {
         self.0.write_all(bytes).expect("the server reads");
     }
 
     /// Sends a POST with this body.
-    pub(super) fn post(&mut self, body: &str) {
+    pub(in crate::server) fn post(&mut self, body: &str) {
         let length = body.len();
         let request = format!(
             "POST /v1/responses HTTP/1.1\r\nhost: x\r\ncontent-length: {length}\r\n\r\n{body}"
@@ -134,14 +138,21 @@ impl Client {
     }
 
     /// Reads exactly so many bytes as the expected text has.
-    pub(super) fn expect(&mut self, text: &str) {
+    pub(in crate::server) fn expect(&mut self, text: &str) {
         let mut bytes = vec![0; text.len()];
         self.0.read_exact(&mut bytes).expect("as many bytes come");
         assert_eq!(String::from_utf8_lossy(&bytes), text);
     }
 
+    /// Reads so many bytes.
+    pub(in crate::server) fn read_bytes(&mut self, count: usize) -> Vec<u8> {
+        let mut bytes = vec![0; count];
+        self.0.read_exact(&mut bytes).expect("as many bytes come");
+        bytes
+    }
+
     /// Everything to the end, and how it ended.
-    pub(super) fn read_to_end(&mut self) -> (String, Ended) {
+    pub(in crate::server) fn read_to_end(&mut self) -> (String, Ended) {
         let mut all = Vec::new();
         let mut buffer = [0; 4096];
         loop {
@@ -168,7 +179,7 @@ impl Client {
     }
 
     /// Reads one response whose length its head tells.
-    pub(super) fn read_response(&mut self) -> String {
+    pub(in crate::server) fn read_response(&mut self) -> String {
         let mut bytes = Vec::new();
         while !bytes.ends_with(b"\r\n\r\n") {
             let mut byte = [0];
@@ -186,7 +197,7 @@ impl Client {
     }
 
     /// Whether nothing comes for a while.
-    pub(super) fn is_quiet(&mut self) -> bool {
+    pub(in crate::server) fn is_quiet(&mut self) -> bool {
         let short = Some(Duration::from_millis(60));
         self.0.set_read_timeout(short).expect("a time is set");
         let got = self.0.read(&mut [0]);
@@ -196,7 +207,7 @@ impl Client {
         matches!(got, Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut))
     }
 
-    pub(super) fn stream(&self) -> &TcpStream {
+    pub(in crate::server) fn stream(&self) -> &TcpStream {
         &self.0
     }
 }
@@ -221,7 +232,7 @@ pub(super) fn captured(server: &Server, count: usize) -> Capture {
 }
 
 /// An exchange in short: status, names of events or text of the body, `+` and the tail, how it ended.
-pub(super) fn outline(exchange: &Exchange) -> String {
+pub(in crate::server) fn outline(exchange: &Exchange) -> String {
     let response = &exchange.response;
     let status = match response.status.as_option() {
         Some(Some(status)) => status.to_string(),

@@ -1,6 +1,6 @@
 //! The server through raw sockets: what is sent and what is written down, byte for byte.
 
-mod client;
+pub(super) mod client;
 mod faults;
 mod hostile;
 mod hostile_cases;

@@ -1,5 +1,6 @@
 //! The program, run as users run it.
 
+mod record;
 mod records;
 mod recover;
 mod serve;

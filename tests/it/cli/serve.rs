@@ -11,18 +11,22 @@ use trace_diff::capture::{Capture, End, read_capture};
 use crate::program::{Program, assert_snapshot, code, shown, stderr};
 
 /// A running server, with the line that it announced itself by.
-struct Serving {
+pub(super) struct Serving {
     child: Child,
     stdout: BufReader<std::process::ChildStdout>,
-    address: String,
+    pub(super) address: String,
 }
 
 impl Serving {
     fn new(program: &Program, arguments: &[&str]) -> Self {
+        Self::start(program, &[&["serve"], arguments].concat())
+    }
+
+    /// Starts a command that serves.
+    pub(super) fn start(program: &Program, arguments: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_trace-diff"))
             .env_clear()
             .current_dir(program.path(""))
-            .arg("serve")
             .args(arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -44,14 +48,14 @@ impl Serving {
         }
     }
 
-    fn signal(&self, name: &str) {
+    pub(super) fn signal(&self, name: &str) {
         let command = format!("kill -{name} {}", self.child.id());
         let status = Command::new("sh").args(["-c", &command]).status().unwrap();
         assert!(status.success());
     }
 
     /// Waits for the end; the output has what came behind the ready line.
-    fn end(mut self) -> Output {
+    pub(super) fn end(mut self) -> Output {
         let status = self.child.wait().unwrap();
         let mut output = Output {
             status,
@@ -65,7 +69,7 @@ impl Serving {
     }
 
     /// Sends a request on a connection of its own and gives the whole response.
-    fn ask(&self, method: &str, path: &str, body: &str) -> String {
+    pub(super) fn ask(&self, method: &str, path: &str, body: &str) -> String {
         let mut stream = TcpStream::connect(&self.address).unwrap();
         let length = body.len();
         write!(
@@ -78,7 +82,7 @@ impl Serving {
         text
     }
 
-    fn post(&self, text: &str) -> String {
+    pub(super) fn post(&self, text: &str) -> String {
         let body = serde_json::json!({"model": "m", "stream": true, "input": [
             {"type": "message", "role": "user", "content": [{"type": "input_text", "text": text}]}
         ]});
@@ -93,7 +97,7 @@ impl Drop for Serving {
     }
 }
 
-fn capture(path: &Path) -> Capture {
+pub(super) fn capture(path: &Path) -> Capture {
     read_capture(path.to_str().unwrap()).unwrap()
 }
 
@@ -220,7 +224,7 @@ fn what_can_not_be_served_is_said() {
 }
 
 /// Complete responses that a client got, by the number in their requests.
-fn load(address: &str, client: usize) -> Vec<String> {
+pub(super) fn load(address: &str, client: usize) -> Vec<String> {
     let mut seen = Vec::new();
     let Ok(stream) = TcpStream::connect(address) else {
         return seen;

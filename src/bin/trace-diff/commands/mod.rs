@@ -6,6 +6,7 @@ pub(crate) mod explain;
 pub(crate) mod export;
 pub(crate) mod import;
 pub(crate) mod man;
+pub(crate) mod record;
 pub(crate) mod records;
 pub(crate) mod recover;
 pub(crate) mod replay;

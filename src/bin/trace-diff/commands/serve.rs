@@ -1,20 +1,17 @@
 //! `trace-diff serve`: the fake Responses server.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, anyhow};
-use tokio::signal::unix::{SignalKind, signal};
-use trace_diff::report::visible;
 use trace_diff::script::{PlayerOptions, Script, Violation};
 use trace_diff::server::{CaptureTarget, Limits, Server, ServerOptions};
 
 use crate::exit::{Failure, Outcome, Status};
-use crate::{output, script};
+use crate::script;
+use crate::serving::{self, Signals, say};
 
 /// How often a script is looked at for changes.
 const WATCH_PAUSE: Duration = Duration::from_millis(200);
@@ -69,7 +66,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Outcome {
     let capture = match &args.capture {
-        Some(path) => CaptureTarget::File(Arc::new(open_capture(path, args.force)?)),
+        Some(path) => CaptureTarget::File(Arc::new(serving::open_capture(path, args.force)?)),
         None => CaptureTarget::None,
     };
     let script = match &args.script {
@@ -92,29 +89,19 @@ pub(crate) fn run(args: &Args) -> Outcome {
         },
         ..ServerOptions::default()
     };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("failed to wait for signals")?;
-    // Signals are caught before anyone can know of the server.
-    let (mut terminate, mut interrupt) = {
-        let _entered = runtime.enter();
-        (
-            signal(SignalKind::terminate()).context("failed to wait for signals")?,
-            signal(SignalKind::interrupt()).context("failed to wait for signals")?,
-        )
-    };
+    let mut signals = Signals::catch()?;
     let server = Server::start(options).map_err(|error| {
         Failure::new(error)
             .with_hint("port 0 takes any free port; --host takes an address of this machine")
     })?;
-    announce(&server, args.server_info.as_deref())?;
+    if let Some(seed) = server.seed() {
+        say(&format!("seed {seed}"));
+    }
+    serving::announce(server.address(), args.server_info.as_deref())?;
     let watched = args.script.as_deref().filter(|_| args.watch);
     let mut said = 0;
-    runtime.block_on(async {
+    signals.or(async {
         tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
             () = server.stopping() => {}
             () = server.capture_failed() => {}
             () = watch(&server, watched) => {}
@@ -125,11 +112,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
     let violations = server.finish();
     let written = server.wait();
     violations.iter().skip(said).for_each(say_violation);
-    written.map_err(|error| {
-        // As text: that nobody reads a capture any more is no quiet end, unlike a closed standard output.
-        let error = anyhow!("{error}").context("failed to write the capture");
-        Failure::new(error).with_hint("what stands in it is complete up to there; the server has ended, for what it does would be lost")
-    })?;
+    written.map_err(serving::capture_failure)?;
     Ok(match violations.is_empty() || args.lenient {
         true => Status::Clean,
         false => Status::Findings,
@@ -176,60 +159,4 @@ async fn say_violations(server: &Server, said: &mut usize) {
 
 fn say_violation(violation: &Violation) {
     say(&format!("violation: {violation}"));
-}
-
-fn say(text: &str) {
-    let mut out = io::stderr().lock();
-    for line in text.lines() {
-        // There is nowhere left to say that standard error is closed.
-        let _ = writeln!(out, "{}", visible(line));
-    }
-}
-
-/// A new file, or an empty one: a capture holds one run.
-fn open_capture(path: &Path, is_forced: bool) -> Result<File, Failure> {
-    let what = || format!("failed to write {}", path.display());
-    if !is_forced
-        && fs::metadata(path).is_ok_and(|metadata| metadata.is_file() && metadata.len() > 0)
-    {
-        let error = anyhow!("{} exists already", path.display());
-        return Err(Failure::new(error).with_hint("--force replaces it"));
-    }
-    let file = OpenOptions::new()
-        .create(true)
-        .write(true)
-        .truncate(is_forced)
-        .open(path)
-        .with_context(what)?;
-    Ok(file)
-}
-
-/// Tells where the server is: the file first, so that it is there when the ready line is seen.
-fn announce(server: &Server, info: Option<&Path>) -> Result<(), Failure> {
-    let address = server.address();
-    if let Some(path) = info {
-        let info = serde_json::json!({"port": address.port(), "pid": std::process::id()});
-        write_whole(path, format!("{info}\n").as_bytes())
-            .with_context(|| format!("failed to write {}", path.display()))?;
-    }
-    if let Some(seed) = server.seed() {
-        say(&format!("seed {seed}"));
-    }
-    output::write(format!("listening on http://{address}\n").as_bytes())?;
-    Ok(())
-}
-
-/// Writes a file so that nobody sees a part of it.
-fn write_whole(path: &Path, content: &[u8]) -> io::Result<()> {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}.part", std::process::id()));
-    let draft = path.with_file_name(name);
-    let outcome = File::create(&draft)
-        .and_then(|mut file| file.write_all(content))
-        .and_then(|()| fs::rename(&draft, path));
-    if outcome.is_err() {
-        // The draft is of no use; that it may not even be there changes nothing.
-        let _ = fs::remove_file(&draft);
-    }
-    outcome
 }

@@ -1,0 +1,241 @@
+//! `trace-diff record`: the recording proxy.
+
+use std::env;
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, anyhow};
+use trace_diff::capture::{Capture, Redactor, Residual, residual_secrets};
+use trace_diff::server::{
+    CaptureTarget, Limits, Proxy, ProxyError, ProxyOptions, ProxyVariables, StartError, Upstream,
+};
+
+use crate::exit::{Failure, Outcome, Status};
+use crate::serving::{self, Signals, say};
+use crate::{input, output};
+
+/// Most places that are told one by one.
+const MAX_TOLD: usize = 10;
+
+/// Records what an agent and a real server say to each other
+///
+/// A proxy on a port of this machine. Point the agent's base URL at the address that the ready line names, with /v1 behind
+/// it if the agent's usual base URL ends so; what URL and path have in common counts once. Requests go to the upstream
+/// and responses come back as the bytes come, server-sent events and WebSockets too. Of requests only Host and what is for
+/// proxies changes, of responses nothing.
+///
+/// HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY are heeded, for an upstream on another machine.
+///
+/// The proxy runs until Ctrl-C or SIGTERM, and then looks through the capture for secrets that are left in it.
+///
+/// Exit status: 0 ended as told, 1 the capture may still hold secrets, 2 it could not serve or write the capture.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Where requests go: http://HOST[:PORT][/PATH] or https://…
+    #[arg(long, value_name = "URL")]
+    upstream: Upstream,
+    /// Writes every request and response to OUT as it happens, secrets replaced; every mode but passthrough needs it
+    #[arg(long, value_name = "OUT")]
+    capture: Option<PathBuf>,
+    /// What happens to a request
+    #[arg(long, value_enum, default_value_t = Mode::Record)]
+    mode: Mode,
+    /// Answers requests that are known from this capture, for --mode replay-or-record. Without it those that are known
+    /// from OUT, to which new ones are added
+    #[arg(long, value_name = "CAPTURE")]
+    from: Option<PathBuf>,
+    /// Replaces OUT if it is there
+    #[arg(long)]
+    force: bool,
+    /// Trusts the certificate authorities in FILE (PEM), too
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
+    /// Address to listen on; other machines reach it only if this is not a loopback address
+    #[arg(long, value_name = "IP", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
+    host: IpAddr,
+    /// Port to listen on; 0 takes any free one
+    #[arg(long, value_name = "PORT", default_value_t = 0)]
+    port: u16,
+    /// Writes {"port","pid"} to FILE when requests are accepted
+    #[arg(long, value_name = "FILE")]
+    server_info: Option<PathBuf>,
+    /// Most MiB of a body or message that are kept, as sent and decoded; larger ones pass and are not kept
+    #[arg(long, value_name = "MIB", default_value_t = 512)]
+    max_body: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Mode {
+    /// Goes to the upstream and is written down
+    Record,
+    /// Is answered as in the capture if it is known from there, up to ids and times; else goes to the upstream and is
+    /// written down
+    ReplayOrRecord,
+    /// Goes to the upstream; nothing is written
+    Passthrough,
+}
+
+pub(crate) fn run(args: &Args) -> Outcome {
+    let mut options = ProxyOptions::new(args.upstream.clone());
+    options.address = SocketAddr::new(args.host, args.port);
+    options.ca = args.ca.clone();
+    options.variables = variables();
+    set_capture(&mut options, args)?;
+    options.limits = Limits {
+        body_bytes: args.max_body.saturating_mul(1 << 20),
+        ..Limits::default()
+    };
+    let mut signals = Signals::catch()?;
+    let proxy = Proxy::start(options).map_err(failure)?;
+    serving::announce(proxy.address(), args.server_info.as_deref())?;
+    signals.or(proxy.capture_failed());
+    proxy.stop();
+    let (requests, redactor) = (proxy.state().requests, proxy.redactor());
+    proxy.wait().map_err(serving::capture_failure)?;
+    match (&args.capture, redactor) {
+        (Some(path), Some(redactor)) if args.mode != Mode::Passthrough => {
+            tell(&mut signals, path, requests, redactor)
+        }
+        _ => Ok(Status::Clean),
+    }
+}
+
+/// Opens what the mode writes, and reads what it answers from.
+fn set_capture(options: &mut ProxyOptions, args: &Args) -> Result<(), Failure> {
+    if args.from.is_some() && args.mode != Mode::ReplayOrRecord {
+        let error = anyhow!("--from is for --mode replay-or-record");
+        return Err(Failure::new(error));
+    }
+    let out = match (&args.capture, args.mode) {
+        (_, Mode::Passthrough) => return Ok(()),
+        (Some(out), _) => out,
+        (None, _) => {
+            let error = anyhow!("there is nowhere to write to");
+            return Err(Failure::new(error).with_hint("--capture OUT names a file"));
+        }
+    };
+    let is_same = |from: &Path| same_file::is_same_file(from, out).unwrap_or(false);
+    let file = match (
+        args.mode,
+        args.from.as_deref().filter(|from| !is_same(from)),
+    ) {
+        (Mode::ReplayOrRecord, Some(from)) => {
+            options.known = Some(known(from)?);
+            serving::open_capture(out, args.force)?
+        }
+        (Mode::ReplayOrRecord, None) => {
+            let has_records = out.metadata().is_ok_and(|metadata| metadata.len() > 0);
+            options.known = has_records.then(|| known(out)).transpose()?;
+            options.keeps_known = false;
+            open_for_more(out).with_context(|| format!("failed to write {}", out.display()))?
+        }
+        _ => serving::open_capture(out, args.force)?,
+    };
+    options.capture = CaptureTarget::File(Arc::new(file));
+    Ok(())
+}
+
+fn known(path: &Path) -> Result<Capture, Failure> {
+    let capture = input::capture(&path.to_string_lossy())?;
+    output::say_problems(&capture);
+    Ok(capture)
+}
+
+/// Opens a capture to write at its end, which is made the start of a line.
+fn open_for_more(path: &Path) -> io::Result<File> {
+    let mut file = OpenOptions::new()
+        .create(true)
+        .read(true)
+        .append(true)
+        .open(path)?;
+    let mut last = [b'\n'];
+    if file.metadata()?.len() > 0 {
+        file.seek(SeekFrom::End(-1))?;
+        file.read_exact(&mut last)?;
+    }
+    if last != [b'\n'] {
+        file.write_all(b"\n")?;
+    }
+    Ok(file)
+}
+
+/// Tells what was recorded, and what may be left of secrets. That takes a while where the capture is long; another signal
+/// ends it.
+fn tell(signals: &mut Signals, path: &Path, requests: u64, redactor: Redactor) -> Outcome {
+    let name = path.display();
+    let count = redactor.count();
+    // A pipe can't be read again.
+    if !path.is_file() {
+        say(&format!("{requests} requests, {count} secrets replaced"));
+        return Ok(Status::Clean);
+    }
+    let (done, mut found) = tokio::sync::oneshot::channel();
+    let owned = path.to_owned();
+    std::thread::spawn(move || {
+        let file = File::open(&owned);
+        let found = file.and_then(|file| residual_secrets(BufReader::new(file), &redactor));
+        // Who waited may have been told to end.
+        let _ = done.send(found);
+    });
+    let mut outcome = None;
+    signals.or(async { outcome = (&mut found).await.ok() });
+    let Some(found) = outcome else {
+        say(&format!(
+            "{name}: {requests} requests, {count} secrets replaced; not looked through"
+        ));
+        return Ok(Status::Clean);
+    };
+    let found = found.with_context(|| format!("failed to read {name}"))?;
+    if found.is_empty() {
+        say(&format!(
+            "{name}: {requests} requests, {count} secrets replaced, none seen that is left"
+        ));
+        return Ok(Status::Clean);
+    }
+    for place in found.iter().take(MAX_TOLD) {
+        say(&format!("warning: {name}: {}", in_words(place)));
+    }
+    if found.len() > MAX_TOLD {
+        say(&format!("warning: {name}: {} more", found.len() - MAX_TOLD));
+    }
+    Ok(Status::Findings)
+}
+
+fn in_words(place: &Residual) -> String {
+    let exchange = place
+        .exchange
+        .map_or_else(String::new, |number| format!(" (exchange {number})"));
+    let (line, form) = (place.line, place.form.name());
+    format!("line {line}{exchange} may hold a secret, {form}")
+}
+
+fn failure(error: ProxyError) -> Failure {
+    let hint = match &error {
+        ProxyError::Start(StartError::Listen { .. }) => {
+            "port 0 takes any free port; --host takes an address of this machine"
+        }
+        ProxyError::Variable(_) => {
+            "HTTP_PROXY, HTTPS_PROXY and ALL_PROXY are URLs of HTTP proxies: http://HOST:PORT"
+        }
+        ProxyError::NoAuthorities => "--ca names a file of certificate authorities",
+        _ => return Failure::new(error),
+    };
+    Failure::new(error).with_hint(hint)
+}
+
+/// The proxy variables; those in small letters count first, as most programs have it.
+fn variables() -> ProxyVariables {
+    let value = |name: &str| {
+        let small = env::var(name.to_lowercase());
+        small.or_else(|_| env::var(name)).ok()
+    };
+    ProxyVariables {
+        http: value("HTTP_PROXY"),
+        https: value("HTTPS_PROXY"),
+        all: value("ALL_PROXY"),
+        no: value("NO_PROXY"),
+    }
+}

@@ -1,0 +1,114 @@
+//! What commands have in common that serve until they are told to stop.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::path::Path;
+
+use anyhow::{Context, anyhow};
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use trace_diff::report::visible;
+
+use crate::exit::Failure;
+use crate::output;
+
+/// The signals that end a server, caught from the moment on that this is made.
+pub(crate) struct Signals {
+    runtime: Runtime,
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    pub(crate) fn catch() -> Result<Self, Failure> {
+        let what = "failed to wait for signals";
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .context(what)?;
+        let (terminate, interrupt) = {
+            let _entered = runtime.enter();
+            (
+                signal(SignalKind::terminate()).context(what)?,
+                signal(SignalKind::interrupt()).context(what)?,
+            )
+        };
+        Ok(Self {
+            runtime,
+            terminate,
+            interrupt,
+        })
+    }
+
+    /// Waits for a signal or for something else, whichever comes first.
+    pub(crate) fn or(&mut self, other: impl Future<Output = ()>) {
+        self.runtime.block_on(async {
+            tokio::select! {
+                _ = self.terminate.recv() => {}
+                _ = self.interrupt.recv() => {}
+                () = other => {}
+            }
+        });
+    }
+}
+
+/// Tells something on standard error.
+pub(crate) fn say(text: &str) {
+    let mut out = io::stderr().lock();
+    for line in text.lines() {
+        // There is nowhere left to say that standard error is closed.
+        let _ = writeln!(out, "{}", visible(line));
+    }
+}
+
+/// Why a capture is not complete.
+pub(crate) fn capture_failure(error: io::Error) -> Failure {
+    // As text: that nobody reads a capture any more is no quiet end, unlike a closed standard output.
+    let error = anyhow!("{error}").context("failed to write the capture");
+    Failure::new(error).with_hint("what stands in it is complete up to there; the server has ended, for what it does would be lost")
+}
+
+/// A new file, or an empty one: a capture holds one run.
+pub(crate) fn open_capture(path: &Path, is_forced: bool) -> Result<File, Failure> {
+    let what = || format!("failed to write {}", path.display());
+    if !is_forced
+        && fs::metadata(path).is_ok_and(|metadata| metadata.is_file() && metadata.len() > 0)
+    {
+        let error = anyhow!("{} exists already", path.display());
+        return Err(Failure::new(error).with_hint("--force replaces it"));
+    }
+    let file = OpenOptions::new()
+        .create(true)
+        .write(true)
+        .truncate(is_forced)
+        .open(path)
+        .with_context(what)?;
+    Ok(file)
+}
+
+/// Tells where the server is: the file first, so that it is there when the ready line is seen.
+pub(crate) fn announce(address: SocketAddr, info: Option<&Path>) -> Result<(), Failure> {
+    if let Some(path) = info {
+        let info = serde_json::json!({"port": address.port(), "pid": std::process::id()});
+        write_whole(path, format!("{info}\n").as_bytes())
+            .with_context(|| format!("failed to write {}", path.display()))?;
+    }
+    output::write(format!("listening on http://{address}\n").as_bytes())?;
+    Ok(())
+}
+
+/// Writes a file so that nobody sees a part of it.
+fn write_whole(path: &Path, content: &[u8]) -> io::Result<()> {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.part", std::process::id()));
+    let draft = path.with_file_name(name);
+    let outcome = File::create(&draft)
+        .and_then(|mut file| file.write_all(content))
+        .and_then(|()| fs::rename(&draft, path));
+    if outcome.is_err() {
+        // The draft is of no use; that it may not even be there changes nothing.
+        let _ = fs::remove_file(&draft);
+    }
+    outcome
+}

@@ -1,0 +1,29 @@
+//! The recording proxy: passes what agents and a real server say to each other on, byte for byte, and writes it down.
+
+mod answer;
+mod buffer;
+mod connect;
+mod connection;
+mod frames;
+mod handle;
+mod known;
+mod message;
+mod options;
+mod relay;
+mod replayed;
+mod request;
+mod response;
+mod shared;
+mod stream;
+mod taken;
+#[cfg(test)]
+mod tests;
+#[cfg(feature = "tls")]
+mod tls;
+mod upstream;
+mod variables;
+
+pub use handle::Proxy;
+pub use options::{ProxyError, ProxyOptions};
+pub use upstream::{Upstream, UrlError};
+pub use variables::ProxyVariables;
