@@ -147,7 +147,7 @@ fn write_case<W: Write>(xml: &mut Writer<W>, case: &Case<'_>, path: &str) -> io:
     xml.write_event(Event::End(BytesEnd::new("testcase")))
 }
 
-fn element<'a>(name: &'a str, attributes: &[(&str, &str)]) -> BytesStart<'a> {
+pub(super) fn element<'a>(name: &'a str, attributes: &[(&str, &str)]) -> BytesStart<'a> {
     let mut start = BytesStart::new(name);
     for attribute in attributes {
         start.push_attribute(*attribute);
@@ -155,7 +155,11 @@ fn element<'a>(name: &'a str, attributes: &[(&str, &str)]) -> BytesStart<'a> {
     start
 }
 
-fn write_text<W: Write>(xml: &mut Writer<W>, start: BytesStart<'_>, text: &str) -> io::Result<()> {
+pub(super) fn write_text<W: Write>(
+    xml: &mut Writer<W>,
+    start: BytesStart<'_>,
+    text: &str,
+) -> io::Result<()> {
     let end = start.to_end().into_owned();
     xml.write_event(Event::Start(start))?;
     xml.write_event(Event::Text(BytesText::new(text)))?;
@@ -191,7 +195,7 @@ fn paragraphs(findings: &[&Finding]) -> String {
 }
 
 /// A text with nothing in it that XML 1.0 has no characters for.
-fn text(text: &str) -> String {
+pub(super) fn text(text: &str) -> String {
     visible(text)
         .chars()
         .map(|c| match c {

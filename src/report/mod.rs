@@ -37,7 +37,7 @@ pub use levels::apply_levels;
 pub use markdown::{MarkdownOptions, render_markdown};
 pub use matrix::{
     Cell, CellFinding, CellVerdict, Matrix, MatrixAgent, MatrixRow, SharedDifference,
-    render_matrix_json, render_matrix_text,
+    render_matrix_json, render_matrix_junit, render_matrix_markdown, render_matrix_text,
 };
 pub use model::{
     Accepted, AlignmentEntry, ExchangeCounts, ExchangePair, FilePlace, Finding, FindingCounts,

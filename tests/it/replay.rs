@@ -71,9 +71,14 @@ impl Session {
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.write_all(head.as_bytes()).unwrap();
         stream.write_all(body.as_bytes()).unwrap();
-        stream.shutdown(std::net::Shutdown::Write).ok();
         let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).ok();
+        let mut buffer = [0; 4096];
+        // The connection is kept, so its end tells nothing.
+        while !is_whole(&String::from_utf8_lossy(&answer)) {
+            let count = stream.read(&mut buffer).unwrap();
+            assert!(count > 0, "the connection ended within a response");
+            answer.extend_from_slice(&buffer[..count]);
+        }
         String::from_utf8_lossy(&answer).into_owned()
     }
 
@@ -93,6 +98,22 @@ impl Session {
     fn verdict(self) -> Verdict {
         let candidate = self.server.capture().unwrap();
         self.replay.verdict(candidate)
+    }
+}
+
+/// Whether a response has come to its end.
+fn is_whole(answer: &str) -> bool {
+    let Some((head, body)) = answer.split_once("\r\n\r\n") else {
+        return false;
+    };
+    let length = head
+        .lines()
+        .filter_map(|line| line.split_once(": "))
+        .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))
+        .and_then(|(_, value)| value.parse::<usize>().ok());
+    match length {
+        Some(length) => body.len() >= length,
+        None => body.ends_with("0\r\n\r\n"),
     }
 }
 
@@ -232,12 +253,14 @@ fn session_with_own_ids(session: u32, work: &str) -> String {
             .iter()
             .map(|event| json!({ "at_ms": 1.0, "event": event["type"], "data": event }))
             .collect();
+        let body = json!({ "model": "m", "stream": true, "input": input });
+        let length = body.to_string().len().to_string();
         let record = json!({
             "format": "raw-exchange/1", "seq": number + 1, "conn": number + 1, "conn_request": 1, "transport": "http",
             "started_ms": 1.0, "request_done_ms": 1.0, "method": "POST", "path": "/v1/responses", "http_version": "HTTP/1.1",
             "request": {
-                "headers": [["host", "x"], ["thread-id", "t1"]], "body_kind": "json-compact",
-                "body": { "model": "m", "stream": true, "input": input },
+                "headers": [["host", "x"], ["thread-id", "t1"], ["content-length", length]], "body_kind": "json-compact",
+                "body": body,
             },
             "response": { "status": 200, "headers": [["content-type", "text/event-stream"]], "events": events, "ended": "complete" },
         });
@@ -343,7 +366,11 @@ cat <&3"#;
 fn one_turn() -> String {
     let all = session_with_own_ids(1, "/w");
     let mut record: Value = serde_json::from_str(all.lines().next().unwrap()).unwrap();
-    record["request"]["headers"] = json!([["host", "x"], ["connection", "close"]]);
+    record["request"]["headers"] = json!([
+        ["host", "x"],
+        ["connection", "close"],
+        ["content-length", "117"]
+    ]);
     record["request"]["body"]["input"] = json!([
         { "type": "message", "role": "user", "content": [{ "type": "input_text", "text": "Go." }] },
     ]);

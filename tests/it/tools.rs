@@ -54,7 +54,7 @@ fn explain_answers_an_unknown_name_with_a_hint() {
 
 #[test]
 fn schema_prints_what_is_committed() {
-    for name in ["capture", "report", "rules"] {
+    for name in ["capture", "matrix", "report", "rules"] {
         let printed: serde_json::Value =
             serde_json::from_str(&stdout(&["schema", name])).expect("JSON");
         assert_eq!(printed, crate::schema::load(name));

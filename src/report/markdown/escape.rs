@@ -3,7 +3,7 @@
 use crate::report::text::visible;
 
 /// A text as code, on one line, for use anywhere, table cells included; nothing for an empty text.
-pub(super) fn code(text: &str) -> String {
+pub(in crate::report) fn code(text: &str) -> String {
     let text = visible(text);
     if text.is_empty() {
         return String::new();
@@ -17,7 +17,7 @@ pub(super) fn code(text: &str) -> String {
 }
 
 /// A sentence: what stands between back-ticks becomes code, the rest plain text.
-pub(super) fn prose(text: &str) -> String {
+pub(in crate::report) fn prose(text: &str) -> String {
     let text = visible(text);
     let parts: Vec<&str> = text.split('`').collect();
     if parts.len().is_multiple_of(2) {

@@ -1,6 +1,6 @@
 //! The report as GitHub-flavoured Markdown, for step summaries and comments.
 
-mod escape;
+pub(super) mod escape;
 mod page;
 
 pub use page::{MarkdownOptions, render_markdown};

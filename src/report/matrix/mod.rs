@@ -1,9 +1,13 @@
 //! What became of each scenario with each agent: the model, and its renderers.
 
 mod json;
+mod junit;
+mod markdown;
 mod model;
 mod text;
 
 pub use json::render_matrix_json;
+pub use junit::render_matrix_junit;
+pub use markdown::render_matrix_markdown;
 pub use model::{Cell, CellFinding, CellVerdict, Matrix, MatrixAgent, MatrixRow, SharedDifference};
 pub use text::render_matrix_text;

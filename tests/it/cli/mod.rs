@@ -3,5 +3,6 @@
 mod record;
 mod records;
 mod recover;
+mod run;
 mod serve;
 mod sessions;

@@ -5,6 +5,7 @@ use std::fs::{self, OpenOptions};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -273,16 +274,20 @@ impl Session<'_> {
             ..Limits::default()
         };
         let said = Cell::new(0);
+        let interrupted = interruption()?;
         let watch = Watch {
             has_connected: &|| self.server.state().requests > 0,
             is_over: &|| {
                 say_divergences(&self.replay, &said);
-                self.replay.is_over()
+                self.replay.is_over() || interrupted.load(Ordering::Relaxed)
             },
         };
         let outcome = trace_diff::agent::run(&command, &place, &surroundings, &limits, &watch)
             .map_err(|error| Failure::new(error).with_hint("check the command behind --"))?;
         say_divergences(&self.replay, &said);
+        if interrupted.load(Ordering::Relaxed) {
+            say("interrupted: the agent was ended");
+        }
         Ok(outcome)
     }
 
@@ -305,29 +310,16 @@ impl Session<'_> {
     }
 
     fn wait_for_signal(&self) -> Result<(), Failure> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .context("failed to wait for signals")?;
-        let (mut terminate, mut interrupt) = {
-            let _entered = runtime.enter();
-            (
-                signal(SignalKind::terminate()).context("failed to wait for signals")?,
-                signal(SignalKind::interrupt()).context("failed to wait for signals")?,
-            )
-        };
+        // Signals are caught before anyone can know of the server.
+        let interrupted = interruption()?;
         let listening = format!("listening on http://{}\n", self.server.address());
         crate::output::write(listening.as_bytes())?;
         self.say_how_to_connect();
         let said = Cell::new(0);
-        runtime.block_on(async {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-                () = self.server.stopping() => {}
-                () = until_over(&self.replay, &said) => {}
-            }
-        });
+        while !self.replay.is_over() && !interrupted.load(Ordering::Relaxed) {
+            std::thread::sleep(Duration::from_millis(50));
+            say_divergences(&self.replay, &said);
+        }
         say_divergences(&self.replay, &said);
         Ok(())
     }
@@ -348,12 +340,31 @@ impl Session<'_> {
     }
 }
 
-/// Returns when the agent has left the recording and was to be stopped.
-async fn until_over(replay: &Replay, said: &Cell<usize>) {
-    while !replay.is_over() {
-        tokio::time::sleep(Duration::from_millis(50)).await;
-        say_divergences(replay, said);
-    }
+/// Becomes true at Ctrl-C or SIGTERM. An agent has a process group of its own, so a terminal's signal does not end it.
+fn interruption() -> Result<Arc<AtomicBool>, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("failed to wait for signals")?;
+    let (mut terminate, mut interrupt) = {
+        let _entered = runtime.enter();
+        (
+            signal(SignalKind::terminate()).context("failed to wait for signals")?,
+            signal(SignalKind::interrupt()).context("failed to wait for signals")?,
+        )
+    };
+    let interrupted = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&interrupted);
+    std::thread::spawn(move || {
+        runtime.block_on(async {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        });
+        flag.store(true, Ordering::Relaxed);
+    });
+    Ok(interrupted)
 }
 
 /// Tells of divergences when they happen.

@@ -9,7 +9,10 @@ use std::time::Duration;
 
 use anyhow::Context;
 use trace_diff::agent::{Agent, Limits, Profile, Surroundings};
-use trace_diff::report::{Matrix, Verdict, render_matrix_json, render_matrix_text};
+use trace_diff::report::{
+    Matrix, Verdict, render_matrix_json, render_matrix_junit, render_matrix_markdown,
+    render_matrix_text,
+};
 use trace_diff::script::Script;
 use trace_diff::suite::{Accepting, Progress, SUITE, SuiteOptions, find_version, run_suite};
 
@@ -94,6 +97,10 @@ enum Format {
     Text,
     /// For programs; see `trace-diff schema matrix`
     Json,
+    /// For test reporters of CI systems
+    Junit,
+    /// For comments and summaries of CI systems
+    Markdown,
 }
 
 /// A file that gets the matrix in a format.
@@ -110,8 +117,9 @@ impl FromStr for ReportFile {
         let (format, path) = text
             .split_once('=')
             .ok_or("expected FORMAT=PATH, such as json=matrix.json")?;
-        let format = <Format as clap::ValueEnum>::from_str(format, false)
-            .map_err(|_| format!("unknown format {format:?}; text and json are known"))?;
+        let format = <Format as clap::ValueEnum>::from_str(format, false).map_err(|_| {
+            format!("unknown format {format:?}; text, json, junit and markdown are known")
+        })?;
         Ok(Self {
             format,
             path: PathBuf::from(path),
@@ -333,5 +341,7 @@ fn render(
     match format {
         Format::Text => render_matrix_text(matrix, is_verbose, out),
         Format::Json => render_matrix_json(matrix, out),
+        Format::Junit => render_matrix_junit(matrix, out),
+        Format::Markdown => render_matrix_markdown(matrix, out),
     }
 }

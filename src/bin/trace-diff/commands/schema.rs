@@ -16,6 +16,8 @@ pub(crate) struct Args {
 enum Format {
     /// The capture that `import` writes
     Capture,
+    /// The matrix that `run --format json` writes
+    Matrix,
     /// The outline that `show --format json` writes
     Outline,
     /// What an agent is expected to do
@@ -35,6 +37,7 @@ enum Format {
 pub(crate) fn run(args: &Args) -> Outcome {
     let schema = match args.format {
         Format::Capture => include_str!("../../../../schemas/capture.schema.json"),
+        Format::Matrix => include_str!("../../../../schemas/matrix.schema.json"),
         Format::Outline => include_str!("../../../../schemas/outline.schema.json"),
         Format::Profile => include_str!("../../../../schemas/profile.schema.json"),
         Format::Recovery => include_str!("../../../../schemas/recovery.schema.json"),
