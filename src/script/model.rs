@@ -420,11 +420,8 @@ mod tests {
         };
         check(Deltas::Characters(1), "né🙂", &["n", "é", "🙂"]);
         check(Deltas::Characters(2), "abcde", &["ab", "cd", "e"]);
-        check(
-            Deltas::Words,
-            "Look  first, then",
-            &["Look", "  first,", " then"],
-        );
+        let words = ["Look", "  first,", " then"];
+        check(Deltas::Words, "Look  first, then", &words);
         check(Deltas::Words, " a\n", &[" a", "\n"]);
         check(Deltas::Whole, "a b", &["a b"]);
         check(Deltas::None, "a b", &[]);

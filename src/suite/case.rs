@@ -273,14 +273,16 @@ impl Suite<'_> {
         Matrix::new(agents.collect(), rows)
     }
 
-    /// The cells of a row: those that passed are compared with the baseline's.
+    /// The cells of a row: those that passed are compared with the baseline's, if that is as expected.
     fn cells(&self, row: Vec<Case>) -> Vec<Cell> {
         let mut cells = row.into_iter();
         let Some(baseline) = cells.next() else {
             return Vec::new();
         };
+        let is_sound = matches!(baseline.cell.verdict, CellVerdict::Pass | CellVerdict::Gap);
         let others = cells.map(|mut case| {
-            let both = baseline.capture.as_ref().zip(case.capture.as_ref());
+            let before = baseline.capture.as_ref().filter(|_| is_sound);
+            let both = before.zip(case.capture.as_ref());
             if let (CellVerdict::Pass, Some((before, after))) = (case.cell.verdict, both) {
                 let locations = [baseline.locations.clone(), case.locations].concat();
                 let accepting = self.options.accepting.as_ref();

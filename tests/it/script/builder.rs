@@ -1,5 +1,7 @@
 //! Builders and files say the same things: each case is written both ways, and all cases use every key of the schema.
 
+// Long because: the cases are one table, in the order of the guide.
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 

@@ -360,13 +360,12 @@ fn a_rollout_plays_what_the_capture_of_its_run_delivered() {
         let text = script_from_rollout(&RolloutSource::file(rollout).unwrap()).unwrap();
         let script: serde_json::Value = serde_json::from_str(&text).unwrap();
         let steps = script["step"].as_array().cloned().unwrap_or_default();
-        let got: Vec<Vec<String>> = steps
-            .iter()
-            .map(|step| {
-                let entries = step["reply"].as_array().unwrap().iter();
-                entries.filter_map(|entry| gist(&entry["item"])).collect()
-            })
-            .collect();
+        let said = steps.iter().map(|step| {
+            let entries = step["reply"].as_array().unwrap().iter();
+            entries.filter_map(|entry| gist(&entry["item"])).collect()
+        });
+        // A step that only fails has pycodex compact, which wrote no usage to disk that would.
+        let got: Vec<Vec<String>> = said.filter(|said: &Vec<String>| !said.is_empty()).collect();
         let expect = said_in_capture(&capture);
         count += 1;
         if got != expect {
