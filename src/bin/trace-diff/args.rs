@@ -62,7 +62,7 @@ pub(crate) enum Command {
     Sessions(sessions::Args),
     Recover(recover::Args),
     Serve(serve::Args),
-    Replay(replay::Args),
+    Replay(Box<replay::Args>),
     Import(import::Args),
     Export(export::Args),
     Explain(explain::Args),
