@@ -110,7 +110,11 @@ fn settings(agent: &Agent, scenario: &Scenario) -> Settings {
     Settings {
         model: Some(wanted.model.clone().unwrap_or_else(|| model.to_owned())),
         sandbox: Some(SANDBOX.to_owned()),
-        provider: wanted.provider.clone(),
+        // Codex compresses what it sends with an account to a provider of this name only (0.115.0–0.169.0).
+        provider: wanted
+            .provider
+            .clone()
+            .or_else(|| wanted.has_account.then(|| "OpenAI".to_owned())),
         compact_limit: wanted.compact_at,
         request_retries: wanted.request_retries,
         stream_retries: wanted.stream_retries,
