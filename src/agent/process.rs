@@ -16,7 +16,7 @@ use super::environment::{Surroundings, environment};
 use super::error::AgentError;
 use super::limits::{Limits, Watch};
 use super::outcome::{Leftover, Outcome};
-use super::output::Collector;
+use super::output::{Collector, Output};
 use super::outside::Before;
 use super::place::Place;
 use super::processes::{Family, MARK};
@@ -201,9 +201,10 @@ impl Process {
         &mut self.child.stdin
     }
 
-    /// How many bytes it has printed.
-    pub fn printed(&self) -> u64 {
-        self.printed.load(Ordering::Relaxed)
+    /// What is kept so far of what it printed to standard output, or showed on its terminal.
+    pub fn stdout(&self) -> Output {
+        let stdout = self.stdout.as_ref();
+        stdout.map_or_else(Output::default, Collector::so_far)
     }
 
     /// The lines that it prints, for who [talks](Self::start_talking) to it.

@@ -52,7 +52,8 @@ pub enum PlayError {
     Capture(#[source] Box<OpenError>),
 }
 
-/// Plays a scenario to an agent, below a directory of its own: `agent/home`, `agent/work`, `capture.jsonl`.
+/// Plays a scenario to an agent, below a directory of its own: `agent/home`, `agent/work`, `capture.jsonl`,
+/// and what each process printed.
 ///
 /// The base URL and the directories of `surroundings` are set here.
 ///
@@ -103,6 +104,16 @@ pub fn play(
         Err(DriveError::NotApplicable(why)) => Err(why),
         Err(error) => return Err(error.into()),
     };
+    for (number, outcome) in driven
+        .iter()
+        .flat_map(|driven| &driven.outcomes)
+        .enumerate()
+    {
+        for (name, output) in [("stdout", &outcome.stdout), ("stderr", &outcome.stderr)] {
+            let path = root.join(format!("{name}-{}.txt", number + 1));
+            std::fs::write(&path, output.text()).map_err(failed(&path))?;
+        }
+    }
     let violations = server.finish();
     // Stopped first, so that the capture is whole.
     drop(server);

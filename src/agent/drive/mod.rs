@@ -82,6 +82,17 @@ pub fn drive(agent: &Agent, scenario: &Scenario, stage: Stage<'_>) -> Result<Dri
     for (path, bytes) in &scenario.files {
         write(&stage.place.work.join(path), bytes)?;
     }
+    let mut surroundings = stage.surroundings.clone();
+    if settings.account {
+        // `codex exec` prefers a key in this variable to the account; an empty one counts as none.
+        surroundings
+            .variables
+            .push(("CODEX_API_KEY".into(), "".into()));
+    }
+    let stage = Stage {
+        surroundings: &surroundings,
+        ..stage
+    };
     match agent.profile {
         Profile::Codex => codex::drive(agent, scenario, stage),
         Profile::Pycodex => pycodex::drive(agent, scenario, stage),

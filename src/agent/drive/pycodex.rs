@@ -72,7 +72,7 @@ fn answer(outcome: &Outcome) -> String {
 }
 
 /// What a terminal showed, without control sequences.
-fn shown(text: &str) -> String {
+pub(super) fn shown(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text.chars().peekable();
     while let Some(c) = rest.next() {

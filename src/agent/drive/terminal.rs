@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use crate::agent::{AgentCommand, AgentError, Ending, Outcome, Process, Terminal, Watch};
 
 use super::Stage;
+use super::pycodex::shown;
 
 /// How long nothing must happen before a line is typed.
 const QUIET: Duration = Duration::from_millis(800);
@@ -73,13 +74,13 @@ impl Talk<'_> {
     fn settle(&mut self, requests: usize) -> Option<Ending> {
         let began = Instant::now();
         let mut last = began;
-        let mut shown = self.process.printed();
+        let mut shown = self.shown();
         while last.elapsed() < QUIET && began.elapsed() < PATIENCE {
             std::thread::sleep(PAUSE);
             if let Some(ending) = self.look() {
                 return Some(ending);
             }
-            let now = self.process.printed();
+            let now = self.shown();
             let is_busy = (self.stage.is_busy)() || (self.stage.requests)() < requests;
             if now != shown || is_busy || now == 0 {
                 last = Instant::now();
@@ -87,6 +88,11 @@ impl Talk<'_> {
             shown = now;
         }
         None
+    }
+
+    /// How much text has been shown. Terminals are told again and again where the cursor is, which is none.
+    fn shown(&self) -> usize {
+        shown(&self.process.stdout().text()).len()
     }
 
     fn look(&mut self) -> Option<Ending> {
