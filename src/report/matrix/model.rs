@@ -1,6 +1,6 @@
 //! The matrix as plain data; its serialised form is `schemas/matrix.schema.json`, version 1.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -163,7 +163,8 @@ fn share(agent: &str, column: usize, rows: &mut [MatrixRow]) -> Vec<SharedDiffer
     let mut counts: BTreeMap<CellFinding, usize> = BTreeMap::new();
     for cell in rows.iter().filter_map(|row| row.cells.get(column)) {
         if cell.shared_differences.is_some() {
-            for finding in &cell.findings {
+            // One cell may tell the same in several places.
+            for finding in cell.findings.iter().collect::<BTreeSet<_>>() {
                 *counts.entry(finding.clone()).or_default() += 1;
             }
         }
@@ -226,7 +227,7 @@ mod tests {
     #[test]
     fn what_several_scenarios_show_is_told_once() {
         let rows = vec![
-            row("a", CellVerdict::Differs, &["x", "y"]),
+            row("a", CellVerdict::Differs, &["x", "y", "y"]),
             row("b", CellVerdict::Differs, &["x"]),
             row("c", CellVerdict::Fails, &["x"]),
         ];
@@ -246,7 +247,7 @@ mod tests {
             .map(|row| (row.cells[0].findings.len(), row.cells[0].shared_differences))
             .collect();
         // What a scenario expects is no difference, and stays where it is.
-        assert_eq!(left, [(1, Some(1)), (0, Some(1)), (1, None)]);
+        assert_eq!(left, [(2, Some(1)), (0, Some(1)), (1, None)]);
         assert_eq!(matrix.agents[0].counts["differs"], 2);
     }
 
