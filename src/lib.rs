@@ -102,6 +102,8 @@ pub mod responses;
 pub mod rollout;
 pub mod script;
 #[cfg(feature = "server")]
+pub mod send;
+#[cfg(feature = "server")]
 pub mod server;
 #[cfg(feature = "server")]
 pub mod suite;
