@@ -66,8 +66,6 @@ pub struct Settings {
     pub provider: Option<String>,
     /// `model_auto_compact_token_limit`.
     pub compact_limit: Option<u64>,
-    /// `model_context_window`.
-    pub context_window: Option<u64>,
     /// `request_max_retries` of the provider.
     pub request_retries: Option<u64>,
     /// `stream_max_retries` of the provider.
@@ -78,10 +76,6 @@ pub struct Settings {
     pub websocket: bool,
     /// Whether it is logged in with a made-up account instead of a key; Codex then compresses its requests.
     pub account: bool,
-    /// Further lines of `config.toml`, before all tables.
-    pub lines: String,
-    /// Further lines of the provider's table.
-    pub provider_lines: String,
 }
 
 /// The id of the provider in the configuration.
@@ -100,11 +94,10 @@ impl Settings {
         top.push(format!("approval_policy = {}", text(approval)));
         let sandbox = self.sandbox.as_deref().unwrap_or("read-only");
         top.push(format!("sandbox_mode = {}", text(sandbox)));
-        let numbers = [
-            ("model_auto_compact_token_limit", self.compact_limit),
-            ("model_context_window", self.context_window),
-        ];
-        top.extend(numbers.iter().filter_map(number));
+        top.extend(number(&(
+            "model_auto_compact_token_limit",
+            self.compact_limit,
+        )));
         let base = surroundings.base_url.as_str();
         if self.account {
             // Where accounts are looked after; nobody else is to be asked.
@@ -113,9 +106,6 @@ impl Settings {
                 "chatgpt_base_url = {}",
                 text(&format!("{authority}/backend-api/"))
             ));
-        }
-        if !self.lines.is_empty() {
-            top.push(self.lines.clone());
         }
         let mut provider = vec![
             format!(
@@ -141,9 +131,6 @@ impl Settings {
             ("stream_idle_timeout_ms", idle_ms),
         ];
         provider.extend(numbers.iter().filter_map(number));
-        if !self.provider_lines.is_empty() {
-            provider.push(self.provider_lines.clone());
-        }
         format!(
             "{}\n\n[model_providers.{PROVIDER}]\n{}\n\n[projects.{}]\ntrust_level = \"trusted\"\n",
             top.join("\n"),

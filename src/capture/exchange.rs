@@ -230,6 +230,20 @@ pub struct Response {
     pub ended_ms: Recorded<f64>,
 }
 
+impl Response {
+    /// A response of which a format kept nothing, or nothing yet.
+    pub(crate) fn not_recorded() -> Self {
+        Self {
+            status: Recorded::NotRecorded,
+            headers: Recorded::NotRecorded,
+            headers_ms: Recorded::NotRecorded,
+            content: Content::NotRecorded,
+            end: Recorded::NotRecorded,
+            ended_ms: Recorded::NotRecorded,
+        }
+    }
+}
+
 /// What follows a response head.
 #[derive(Debug, Clone)]
 pub enum Content {

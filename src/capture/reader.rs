@@ -147,14 +147,7 @@ impl Reader<'_> {
                 body: body(record, node.get("body")),
                 wire_body_bytes: node.get("wire_body_bytes").and_then(Node::unsigned).into(),
             },
-            response: Response {
-                status: Recorded::NotRecorded,
-                headers: Recorded::NotRecorded,
-                headers_ms: Recorded::NotRecorded,
-                content: Content::NotRecorded,
-                end: Recorded::NotRecorded,
-                ended_ms: Recorded::NotRecorded,
-            },
+            response: Response::not_recorded(),
             extra: None,
             place: Some(self.lines.place(self.path, self.bytes, span.start)),
         });

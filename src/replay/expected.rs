@@ -1,8 +1,6 @@
 //! What was recorded for each step of the script that is played.
 
-use crate::capture::{
-    Capture, CaptureKind, Content, Exchange, Recorded, Request, Response, flatten,
-};
+use crate::capture::{Capture, CaptureKind, Exchange, Recorded, Request, Response, flatten};
 use crate::responses::RequestFacts;
 use crate::server::Renaming;
 
@@ -31,14 +29,7 @@ impl Asked {
                 connection: Recorded::NotRecorded,
                 started_ms: Recorded::NotRecorded,
                 request,
-                response: Response {
-                    status: Recorded::NotRecorded,
-                    headers: Recorded::NotRecorded,
-                    headers_ms: Recorded::NotRecorded,
-                    content: Content::NotRecorded,
-                    end: Recorded::NotRecorded,
-                    ended_ms: Recorded::NotRecorded,
-                },
+                response: Response::not_recorded(),
                 extra: None,
             },
             facts,

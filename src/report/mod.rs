@@ -24,6 +24,7 @@ mod rollout;
 mod sarif;
 mod section;
 mod sessions;
+mod standards;
 mod text;
 
 pub use accept::apply_accept;
@@ -51,4 +52,5 @@ pub use recovery::{RecoveryNames, render_recovery, render_recovery_json};
 pub use rollout::rollout_report;
 pub use sarif::render_sarif;
 pub use sessions::{SessionList, render_sessions, render_sessions_json};
+pub use standards::Standards;
 pub use text::{TextOptions, has_problems, render_session_text, render_text, visible};

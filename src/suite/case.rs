@@ -1,18 +1,15 @@
 //! All scenarios with all agents.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use jiff::civil::Date;
 use thiserror::Error;
 
 use crate::agent::{Agent, Limits, Surroundings};
 use crate::capture::Capture;
-use crate::check::Profile;
 use crate::diff::Options;
-use crate::normalize::Rules;
-use crate::report::{Cell, CellFinding, CellVerdict, Matrix, MatrixAgent, MatrixRow};
+use crate::report::{Cell, CellFinding, CellVerdict, Matrix, MatrixAgent, MatrixRow, Standards};
 use crate::script::Script;
 use crate::script::scenario::Scenario;
 
@@ -37,21 +34,12 @@ pub struct SuiteOptions {
     pub jobs: usize,
     /// How often each case is run again, to see what is not the same each time.
     pub reruns: usize,
-    /// Whose contracts are checked, if not those of the profile that fits the capture.
-    pub profile: Option<Profile>,
-    /// Differences that are accepted.
-    pub accepting: Option<Accepting>,
-}
-
-/// Which differences between agents do not count.
-#[derive(Debug)]
-pub struct Accepting {
-    /// The rules file.
-    pub rules: Rules,
-    /// The day on which it is applied.
-    pub today: Date,
-    /// What of it concerns the comparison.
-    pub options: Options,
+    /// What of the user's rules concerns comparisons.
+    pub compare: Options,
+    /// By what findings are judged.
+    pub standards: Standards,
+    /// Becomes true when the run is to end: agents are ended, and no case is begun.
+    pub interrupted: Arc<AtomicBool>,
 }
 
 /// A case: a scenario with an agent, by their numbers.
@@ -94,6 +82,9 @@ pub enum SuiteError {
         /// Why.
         source: PlayError,
     },
+    /// The run was [interrupted](SuiteOptions::interrupted).
+    #[error("interrupted: the agents were ended")]
+    Interrupted,
 }
 
 /// What is known of a case when it has been played.
@@ -115,7 +106,8 @@ struct Suite<'a> {
 ///
 /// # Errors
 ///
-/// When a script is no scenario, a directory can't be made, or an agent not be started. What agents do wrong stands in the matrix.
+/// When a script is no scenario, a directory can't be made, an agent can't be started, or the run is interrupted. What agents do
+/// wrong stands in the matrix.
 pub fn run_suite(
     agents: &[Agent],
     scripts: &[(String, Arc<Script>)],
@@ -196,13 +188,19 @@ impl Suite<'_> {
         };
         let locations = locations(&played);
         let mut findings = broken_expectations(scenario, expectation, &played, driven);
+        let SuiteOptions {
+            compare, standards, ..
+        } = self.options;
         findings.extend(broken_contracts(
             &played.capture,
-            self.options.profile.as_ref(),
+            compare,
+            standards,
+            &locations,
         ));
         for number in 1..=self.options.reruns {
             let again = self.play(id, number)?;
-            let others = differences(&played.capture, &again.capture, None, &locations);
+            let before = &played.capture;
+            let others = differences(before, &again.capture, compare, standards, &locations);
             findings.extend(others.into_iter().map(|one| CellFinding {
                 message: format!("run {} is not as run 1: {}", number + 1, one.message),
                 ..one
@@ -237,16 +235,12 @@ impl Suite<'_> {
             run => format!("{}-{}", file_name(&agent.name), run + 1),
         };
         let root = self.options.root.join(file_name(name)).join(folder);
-        play(
-            agent,
-            script,
-            self.scenarios[id.scenario],
-            &root,
-            &self.options.surroundings,
-            &self.options.limits,
-            self.options.seed,
-        )
-        .map_err(|source| SuiteError::Play {
+        let scenario = self.scenarios[id.scenario];
+        let played = play(agent, script, scenario, &root, self.options);
+        if self.options.interrupted.load(Ordering::Relaxed) {
+            return Err(SuiteError::Interrupted);
+        }
+        played.map_err(|source| SuiteError::Play {
             scenario: name.clone(),
             agent: agent.name.clone(),
             source,
@@ -285,8 +279,10 @@ impl Suite<'_> {
             let both = before.zip(case.capture.as_ref());
             if let (CellVerdict::Pass, Some((before, after))) = (case.cell.verdict, both) {
                 let locations = [baseline.locations.clone(), case.locations].concat();
-                let accepting = self.options.accepting.as_ref();
-                case.cell.findings = differences(before, after, accepting, &locations);
+                let SuiteOptions {
+                    compare, standards, ..
+                } = self.options;
+                case.cell.findings = differences(before, after, compare, standards, &locations);
                 case.cell.shared_differences = Some(0);
                 if !case.cell.findings.is_empty() {
                     case.cell.verdict = CellVerdict::Differs;

@@ -12,9 +12,10 @@ mod expect;
 mod play;
 mod scripts;
 mod stable;
+mod told;
 mod version;
 
-pub use case::{Accepting, CaseId, Progress, SuiteError, SuiteOptions, run_suite};
-pub use play::{PlayError, Played, play};
+pub use case::{CaseId, Progress, SuiteError, SuiteOptions, run_suite};
+pub use play::PlayError;
 pub use scripts::{SUITE, SuiteScript};
 pub use version::find_version;

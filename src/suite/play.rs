@@ -5,28 +5,31 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use thiserror::Error;
 
-use crate::agent::{Agent, DriveError, Driven, Limits, Place, Stage, Surroundings, drive};
+use crate::agent::{Agent, DriveError, Driven, Place, Stage, Surroundings, drive};
 use crate::capture::{Capture, OpenError, read_capture};
 use crate::script::scenario::Scenario;
 use crate::script::{PlayerOptions, Script, Violation};
 use crate::server::{CaptureTarget, Server, ServerOptions, StartError};
 
+use super::case::SuiteOptions;
+
 /// What came of a scenario with an agent.
 #[derive(Debug)]
-pub struct Played {
+pub(super) struct Played {
     /// Where it lived.
-    pub place: Place,
+    pub(super) place: Place,
     /// What was sent and answered.
-    pub capture: Capture,
+    pub(super) capture: Capture,
     /// What the agent did; an error when it has no way to do what the scenario asks.
-    pub driven: Result<Driven, &'static str>,
+    pub(super) driven: Result<Driven, &'static str>,
     /// What did not go as the script says.
-    pub violations: Vec<Violation>,
+    pub(super) violations: Vec<Violation>,
     /// Files of the work directory afterwards that the scenario expects, where they can be read as text.
-    pub files: BTreeMap<String, String>,
+    pub(super) files: BTreeMap<String, String>,
 }
 
 /// Why a scenario could not be played.
@@ -52,27 +55,27 @@ pub enum PlayError {
     Capture(#[source] Box<OpenError>),
 }
 
-/// Plays a scenario to an agent, below a directory of its own: `agent/home`, `agent/work`, `capture.jsonl`,
-/// and what each process printed.
-///
-/// The base URL and the directories of `surroundings` are set here.
+/// Plays a scenario to an agent, below a directory that must not exist yet, for what an earlier run left there would be taken
+/// for this one's: `agent/home`, `agent/work`, `capture.jsonl`, and what each process printed.
 ///
 /// # Errors
 ///
 /// As [`PlayError`] lists; what the agent does wrong is no error.
-pub fn play(
+pub(super) fn play(
     agent: &Agent,
     script: &Arc<Script>,
     scenario: &Scenario,
     root: &Path,
-    surroundings: &Surroundings,
-    limits: &Limits,
-    seed: Option<u64>,
+    options: &SuiteOptions,
 ) -> Result<Played, PlayError> {
     let failed = |path: &Path| {
         let path = path.to_owned();
         move |source| PlayError::Place { path, source }
     };
+    let above = root.parent().map_or(Ok(()), fs::create_dir_all);
+    above
+        .and_then(|()| fs::create_dir(root))
+        .map_err(failed(root))?;
     let below = root.join("agent");
     let place = Place::below(&below).map_err(failed(&below))?;
     let path = root.join("capture.jsonl");
@@ -80,7 +83,7 @@ pub fn play(
     let server = Server::start(ServerOptions {
         script: Arc::clone(script),
         play: PlayerOptions {
-            seed,
+            seed: options.seed,
             is_strict_api: true,
             ..PlayerOptions::default()
         },
@@ -90,14 +93,15 @@ pub fn play(
     })?;
     let surroundings = Surroundings {
         base_url: format!("http://{}/v1", server.address()),
-        ..surroundings.clone()
+        ..options.surroundings.clone()
     };
     let stage = Stage {
         place: &place,
         surroundings: &surroundings,
-        limits,
+        limits: &options.limits,
         requests: &|| usize::try_from(server.state().requests).unwrap_or(usize::MAX),
         is_busy: &|| server.state().active > 0,
+        is_over: &|| options.interrupted.load(Ordering::Relaxed),
     };
     let driven = match drive(agent, scenario, stage) {
         Ok(driven) => Ok(driven),

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 use tempfile::TempDir;
 
@@ -44,7 +44,15 @@ impl Program {
     }
 
     pub(crate) fn run_with(&self, arguments: &[&str], input: &[u8]) -> Output {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_trace-diff"))
+        let mut child = self.spawn(arguments);
+        // The program may end before it has read all.
+        let _ = child.stdin.take().unwrap().write_all(input);
+        child.wait_with_output().unwrap()
+    }
+
+    /// Starts the program.
+    pub(crate) fn spawn(&self, arguments: &[&str]) -> Child {
+        Command::new(env!("CARGO_BIN_EXE_trace-diff"))
             .env_clear()
             .envs(self.environment.iter().copied())
             .current_dir(self.folder.path())
@@ -53,10 +61,7 @@ impl Program {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
-            .unwrap();
-        // The program may end before it has read all.
-        let _ = child.stdin.take().unwrap().write_all(input);
-        child.wait_with_output().unwrap()
+            .unwrap()
     }
 
     /// Command line, exit code, standard output and standard error, as a snapshot shows them.

@@ -77,7 +77,7 @@ impl<'a> AppServer<'a> {
         let has_connected = || (stage.requests)() > before;
         let watch = Watch {
             has_connected: &has_connected,
-            ..Watch::default()
+            is_over: stage.is_over,
         };
         (self.process.finish(ending, &watch), self.told)
     }
@@ -262,7 +262,7 @@ impl<'a> AppServer<'a> {
         let has_connected = || (stage.requests)() > before;
         let watch = Watch {
             has_connected: &has_connected,
-            ..Watch::default()
+            is_over: stage.is_over,
         };
         match self.process.poll(&watch) {
             Some(ending) => Err(Stop::Ended(ending)),

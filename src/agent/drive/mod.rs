@@ -44,6 +44,8 @@ pub struct Stage<'a> {
     pub requests: &'a dyn Fn() -> usize,
     /// Whether it is answering one.
     pub is_busy: &'a dyn Fn() -> bool,
+    /// Whether the agent is to be ended now, whatever it does.
+    pub is_over: &'a dyn Fn() -> bool,
 }
 
 /// What came of it.
@@ -104,7 +106,8 @@ pub fn drive(agent: &Agent, scenario: &Scenario, stage: Stage<'_>) -> Result<Dri
 /// tests may lack.
 const SANDBOX: &str = "danger-full-access";
 
-/// A model that every version behind 0.115.0 knows, so that versions can be compared; and one that 0.115.0 knows.
+/// A model that Codex behind 0.115.0 knows, so that versions can be compared; and one that 0.115.0 knows. Recorded runs of these
+/// versions ask for them.
 const MODEL: &str = "gpt-5.5";
 const OLD_MODEL: &str = "gpt-5.4";
 
@@ -165,6 +168,9 @@ impl Stage<'_> {
         let first = std::cell::Cell::new(None);
         let has_connected = || (self.requests)() > before;
         let is_over = || {
+            if (self.is_over)() {
+                return true;
+            }
             if !is_killed || !has_connected() {
                 return false;
             }

@@ -31,7 +31,7 @@ pub(super) fn converse(
     let has_connected = || (stage.requests)() > talk.before;
     let watch = Watch {
         has_connected: &has_connected,
-        ..Watch::default()
+        is_over: stage.is_over,
     };
     Ok(talk.process.finish(ending, &watch))
 }
@@ -100,7 +100,7 @@ impl Talk<'_> {
         let has_connected = || (stage.requests)() > before;
         self.process.poll(&Watch {
             has_connected: &has_connected,
-            ..Watch::default()
+            is_over: stage.is_over,
         })
     }
 }

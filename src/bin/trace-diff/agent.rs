@@ -1,19 +1,18 @@
 //! An agent of the user's: its options, where it runs, what became of it.
 
 use std::fs;
-use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
 use trace_diff::agent::{Ending, Outcome, Outside, Profile, Settings, Surroundings};
 use trace_diff::replay::{Circumstances, SandboxMode};
-use trace_diff::report::visible;
 use trace_diff::server::Server;
 
 use crate::duration::duration;
 use crate::exit::{Failure, Status};
 use crate::scratch::Scratch;
+use crate::serving::say;
 
 /// Most files that others may have written are told.
 const MOST_TOLD: usize = 5;
@@ -190,14 +189,5 @@ fn say_outside(paths: &[PathBuf], root: &Path) {
     }
     if others.len() > MOST_TOLD {
         say(&format!("and {} more", others.len() - MOST_TOLD));
-    }
-}
-
-/// Tells the user something, beside the data on standard output.
-pub(crate) fn say(text: &str) {
-    let mut out = io::stderr().lock();
-    for line in text.lines() {
-        // There is nowhere left to say that standard error is closed.
-        let _ = writeln!(out, "{}", visible(line));
     }
 }

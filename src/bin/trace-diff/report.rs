@@ -26,7 +26,7 @@ pub(crate) struct ReportArgs {
     format: Format,
     /// Writes the report to a file too, such as junit=report.xml; may be repeated
     #[arg(long, value_name = "FORMAT=PATH")]
-    report: Vec<ReportFile>,
+    report: Vec<ReportFile<Format>>,
     /// Prints the report to a file instead of standard output
     #[arg(short, long, value_name = "PATH")]
     output: Option<PathBuf>,
@@ -59,14 +59,12 @@ enum Format {
     Html,
 }
 
-impl Format {
-    /// The names of all formats: `text, json, …`.
-    fn names() -> String {
-        let values = Self::value_variants().iter();
-        let values = values.filter_map(ValueEnum::to_possible_value);
-        let names: Vec<String> = values.map(|value| value.get_name().to_owned()).collect();
-        names.join(", ")
-    }
+/// The names of all formats: `text, json, …`.
+fn format_names<F: ValueEnum>() -> String {
+    let values = F::value_variants().iter();
+    let values = values.filter_map(ValueEnum::to_possible_value);
+    let names: Vec<String> = values.map(|value| value.get_name().to_owned()).collect();
+    names.join(", ")
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -93,23 +91,27 @@ impl Color {
 
 /// A file that gets the report in a format.
 #[derive(Debug, Clone)]
-struct ReportFile {
-    format: Format,
-    path: PathBuf,
+pub(crate) struct ReportFile<F> {
+    pub(crate) format: F,
+    pub(crate) path: PathBuf,
 }
 
-impl FromStr for ReportFile {
+impl<F: ValueEnum> FromStr for ReportFile<F> {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
         let (format, path) = text.split_once('=').ok_or_else(|| {
             format!(
                 "expected FORMAT=PATH, where FORMAT is one of {}",
-                Format::names()
+                format_names::<F>()
             )
         })?;
-        let format = Format::from_str(format, false)
-            .map_err(|_| format!("unknown format {format:?}; known are {}", Format::names()))?;
+        let format = F::from_str(format, false).map_err(|_| {
+            format!(
+                "unknown format {format:?}; known are {}",
+                format_names::<F>()
+            )
+        })?;
         if path.is_empty() {
             return Err("the path is missing".to_owned());
         }
@@ -158,13 +160,9 @@ impl ReportArgs {
 
     /// No report may replace another one or what it is about.
     fn check_paths(&self, report: &Report) -> Result<(), Failure> {
-        let mut seen = HashSet::new();
-        let paths = self.report.iter().map(|file| &file.path);
-        for path in paths.chain(&self.output) {
-            if !seen.insert(path) {
-                let error = anyhow::anyhow!("two reports would be written to {}", path.display());
-                return Err(Failure::new(error));
-            }
+        let paths = || self.report.iter().map(|file| &file.path);
+        check_distinct(paths().chain(&self.output))?;
+        for path in paths().chain(&self.output) {
             let is_input =
                 |input: &Input| same_file::is_same_file(path, &input.path).unwrap_or(false);
             if report.inputs.iter().any(is_input) {
@@ -182,6 +180,18 @@ impl ReportArgs {
             ..TextOptions::default()
         }
     }
+}
+
+/// No report may replace another one.
+pub(crate) fn check_distinct<'p>(paths: impl Iterator<Item = &'p PathBuf>) -> Result<(), Failure> {
+    let mut seen = HashSet::new();
+    for path in paths {
+        if !seen.insert(path) {
+            let error = anyhow::anyhow!("two reports would be written to {}", path.display());
+            return Err(Failure::new(error));
+        }
+    }
+    Ok(())
 }
 
 pub(crate) fn write_file(

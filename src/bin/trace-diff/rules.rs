@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 use trace_diff::diff::Options;
 use trace_diff::json::PointerPattern;
 use trace_diff::normalize::{IgnoreRule, LevelRule, Rules};
-use trace_diff::report::{explain, rule_names};
+use trace_diff::report::{Standards, explain, rule_names};
 
 use crate::exit::Failure;
 
@@ -61,8 +61,17 @@ impl RuleArgs {
     }
 
     /// The levels that rules have for this run; those of the command line count before those of the file.
-    pub(crate) fn levels(&self, rules: &Rules) -> Vec<LevelRule> {
+    fn levels(&self, rules: &Rules) -> Vec<LevelRule> {
         rules.levels.iter().chain(&self.levels).cloned().collect()
+    }
+
+    /// By what a report is judged today.
+    pub(crate) fn standards(&self, rules: &Rules) -> Standards {
+        Standards {
+            levels: self.levels(rules),
+            today: today(),
+            rules: rules.clone(),
+        }
     }
 
     /// What the comparison has to know; the ignore rules of the file come first.
@@ -93,6 +102,6 @@ fn find() -> Option<PathBuf> {
 }
 
 /// The day by which rules expire, in UTC so that all machines agree.
-pub(crate) fn today() -> Date {
+fn today() -> Date {
     Timestamp::now().to_zoned(TimeZone::UTC).date()
 }

@@ -3,8 +3,10 @@
 use std::env;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, anyhow};
 use tokio::runtime::Runtime;
@@ -14,6 +16,36 @@ use trace_diff::server::{ProxyError, ProxyVariables, StartError};
 
 use crate::exit::Failure;
 use crate::output;
+
+/// Where to listen.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ListenArgs {
+    /// Address to listen on; other machines reach it only if this is not a loopback address
+    #[arg(long, value_name = "IP", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
+    host: IpAddr,
+    /// Port to listen on; 0 takes any free one
+    #[arg(long, value_name = "PORT", default_value_t = 0)]
+    port: u16,
+}
+
+impl ListenArgs {
+    pub(crate) fn address(&self) -> SocketAddr {
+        SocketAddr::new(self.host, self.port)
+    }
+}
+
+/// Becomes true at Ctrl-C or SIGTERM, for what is not to be ended by them in the middle. An agent has a process group of its
+/// own, so a terminal's signal does not end it.
+pub(crate) fn interruption() -> Result<Arc<AtomicBool>, Failure> {
+    let mut signals = Signals::catch()?;
+    let interrupted = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&interrupted);
+    std::thread::spawn(move || {
+        signals.or(std::future::pending());
+        flag.store(true, Ordering::Relaxed);
+    });
+    Ok(interrupted)
+}
 
 /// The signals that end a server, caught from the moment on that this is made.
 pub(crate) struct Signals {

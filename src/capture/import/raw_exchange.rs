@@ -167,14 +167,7 @@ fn exchange(record: &Value, notes: &mut Notes) -> Option<Exchange> {
     };
     let response = match received {
         Some(received) => response(record, received, is_websocket, &mut extra, notes),
-        None => Response {
-            status: Recorded::NotRecorded,
-            headers: Recorded::NotRecorded,
-            headers_ms: Recorded::NotRecorded,
-            content: Content::NotRecorded,
-            end: Recorded::NotRecorded,
-            ended_ms: Recorded::NotRecorded,
-        },
+        None => Response::not_recorded(),
     };
     Some(Exchange {
         connection: node.get("conn").and_then(Node::unsigned).into(),

@@ -6,7 +6,7 @@ use super::super::place::Lines;
 use super::super::records::{Part, parts};
 use super::super::salvage::salvage;
 use super::super::{
-    Body, Capture, CaptureKind, Content, Exchange, FilePlace, JsonBody, Recorded, Request, Response,
+    Body, Capture, CaptureKind, Exchange, FilePlace, JsonBody, Recorded, Request, Response,
 };
 
 /// Where such a request goes, as nothing says otherwise: the path below a base URL that ends in `/v1`.
@@ -76,14 +76,7 @@ fn exchange(value: Value, place: FilePlace) -> Exchange {
             }),
             wire_body_bytes: Recorded::NotRecorded,
         },
-        response: Response {
-            status: Recorded::NotRecorded,
-            headers: Recorded::NotRecorded,
-            headers_ms: Recorded::NotRecorded,
-            content: Content::NotRecorded,
-            end: Recorded::NotRecorded,
-            ended_ms: Recorded::NotRecorded,
-        },
+        response: Response::not_recorded(),
         extra: None,
         place: Some(place),
     }

@@ -99,6 +99,8 @@ fn known_requests_are_answered_without_the_upstream() {
     text.push_str("{\"exchange\":7,\"type\":\"requ");
     std::fs::write(&path, &text).unwrap();
     server.signal("KILL");
+    // It has gone only then: until that its port takes connections, and resets them.
+    let _ = server.end();
     let recorder = record();
     let body = |response: &str| {
         let at = response.find("data: ").unwrap();

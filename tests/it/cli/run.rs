@@ -183,6 +183,85 @@ fn what_a_run_leaves_is_kept_when_asked_for() {
 }
 
 #[test]
+fn a_run_takes_nothing_over_from_an_earlier_one() {
+    let setting = Setting::new();
+    let agent = setting.agent("toy", ASK, "same");
+    let keep = setting.path("kept").display().to_string();
+    assert_eq!(code(&setting.run(&[&agent, "--keep", &keep])), 0);
+    let output = setting.run(&[&agent, "--keep", &keep]);
+    let said = stderr(&output);
+    assert_eq!(code(&output), 2);
+    assert!(
+        said.ends_with("hint: --keep wants a directory without earlier runs of these scenarios\n"),
+        "{said}"
+    );
+}
+
+/// Asks, and tells a file who it is before it waits.
+const WAIT: &str = "echo $$ > \"$3\"; exec sleep 60";
+
+#[test]
+fn a_run_that_is_interrupted_ends_its_agents() {
+    let setting = Setting::new();
+    let told = setting.path("pid");
+    let agent = setting.agent("waits", WAIT, &told.display().to_string());
+    let run = setting.program.spawn(&["run", "hello.toml", &agent]);
+    let pid = loop {
+        match fs::read_to_string(&told) {
+            Ok(text) if text.ends_with('\n') => break text.trim().to_owned(),
+            _ => std::thread::yield_now(),
+        }
+    };
+    let killed = std::process::Command::new("kill")
+        .arg(run.id().to_string())
+        .status();
+    assert!(killed.unwrap().success());
+    let output = run.wait_with_output().unwrap();
+    assert_eq!(
+        (code(&output), stderr(&output).as_str()),
+        (2, "error: interrupted: the agents were ended\n")
+    );
+    assert!(!Path::new("/proc").join(pid).exists());
+}
+
+/// Asks twice, and forgets the first answer.
+const FORGET: &str = r#"
+url=${1#http://}; host=${url%%:*}; rest=${url#*:}; port=${rest%%/*}
+item() { printf '{"type":"message","role":"user","content":[{"type":"input_text","text":"%s"}]}' "$1"; }
+for input in "$(item "$2")" "$(item "$2"),$(item Again.)"; do
+body="{\"model\":\"m\",\"stream\":true,\"input\":[$input]}"
+exec 3<>"/dev/tcp/$host/$port"
+printf 'POST /v1/responses HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: %s\r\n\r\n%s' "${#body}" "$body" >&3
+cat <&3 >/dev/null
+done
+"#;
+
+#[test]
+fn rules_of_the_user_count_for_contracts_too() {
+    let setting = Setting::new();
+    let steps = "[[step]]\nreply = \"Hello.\"\n[[step]]\nreply = \"Hello.\"\n";
+    let script = format!("version = 1\n[run]\nprompt = \"Hi.\"\n[[expect]]\nrequests = 2\n{steps}");
+    setting.program.file("hello.toml", script);
+    let agent = setting.agent("forgets", FORGET, "");
+    let broken = setting.run(&[&agent]);
+    let text = stdout(&broken);
+    assert!(text.contains("  delivered-item-missing: "), "{text}");
+    assert_eq!(code(&broken), 1);
+    let off = setting.run(&[&agent, "--rule", "delivered-item-missing=off"]);
+    assert_eq!(code(&off), 0, "{}", stdout(&off));
+    let accept = "[[accept]]\nrule = \"delivered-item-missing\"\nreason = \"known\"\n";
+    setting.program.file("trace-diff.toml", accept);
+    let accepted = setting.run(&[&agent]);
+    assert_eq!(
+        code(&accepted),
+        0,
+        "{}{}",
+        stdout(&accepted),
+        stderr(&accepted)
+    );
+}
+
+#[test]
 fn what_can_not_be_run_is_said_with_what_to_do() {
     let setting = Setting::new();
     let program = &setting.program;
@@ -194,7 +273,8 @@ fn what_can_not_be_run_is_said_with_what_to_do() {
     };
     assert_eq!(
         refuse(&["run", "plain.toml", "--agent", "toy=true"]),
-        "error: plain has no table `run`: it says what a server plays, not what an agent is asked\n"
+        "error: plain has no table `run`: it says what a server plays, not what an agent is asked\n\
+         hint: docs/script.md says what goes into the table `run`\n"
     );
     assert_eq!(
         refuse(&["run", "tool-cal", "--agent", "toy=true"]),
@@ -203,8 +283,14 @@ fn what_can_not_be_run_is_said_with_what_to_do() {
     );
     let unknown = refuse(&["run", "plain-answer", "--agent", "toy=no-such-program-here"]);
     assert!(
-        unknown.contains("failed to start no-such-program-here"),
+        unknown.contains("failed to start no-such-program-here")
+            && unknown.ends_with("hint: check the command of --agent\n"),
         "{unknown}"
+    );
+    program.file("other/hello.toml", SCENARIO);
+    assert_eq!(
+        refuse(&["run", "hello.toml", "other/hello.toml", "--agent=a=true"]),
+        "error: two scenarios are called hello\nhint: a scenario has the name of its file\n"
     );
     let twice = refuse(&["run", "plain-answer", "--agent=a=true", "--agent=a=false"]);
     assert!(

@@ -9,8 +9,7 @@ use trace_diff::diff::compare;
 use trace_diff::normalize::Rules;
 use trace_diff::outline::{self, Outline, TellResume, outline_rollout};
 use trace_diff::report::{
-    Verdict, add_contracts, apply_accept, apply_levels, comparison_report, outline_report,
-    render_outline, rollout_report,
+    Verdict, add_contracts, comparison_report, outline_report, render_outline, rollout_report,
 };
 use trace_diff::rollout::{RolloutSource, find_rollouts, sessions_root_of};
 
@@ -46,14 +45,14 @@ pub(crate) fn run(args: &Args) -> Outcome {
     let rules = args.rules.load()?;
     let (baseline, candidate) = args.inputs(&rules)?;
     let options = args.rules.options(&rules);
+    let standards = args.rules.standards(&rules);
     let (report, outline) = match baseline {
         Some(baseline) => {
             let (baseline, candidate) = read_both(&baseline, &candidate)?;
             let comparison = compare(&baseline, &candidate, &options);
             let mut report = comparison_report(&baseline, &candidate, &comparison);
             args.rollouts.check(&candidate, &options, &mut report)?;
-            apply_levels(&mut report, &args.rules.levels(&rules));
-            apply_accept(&mut report, &rules, rules::today(), &comparison.ignore_used);
+            standards.apply(&mut report, &comparison.ignore_used);
             (report, None)
         }
         None => {
@@ -67,8 +66,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
                 }
                 Subject::Rollouts(outlines) => (rollout_report(&outlines), None),
             };
-            apply_levels(&mut report, &args.rules.levels(&rules));
-            apply_accept(&mut report, &rules, rules::today(), &[]);
+            standards.apply(&mut report, &[]);
             (report, outline)
         }
     };

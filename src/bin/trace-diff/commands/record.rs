@@ -2,7 +2,6 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,7 +10,7 @@ use trace_diff::capture::{Capture, Redactor, Residual, residual_secrets};
 use trace_diff::server::{CaptureTarget, Limits, Proxy, ProxyOptions, Upstream};
 
 use crate::exit::{Failure, Outcome, Status};
-use crate::serving::{self, Signals, say};
+use crate::serving::{self, ListenArgs, Signals, say};
 use crate::{input, output};
 
 /// Most places that are told one by one.
@@ -50,12 +49,8 @@ pub(crate) struct Args {
     /// Trusts the certificate authorities in FILE (PEM), too
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
-    /// Address to listen on; other machines reach it only if this is not a loopback address
-    #[arg(long, value_name = "IP", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
-    host: IpAddr,
-    /// Port to listen on; 0 takes any free one
-    #[arg(long, value_name = "PORT", default_value_t = 0)]
-    port: u16,
+    #[command(flatten)]
+    listen: ListenArgs,
     /// Writes {"port","pid"} to FILE when requests are accepted
     #[arg(long, value_name = "FILE")]
     server_info: Option<PathBuf>,
@@ -77,7 +72,7 @@ enum Mode {
 
 pub(crate) fn run(args: &Args) -> Outcome {
     let mut options = ProxyOptions::new(args.upstream.clone());
-    options.address = SocketAddr::new(args.host, args.port);
+    options.address = args.listen.address();
     options.ca = args.ca.clone();
     options.variables = serving::proxy_variables();
     set_capture(&mut options, args)?;

@@ -1,33 +1,30 @@
 //! `trace-diff replay`: a recorded session, played to an agent.
 
 use std::cell::Cell;
-use std::fs::{self, OpenOptions};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use anyhow::Context;
-use jiff::civil::Date;
-use tokio::signal::unix::{SignalKind, signal};
 use trace_diff::agent::{
     AgentCommand, Limits, Outcome as AgentOutcome, Place, Profile, Settings, Watch, configure,
 };
 use trace_diff::capture::{Capture, read_capture};
 use trace_diff::diff::Comparison;
-use trace_diff::normalize::{LevelRule, Rules};
+use trace_diff::normalize::Rules;
 use trace_diff::replay::{
     Circumstances, Judge, OnDivergence, Recording, Replay, ReplayError, ReplayOptions,
 };
-use trace_diff::report::{Report, Verdict, apply_accept, apply_levels, comparison_report};
+use trace_diff::report::{Standards, Verdict, comparison_report};
 use trace_diff::server::{CaptureTarget, Server, ServerOptions};
 
-use crate::agent::{AgentArgs, say, tell};
+use crate::agent::{AgentArgs, tell};
 use crate::exit::{Failure, Outcome, Status};
 use crate::report::{Rendered, ReportArgs};
 use crate::rules;
 use crate::scratch::Scratch;
+use crate::serving::{ListenArgs, interruption, open_capture, say};
 
 /// Plays a recorded session to an agent, and compares what it sends with what was recorded
 ///
@@ -52,12 +49,8 @@ pub(crate) struct Args {
     /// Pauses in responses: none, exact as recorded, or so many times as long, such as 0.1
     #[arg(long, value_name = "none|exact|FACTOR", default_value = "none", value_parser = pace)]
     timing: Pace,
-    /// Address to listen on
-    #[arg(long, value_name = "IP", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
-    host: IpAddr,
-    /// Port to listen on; 0 takes any free one
-    #[arg(long, value_name = "PORT", default_value_t = 0)]
-    port: u16,
+    #[command(flatten)]
+    listen: ListenArgs,
     /// Writes every request and response of this run to OUT, secrets replaced
     #[arg(long, value_name = "OUT")]
     capture: Option<PathBuf>,
@@ -107,13 +100,15 @@ fn pace(text: &str) -> Result<Pace, String> {
 }
 
 pub(crate) fn run(args: &Args) -> Outcome {
-    let standards = Arc::new(Standards::load(args)?);
+    let rules = args.rules.load()?;
+    let standards = Arc::new(args.rules.standards(&rules));
     let recording = Recording::read(&args.recording).map_err(failure)?;
     let circumstances = Circumstances::of(&recording);
     if let Some(list) = listed(&recording.not_recorded()) {
         say(&format!("not recorded, and therefore not compared: {list}"));
     }
-    let replay = Replay::new(recording, standards.options(args)).map_err(failure)?;
+    let replay =
+        Replay::new(recording, replay_options(args, &rules, &standards)).map_err(failure)?;
     let scratch = Scratch::new(args.agent.keep.as_deref())?;
     let capture = match &args.capture {
         Some(path) => path.clone(),
@@ -143,7 +138,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
     }
     let verdict = session.replay.verdict(candidate);
     let mut report = comparison_report(&verdict.baseline, &verdict.candidate, &verdict.comparison);
-    standards.apply(&mut report, &verdict.comparison);
+    standards.apply(&mut report, &verdict.comparison.ignore_used);
     args.report.write(&Rendered {
         report: &report,
         outline: None,
@@ -163,44 +158,22 @@ fn listed(words: &[&str]) -> Option<String> {
     })
 }
 
-/// By which rules it is judged.
-struct Standards {
-    rules: Rules,
-    levels: Vec<LevelRule>,
-    today: Date,
-}
-
-impl Standards {
-    fn load(args: &Args) -> Result<Self, Failure> {
-        let rules = args.rules.load()?;
-        Ok(Self {
-            levels: args.rules.levels(&rules),
-            today: rules::today(),
-            rules,
-        })
-    }
-
-    fn apply(&self, report: &mut Report, comparison: &Comparison) {
-        apply_levels(report, &self.levels);
-        apply_accept(report, &self.rules, self.today, &comparison.ignore_used);
-    }
-
-    fn options(self: &Arc<Self>, args: &Args) -> ReplayOptions {
-        let standards = Arc::clone(self);
-        let judge = move |baseline: &Capture, candidate: &Capture, comparison: &Comparison| {
-            let mut report = comparison_report(baseline, candidate, comparison);
-            standards.apply(&mut report, comparison);
-            report.verdict == Verdict::Findings
-        };
-        ReplayOptions {
-            pace: args.timing.0,
-            on_divergence: match args.on_divergence {
-                Reaction::Stop => OnDivergence::Stop,
-                Reaction::Continue => OnDivergence::Continue,
-            },
-            compare: args.rules.options(&self.rules),
-            judge: Judge(Arc::new(judge)),
-        }
+/// How the agent is judged and answered.
+fn replay_options(args: &Args, rules: &Rules, standards: &Arc<Standards>) -> ReplayOptions {
+    let standards = Arc::clone(standards);
+    let judge = move |baseline: &Capture, candidate: &Capture, comparison: &Comparison| {
+        let mut report = comparison_report(baseline, candidate, comparison);
+        standards.apply(&mut report, &comparison.ignore_used);
+        report.verdict == Verdict::Findings
+    };
+    ReplayOptions {
+        pace: args.timing.0,
+        on_divergence: match args.on_divergence {
+            Reaction::Stop => OnDivergence::Stop,
+            Reaction::Continue => OnDivergence::Continue,
+        },
+        compare: args.rules.options(rules),
+        judge: Judge(Arc::new(judge)),
     }
 }
 
@@ -226,20 +199,11 @@ fn failure(error: ReplayError) -> Failure {
 }
 
 fn start(args: &Args, replay: &Replay, capture: &Path) -> Result<Server, Failure> {
-    let is_there = fs::metadata(capture).is_ok_and(|metadata| metadata.len() > 0);
-    if is_there && args.capture.is_some() && !args.force {
-        let error = anyhow::anyhow!("{} exists already", capture.display());
-        return Err(Failure::new(error).with_hint("--force replaces it"));
-    }
-    let file = OpenOptions::new()
-        .create(true)
-        .write(true)
-        .truncate(true)
-        .open(capture)
-        .with_context(|| format!("failed to write {}", capture.display()))?;
+    // A file that the user did not name is this run's own.
+    let file = open_capture(capture, args.force || args.capture.is_none())?;
     let options = ServerOptions {
         script: replay.script.clone(),
-        address: SocketAddr::new(args.host, args.port),
+        address: args.listen.address(),
         capture: CaptureTarget::File(Arc::new(file)),
         observer: Some(replay.observer()),
         ..ServerOptions::default()
@@ -338,33 +302,6 @@ impl Session<'_> {
              the verdict comes at Ctrl-C, or when a request is not the recorded one"
         ));
     }
-}
-
-/// Becomes true at Ctrl-C or SIGTERM. An agent has a process group of its own, so a terminal's signal does not end it.
-fn interruption() -> Result<Arc<AtomicBool>, Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("failed to wait for signals")?;
-    let (mut terminate, mut interrupt) = {
-        let _entered = runtime.enter();
-        (
-            signal(SignalKind::terminate()).context("failed to wait for signals")?,
-            signal(SignalKind::interrupt()).context("failed to wait for signals")?,
-        )
-    };
-    let interrupted = Arc::new(AtomicBool::new(false));
-    let flag = Arc::clone(&interrupted);
-    std::thread::spawn(move || {
-        runtime.block_on(async {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-        });
-        flag.store(true, Ordering::Relaxed);
-    });
-    Ok(interrupted)
 }
 
 /// Tells of divergences when they happen.

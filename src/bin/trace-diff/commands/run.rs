@@ -1,6 +1,6 @@
 //! `trace-diff run`: scenarios with real agents.
 
-use std::fs::File;
+use std::collections::HashSet;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -14,11 +14,15 @@ use trace_diff::report::{
     render_matrix_text,
 };
 use trace_diff::script::Script;
-use trace_diff::suite::{Accepting, Progress, SUITE, SuiteOptions, find_version, run_suite};
+use trace_diff::suite::{
+    PlayError, Progress, SUITE, SuiteError, SuiteOptions, find_version, run_suite,
+};
 
 use crate::duration::duration;
 use crate::exit::{Failure, Outcome, Status};
+use crate::report::{ReportFile, check_distinct, write_file};
 use crate::scratch::Scratch;
+use crate::serving::interruption;
 use crate::{rules, script};
 
 /// Plays scenarios to real agents, and says what became of each
@@ -82,7 +86,7 @@ struct OutputArgs {
     format: Format,
     /// Writes the matrix to a file too, such as json=matrix.json; may be repeated
     #[arg(long, value_name = "FORMAT=PATH")]
-    report: Vec<ReportFile>,
+    report: Vec<ReportFile<Format>>,
     /// Shows all differences, and why scenarios do not apply
     #[arg(long)]
     verbose: bool,
@@ -101,30 +105,6 @@ enum Format {
     Junit,
     /// For comments and summaries of CI systems
     Markdown,
-}
-
-/// A file that gets the matrix in a format.
-#[derive(Debug, Clone)]
-struct ReportFile {
-    format: Format,
-    path: PathBuf,
-}
-
-impl FromStr for ReportFile {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let (format, path) = text
-            .split_once('=')
-            .ok_or("expected FORMAT=PATH, such as json=matrix.json")?;
-        let format = <Format as clap::ValueEnum>::from_str(format, false).map_err(|_| {
-            format!("unknown format {format:?}; text, json, junit and markdown are known")
-        })?;
-        Ok(Self {
-            format,
-            path: PathBuf::from(path),
-        })
-    }
 }
 
 const EXAMPLES: &str = "\
@@ -169,6 +149,7 @@ impl FromStr for AgentWord {
 }
 
 pub(crate) fn run(args: &Args) -> Outcome {
+    check_distinct(args.output.report.iter().map(|file| &file.path))?;
     let scripts = scripts(args)?;
     if args.list {
         return list(&scripts);
@@ -195,28 +176,46 @@ pub(crate) fn run(args: &Args) -> Outcome {
         seed: args.seed,
         jobs: args.jobs.unwrap_or_else(processors),
         reruns: args.rerun,
-        profile: None,
-        accepting: Some(Accepting {
-            options: args.rules.options(&rules),
-            rules,
-            today: rules::today(),
-        }),
+        compare: args.rules.options(&rules),
+        standards: args.rules.standards(&rules),
+        interrupted: interruption()?,
     };
     let shows = io::stderr().is_terminal() && !args.output.quiet;
-    let matrix = run_suite(&agents, &scripts, &options, &|progress| {
+    let outcome = run_suite(&agents, &scripts, &options, &|progress| {
         if shows {
             tell(progress, &scripts, &agents);
         }
-    })?;
+    });
     if shows {
         // The line of the progress goes.
         let _ = write!(io::stderr(), "\r\u{1b}[K");
     }
+    let matrix = outcome.map_err(failure)?;
     write_all(&args.output, &matrix)?;
     Ok(match matrix.verdict {
         Verdict::Clean => Status::Clean,
         Verdict::Findings => Status::Findings,
     })
+}
+
+/// An error with what to do about it.
+fn failure(error: SuiteError) -> Failure {
+    let hint = match &error {
+        SuiteError::NoScenario { .. } => Some("docs/script.md says what goes into the table `run`"),
+        SuiteError::Play { source, .. } => match source {
+            PlayError::Drive(_) => Some("check the command of --agent"),
+            PlayError::Place { source, .. } if source.kind() == io::ErrorKind::AlreadyExists => {
+                Some("--keep wants a directory without earlier runs of these scenarios")
+            }
+            _ => None,
+        },
+        _ => None,
+    };
+    let failure = Failure::new(error);
+    match hint {
+        Some(hint) => failure.with_hint(hint),
+        None => failure,
+    }
 }
 
 fn processors() -> usize {
@@ -244,7 +243,14 @@ fn scripts(args: &Args) -> Result<Vec<(String, Arc<Script>)>, Failure> {
             return Err(Failure::new(error).with_hint("trace-diff run --list names the scenarios"));
         }
     }
-    Ok(found)
+    let mut names = HashSet::new();
+    match found.iter().find(|(name, _)| !names.insert(name.as_str())) {
+        Some((name, _)) => {
+            let error = anyhow::anyhow!("two scenarios are called {name}");
+            Err(Failure::new(error).with_hint("a scenario has the name of its file"))
+        }
+        None => Ok(found),
+    }
 }
 
 fn built_in(name: &str, text: &str) -> Result<(String, Arc<Script>), Failure> {
@@ -315,12 +321,9 @@ fn tell(progress: Progress, scripts: &[(String, Arc<Script>)], agents: &[Agent])
 
 fn write_all(args: &OutputArgs, matrix: &Matrix) -> Result<(), Failure> {
     for file in &args.report {
-        let path = file.path.display();
-        let made = File::create(&file.path).with_context(|| format!("failed to write {path}"))?;
-        let mut out = BufWriter::new(made);
-        render(file.format, matrix, args.verbose, &mut out)
-            .and_then(|()| out.flush())
-            .with_context(|| format!("failed to write {path}"))?;
+        write_file(&file.path, |mut out| {
+            render(file.format, matrix, args.verbose, &mut out)
+        })?;
     }
     if args.quiet {
         return Ok(());

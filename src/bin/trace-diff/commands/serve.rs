@@ -1,7 +1,6 @@
 //! `trace-diff serve`: the fake Responses server.
 
 use std::fs;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +10,7 @@ use trace_diff::server::{CaptureTarget, Limits, Server, ServerOptions};
 
 use crate::exit::{Failure, Outcome, Status};
 use crate::script;
-use crate::serving::{self, Signals, say};
+use crate::serving::{self, ListenArgs, Signals, say};
 
 /// How often a script is looked at for changes.
 const WATCH_PAUSE: Duration = Duration::from_millis(200);
@@ -41,12 +40,8 @@ pub(crate) struct Args {
     /// Where random faults begin, before what the script says
     #[arg(long, value_name = "NUMBER")]
     seed: Option<u64>,
-    /// Address to listen on; other machines reach it only if this is not a loopback address
-    #[arg(long, value_name = "IP", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
-    host: IpAddr,
-    /// Port to listen on; 0 takes any free one
-    #[arg(long, value_name = "PORT", default_value_t = 0)]
-    port: u16,
+    #[command(flatten)]
+    listen: ListenArgs,
     /// Writes every request and response to OUT as it happens, secrets replaced
     #[arg(long, value_name = "OUT")]
     capture: Option<PathBuf>,
@@ -80,7 +75,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
             is_lenient: args.lenient,
             is_strict_api: args.strict_api,
         },
-        address: SocketAddr::new(args.host, args.port),
+        address: args.listen.address(),
         capture,
         http_shutdown: args.http_shutdown,
         limits: Limits {
