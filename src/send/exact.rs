@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::capture::{
-    Body, Capture, Content, Exchange, FlatExchange, Recorded, Request, Transport, is_terminal,
+    Body, Capture, Content, End, Exchange, FlatExchange, Recorded, Request, Transport, is_terminal,
 };
 use crate::diff::{Change, Comparison, ExchangePair, Options, compare};
 use crate::json::PointerPattern;
@@ -23,7 +23,7 @@ pub(super) fn compare_exactly(
     let side = |(capture, flat): (&Capture, &[FlatExchange<'_>]),
                 number: &dyn Fn(&Sent) -> usize| {
         let exchanges = sent.iter().enumerate();
-        let exchanges = exchanges.map(|(at, sent)| stand_in(&flat[number(sent)], at));
+        let exchanges = exchanges.map(|(at, sent)| stand_in(&flat[number(sent)], at, sent));
         Capture {
             path: capture.path.clone(),
             kind: capture.kind,
@@ -48,7 +48,7 @@ pub(super) fn compare_exactly(
 }
 
 /// An exchange with a request that is like no other's.
-fn stand_in(flat: &FlatExchange<'_>, at: usize) -> Exchange {
+fn stand_in(flat: &FlatExchange<'_>, at: usize, sent: &Sent) -> Exchange {
     let exchange: Cow<'_, Exchange> = flat.exchange.clone();
     let body = serde_json::json!({
         "input": [{"type": "message", "role": "user", "content": [{"type": "input_text", "text": format!("Request {at}.")}]}]
@@ -71,6 +71,14 @@ fn stand_in(flat: &FlatExchange<'_>, at: usize) -> Exchange {
     {
         // Comments that keep a connection open come when they come.
         stream.raw = None;
+    }
+    // Nothing more came, and both gave up.
+    let is_silent = matches!(
+        exchange.response.end,
+        Recorded::Yes(End::Stall | End::PeerClosed)
+    );
+    if sent.is_given_up && is_silent {
+        exchange.response.end = Recorded::NotRecorded;
     }
     let is_message = flat.transport == Transport::WebSocket;
     if is_message && let Content::Events(stream) = &exchange.response.content {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::capture::{Content, Event, EventStream, FlatExchange, Response};
+use crate::capture::{Content, Event, EventStream, FlatExchange, Response, is_terminal};
 use crate::json::{Kind, Node};
 use crate::responses::{endpoint, item_type};
 use crate::rollout::check_codex_item;
@@ -145,47 +145,72 @@ impl Life {
     }
 }
 
-/// How each finished item of a stream was told: its type, and the events with its index or its id.
+/// How each finished item of a stream was told: its type, and the events with its index or its id. An item that has neither
+/// was told by the events since the one before that have neither, too.
 pub(super) fn lives(stream: &EventStream) -> Vec<(String, Life)> {
-    let data = |event: &Event| event.data.json().cloned();
+    let names: Vec<Names> = stream.events.iter().map(Names::of).collect();
     let mut lives = Vec::new();
-    for done in stream
-        .events
-        .iter()
-        .filter(|e| e.kind() == "response.output_item.done")
-    {
-        let Some(done) = data(done) else { continue };
-        let Some(item) = done.node().get("item") else {
+    let mut since = 0;
+    for (at, done) in stream.events.iter().enumerate() {
+        if done.kind() != "response.output_item.done" {
+            continue;
+        }
+        let Some(item) = done.data.json().and_then(|data| data.get("item")) else {
             continue;
         };
-        let index = done
-            .node()
-            .get("output_index")
-            .and_then(|index| index.unsigned());
-        let id = item.get_string("id");
-        let mut life = Life {
-            events: BTreeSet::new(),
-            has: contents(item),
-        };
-        for event in &stream.events {
-            let Some(data) = event.data.json().map(|data| data.node()) else {
-                continue;
-            };
-            let own_index = data.get("output_index").and_then(|index| index.unsigned());
-            let own_id = data
-                .get_string("item_id")
-                .or_else(|| data.get("item")?.get_string("id"));
-            let is_its = match (index, own_index) {
-                (Some(index), Some(own)) => index == own,
-                _ => id.is_some() && id == own_id,
-            };
-            if is_its {
-                life.events.insert(event.kind());
+        let is_its = |other: &usize| match (&names[at], &names[*other]) {
+            (Names { index: Some(a), .. }, Names { index: Some(b), .. }) => a == b,
+            (Names { id: Some(a), .. }, Names { id: Some(b), .. }) => a == b,
+            (mine, other_names) => {
+                !mine.is_any() && !other_names.is_any() && (since..=at).contains(other)
             }
-        }
-        lives.push((item_type(item).into_owned(), life));
+        };
+        let events = (0..stream.events.len()).filter(is_its);
+        let mut events: BTreeSet<String> = events.map(|at| stream.events[at].kind()).collect();
+        events.retain(|kind| !is_of_response(kind));
+        events.insert(done.kind());
+        since = at + 1;
+        let life = Life {
+            events,
+            has: contents(item.node()),
+        };
+        lives.push((item_type(item.node()).into_owned(), life));
     }
     lives
+}
+
+/// What an event calls the item that it tells of.
+struct Names {
+    index: Option<u64>,
+    id: Option<String>,
+}
+
+impl Names {
+    fn of(event: &Event) -> Self {
+        let data = event.data.json().map(|data| data.node());
+        let id = data.and_then(|data| {
+            let id = data.get_string("item_id");
+            id.or_else(|| data.get("item")?.get_string("id"))
+        });
+        Self {
+            index: data.and_then(|data| data.get("output_index")?.unsigned()),
+            id: id.map(|id| id.into_owned()).filter(|id| !id.is_empty()),
+        }
+    }
+
+    fn is_any(&self) -> bool {
+        self.index.is_some() || self.id.is_some()
+    }
+}
+
+/// Whether an event is about the response as a whole.
+fn is_of_response(kind: &str) -> bool {
+    is_terminal(kind)
+        || matches!(
+            kind,
+            "response.created" | "response.queued" | "response.in_progress" | "response.metadata"
+        )
+        || !kind.starts_with("response.")
 }
 
 /// Which contents of an item are not empty.
@@ -214,18 +239,10 @@ fn contents(item: Node<'_>) -> BTreeSet<&'static str> {
         .collect()
 }
 
-/// The types of the events of a stream that belong to no item.
+/// The types of the events of a stream that are about the response as a whole.
 pub(super) fn frame(stream: &EventStream) -> BTreeSet<String> {
-    let is_of_item = |event: &&Event| {
-        event.data.json().is_some_and(|data| {
-            let node = data.node();
-            ["output_index", "item_id", "item"]
-                .iter()
-                .any(|key| node.get(key).is_some())
-        })
-    };
-    let others = stream.events.iter().filter(|event| !is_of_item(event));
-    others.map(Event::kind).collect()
+    let kinds = stream.events.iter().map(Event::kind);
+    kinds.filter(|kind| is_of_response(kind)).collect()
 }
 
 /// Members of items and bodies in which a model may put what it likes.

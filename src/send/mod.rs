@@ -10,6 +10,7 @@
 //!   them ([`Likeness::Exact`]), for an endpoint that plays what was recorded.
 
 mod chain;
+mod deviation;
 mod edit;
 mod exact;
 mod expected;
@@ -22,6 +23,7 @@ mod received;
 mod session;
 mod shape;
 mod sink;
+mod stream;
 
 pub use judge::{Judged, Likeness, judge};
 pub use plan::{LeftOut, Plan, PlanOptions, Step, Why};

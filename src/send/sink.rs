@@ -49,6 +49,8 @@ pub(super) struct Told {
     pub(super) found: Option<String>,
     /// One sentence; the same for all that has the same cause.
     pub(super) message: String,
+    /// What of several it was seen in: listed under the sentence.
+    pub(super) seen_in: Option<String>,
 }
 
 /// Collects differences.
@@ -86,6 +88,9 @@ impl<'o> Sink<'o> {
         let key = (rule.name, rule.level, words);
         if let Some(at) = self.told.get(&key) {
             let first = &mut self.changes[*at];
+            first
+                .detail
+                .extend(told.seen_in.filter(|name| !first.detail.contains(name)));
             let last = first.recurs.last().unwrap_or(&first.exchange);
             if *last != exchange {
                 first.recurs.push(exchange);
@@ -104,7 +109,7 @@ impl<'o> Sink<'o> {
             baseline: told.recorded,
             candidate: told.found,
             message: told.message,
-            detail: Vec::new(),
+            detail: told.seen_in.into_iter().collect(),
             cause,
         });
     }

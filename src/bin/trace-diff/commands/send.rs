@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use trace_diff::capture::{Capture, read_capture};
-use trace_diff::report::{Verdict, answers_report, apply_accept, apply_levels};
+use trace_diff::report::{Verdict, answers_report};
 use trace_diff::send::{
     Likeness, Plan, PlanOptions, Sent, Session, Stopped, Way, Why, judge, send,
 };
@@ -140,9 +140,8 @@ pub(crate) fn run(args: &Args) -> Outcome {
     let judged = judge(&recorded, &answers, &plan, &session, likeness, &options);
     let found = (&judged.comparison, &judged.contracts);
     let mut report = answers_report(&recorded, &answers, &args.to.to_string(), found, &options);
-    apply_levels(&mut report, &args.rules.levels(&rules));
-    let used = &judged.comparison.ignore_used;
-    apply_accept(&mut report, &rules, rules::today(), used);
+    let standards = args.rules.standards(&rules);
+    standards.apply(&mut report, &judged.comparison.ignore_used);
     args.report.write(&Rendered {
         report: &report,
         outline: None,
