@@ -195,3 +195,103 @@ pub(super) fn as_post(message: &str) -> String {
         ],
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::capture::{Capture, flatten, read_capture_bytes};
+
+    /// Two requests, the second of which continues the response of the first, and sends the output of a call.
+    fn recorded() -> Capture {
+        let call =
+            json!({"type": "function_call", "name": "f", "arguments": "{}", "call_id": "call_1"});
+        let exchange = |n: u32, body: serde_json::Value, id: &str| {
+            let events = [
+                json!({"type": "response.output_item.done", "item": call}),
+                json!({"type": "response.completed", "response": {"id": id}}),
+            ];
+            let events =
+                events.map(|data| json!({"at_ms": 1, "event": data["type"], "data": data}));
+            let line = json!({
+                "format": "raw-exchange/1", "seq": n, "transport": "http", "method": "POST", "path": "/v1/responses",
+                "request": {"headers": [], "body_kind": "json-compact", "body": body},
+                "response": {"status": 200, "headers": [], "events": events, "ended": "complete"},
+            });
+            format!("{line}\n")
+        };
+        let first = exchange(
+            1,
+            json!({"model": "m", "input": [{"type": "message", "role": "user"}]}),
+            "resp_1",
+        );
+        let output =
+            json!({"type": "function_call_output", "call_id": "call_1", "output": "call_1"});
+        let body = json!({"model": "m", "previous_response_id": "resp_1", "input": [output]});
+        let second = exchange(2, body, "resp_2");
+        let text = format!("{first}{second}");
+        read_capture_bytes("-", text.into_bytes()).expect("it is a capture")
+    }
+
+    fn received(id: &str, calls: &[(&str, &str)]) -> Received {
+        let mut received = Received::default();
+        for (name, call) in calls {
+            let item = json!({"type": "function_call", "name": name, "call_id": call});
+            let data = json!({"type": "response.output_item.done", "item": item});
+            received.event(&Value::from_serde(&data));
+        }
+        let data = json!({"type": "response.completed", "response": {"id": id}});
+        received.event(&Value::from_serde(&data));
+        received
+    }
+
+    #[test]
+    fn a_response_and_its_calls_are_called_as_the_server_calls_them() {
+        let capture = recorded();
+        let flat = flatten(&capture);
+        let chain = Chain::new(&flat);
+        let body = flat[1].exchange.request.body.json().expect("it is JSON");
+        let check = |received: Received, expect: Option<&str>| {
+            let text = chain.continued(1, body, &received);
+            assert_eq!(text.as_deref(), expect);
+        };
+        check(
+            received("resp_x", &[("f", "call_x")]),
+            Some(
+                r#"{"model":"m","previous_response_id":"resp_x","input":[{"type":"function_call_output","call_id":"call_x","output":"call_1"}]}"#,
+            ),
+        );
+        check(received("resp_x", &[("g", "call_x")]), None);
+        check(received("resp_x", &[]), None);
+        check(Received::default(), None);
+    }
+
+    #[test]
+    fn a_request_stands_for_all_that_it_continues() {
+        let capture = recorded();
+        let flat = flatten(&capture);
+        let chain = Chain::new(&flat);
+        let body = flat[1].exchange.request.body.json().expect("it is JSON");
+        let whole = Value::parse(chain.whole(1, body)).expect("it is JSON");
+        assert!(whole.get(PREVIOUS).is_none());
+        let input = whole.get("input").expect("it has an input");
+        let types: Vec<_> = input
+            .node()
+            .items()
+            .filter_map(|item| item.get_string("type"))
+            .collect();
+        assert_eq!(types, ["message", "function_call", "function_call_output"]);
+        let alone = Chain::new(&flat[1..]);
+        assert!(chain.has_history(1) && !alone.has_history(0));
+    }
+
+    #[test]
+    fn a_message_becomes_the_body_of_a_request() {
+        assert_eq!(
+            as_post(r#"{"type":"response.create","generate":true,"model":"m"}"#),
+            r#"{"model":"m","stream":true}"#
+        );
+        assert_eq!(as_post("{"), "{");
+    }
+}

@@ -77,6 +77,11 @@ pub fn judge(
             compare_exactly(sides.0, sides.1, &session.sent, options)
         }
     };
+    if let Some(status) = session.refused_websocket {
+        let mut sink = Sink::new(options);
+        refused_websocket(session, status, &mut sink);
+        comparison.changes.append(&mut sink.changes);
+    }
     comparison.renamed = Vec::new();
     comparison.alignment = alignment(&flat, &answered, session, &comparison);
     contracts.not_checked.extend(unsent(plan, session));
@@ -94,9 +99,6 @@ fn by_form(
 ) -> Comparison {
     let expected = Expected::new(flat);
     let mut sink = Sink::new(options);
-    if let Some(status) = session.refused_websocket {
-        refused_websocket(session, status, &mut sink);
-    }
     let mut calls = Calls::default();
     for sent in &session.sent {
         let (Some(recorded), Some(answer)) = (flat.get(sent.recorded), answered.get(sent.answered))

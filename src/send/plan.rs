@@ -18,6 +18,8 @@ pub struct PlanOptions {
     pub model: Option<String>,
     /// Header fields that are added, or stand in place of the recorded ones.
     pub headers: Vec<(String, String)>,
+    /// Whether what stands before `/responses` and `/models` in recorded paths is left out: the URL of the endpoint has its own.
+    pub is_relative: bool,
 }
 
 /// The requests that are sent, in order.
@@ -41,7 +43,7 @@ pub struct Step {
     pub handshake: Option<usize>,
     /// `POST`, or `GET` for models; `WS` for a message on a WebSocket.
     pub method: String,
-    /// Path and query as recorded.
+    /// Path and query: as recorded, or without what stands before the endpoint.
     pub target: String,
     /// The fields that are sent; of a message on a WebSocket those of its handshake.
     pub headers: HeaderList,
@@ -179,10 +181,19 @@ fn step(flat: &[FlatExchange<'_>], exchange: usize, options: &PlanOptions) -> St
         exchange,
         handshake: one.handshake,
         method: request.method.clone(),
-        target: request.target.clone(),
+        target: match options.is_relative {
+            true => relative(&request.target),
+            false => request.target.clone(),
+        },
         headers,
         body,
     }
+}
+
+/// What follows the base of the API in a target: `/responses`, `/models?client_version=…`.
+fn relative(target: &str) -> String {
+    let query = target.find('?').map_or("", |at| &target[at..]);
+    format!("{}{query}", endpoint(target))
 }
 
 /// The change that names another model, where one is to be named.
@@ -227,4 +238,20 @@ fn headers(recorded: Option<&HeaderList>, body: &Body, options: &PlanOptions) ->
         headers.push(name.as_str(), value.as_str());
     }
     headers
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_is_what_follows_the_base() {
+        let check = |target: &str, expect: &str| assert_eq!(relative(target), expect);
+        check("/v1/responses", "/responses");
+        check("/backend-api/codex/responses/compact", "/responses/compact");
+        check(
+            "/v1/models?client_version=0.169.0",
+            "/models?client_version=0.169.0",
+        );
+    }
 }

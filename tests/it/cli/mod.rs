@@ -4,5 +4,6 @@ mod record;
 mod records;
 mod recover;
 mod run;
+mod send;
 mod serve;
 mod sessions;

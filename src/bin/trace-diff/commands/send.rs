@@ -20,7 +20,7 @@ use crate::duration::duration;
 use crate::exit::{Failure, Outcome, Status};
 use crate::report::{Rendered, ReportArgs};
 use crate::serving::{self, say};
-use crate::{input, output, rules};
+use crate::{input, rules};
 
 /// What `--help` ends with.
 const EXAMPLES: &str = "\
@@ -28,7 +28,7 @@ Examples:
   trace-diff send capture.jsonl --to http://127.0.0.1:8000/v1 --model my-model
       Does this server answer Codex as the Responses API does? Each recorded request is sent, and each answer checked.
   trace-diff send capture.jsonl --to https://gateway.example/v1 --bearer-env GATEWAY_KEY --capture answers.jsonl
-      The key is taken from the variable; what was said is kept for trace-diff answers.jsonl.
+      The key is taken from the variable; what was said is kept for trace-diff show answers.jsonl.
   trace-diff send capture.jsonl --to http://127.0.0.1:4000/v1 --exact --ignore /response/headers
       A gateway before `trace-diff serve capture.jsonl` has to answer what was recorded.
   trace-diff send capture.jsonl --to http://127.0.0.1:8000/v1 --exchange 3
@@ -54,8 +54,8 @@ pub(crate) struct Args {
     /// The capture whose requests are sent; - is standard input
     #[arg(value_name = "CAPTURE")]
     capture_file: String,
-    /// The endpoint: http://HOST[:PORT][/PATH] or https://…, such as http://127.0.0.1:8000/v1. What it has in common with the
-    /// recorded path counts once
+    /// The endpoint: http://HOST[:PORT]/PATH or https://…, such as http://127.0.0.1:8000/v1; /responses and /models are put
+    /// behind it. Without a path the recorded ones are asked for
     #[arg(long, value_name = "URL")]
     to: Upstream,
     /// Names another model in every request
@@ -121,7 +121,6 @@ impl FromStr for Field {
 pub(crate) fn run(args: &Args) -> Outcome {
     let rules = args.rules.load()?;
     let recorded = input::capture(&args.capture_file)?;
-    output::say_problems(&recorded);
     let plan = args.plan(&recorded)?;
     let client = args.client()?;
     args.say_plan(&plan);
@@ -174,6 +173,7 @@ impl Args {
                 exchanges: self.exchanges.clone(),
                 model: self.model.clone(),
                 headers,
+                is_relative: self.to.has_path(),
             },
         );
         if plan.steps.is_empty() {
