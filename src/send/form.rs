@@ -51,6 +51,7 @@ pub(super) fn compare_form(one: &Answered<'_>, expected: &Expected, sink: &mut S
         }
         _ => {}
     }
+    cx.emptiness(one);
     cx.items(one);
     cx.headers(one);
 }
@@ -127,16 +128,22 @@ impl Form<'_, '_> {
                 }
                 true
             }
-            Outcome::Good => {
-                let count = |exchange: &Exchange| exchange.response.content.delivered_items().len();
-                if was == Outcome::Good && count(one.recorded) > 0 && count(one.answer) == 0 {
-                    let message = "the response is completed without any item".to_owned();
-                    let rule = Rule::read("answer-empty", true);
-                    self.tell(rule, response().key("events"), told(message));
-                }
-                true
-            }
-            Outcome::Endless | Outcome::Unknown => true,
+            Outcome::Good | Outcome::Endless | Outcome::Unknown => true,
+        }
+    }
+
+    /// Compares whether there is anything in a response that is completed.
+    fn emptiness(&mut self, one: &Answered<'_>) {
+        let is_good = |exchange: &Exchange| Outcome::of(&exchange.response) == Outcome::Good;
+        let count = |exchange: &Exchange| exchange.response.content.delivered_items().len();
+        let (recorded, answer) = (one.recorded, one.answer);
+        if is_good(recorded) && is_good(answer) && count(recorded) > 0 && count(answer) == 0 {
+            let told = Told {
+                message: "the response is completed without any item".to_owned(),
+                ..Told::default()
+            };
+            let rule = Rule::read("answer-empty", true);
+            self.tell(rule, response().key("events"), told);
         }
     }
 

@@ -143,6 +143,7 @@ impl Form<'_, '_> {
         if let Some(shape) = self.expected.responses.get(kind) {
             let mut found = shape.deviation(carried);
             found.missing.retain(|path| !covered.contains(path));
+            found.retyped.retain(|(path, ..)| !covered.contains(path));
             let of = Of {
                 family: "responses",
                 kind: &format!("response in {kind}"),
