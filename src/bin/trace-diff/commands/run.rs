@@ -18,6 +18,7 @@ use trace_diff::suite::{
     PlayError, Progress, SUITE, SuiteError, SuiteOptions, find_version, run_suite,
 };
 
+use crate::agent::{say_changed, user_home};
 use crate::duration::duration;
 use crate::exit::{Failure, Outcome, Status};
 use crate::report::{ReportFile, check_distinct, write_file};
@@ -131,7 +132,7 @@ impl FromStr for AgentWord {
             _ => (None, text),
         };
         let argv = shlex::split(command)
-            .filter(|argv| !argv.is_empty())
+            .filter(|argv| !argv.is_empty() && name != Some(""))
             .ok_or("expected NAME=COMMAND, such as codex=/usr/local/bin/codex")?;
         let profile = match name.and_then(|name| name.split('@').next()) {
             Some("codex") => Profile::Codex,
@@ -181,6 +182,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
         interrupted: interruption()?,
     };
     let shows = io::stderr().is_terminal() && !args.output.quiet;
+    let home = user_home().files(std::slice::from_ref(&options.root));
     let outcome = run_suite(&agents, &scripts, &options, &|progress| {
         if shows {
             tell(progress, &scripts, &agents);
@@ -191,6 +193,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
         let _ = write!(io::stderr(), "\r\u{1b}[K");
     }
     let matrix = outcome.map_err(failure)?;
+    say_changed("an agent", &home.changed().iter().collect::<Vec<_>>());
     write_all(&args.output, &matrix)?;
     Ok(match matrix.verdict {
         Verdict::Clean => Status::Clean,
@@ -263,9 +266,16 @@ fn directory(path: &Path) -> Result<Vec<(String, Arc<Script>)>, Failure> {
     let mut paths = Vec::new();
     for entry in entries {
         let path = entry.with_context(failed)?.path();
-        if path.extension().is_some_and(|kind| kind == "toml") {
+        if path
+            .extension()
+            .is_some_and(|kind| kind == "toml" || kind == "json")
+        {
             paths.push(path);
         }
+    }
+    if paths.is_empty() {
+        let error = anyhow::anyhow!("{} holds no script", path.display());
+        return Err(Failure::new(error).with_hint("scripts end in .toml or .json"));
     }
     paths.sort();
     paths.iter().map(|path| file(path)).collect()
