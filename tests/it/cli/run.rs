@@ -404,6 +404,11 @@ fn what_can_not_be_run_is_said_with_what_to_do() {
         "error: none holds no script\nhint: scripts end in .toml or .json\n"
     );
     assert!(refuse(&["run", "plain-answer", "--agent==true"]).contains("expected NAME=COMMAND"));
+    let uninstalled = refuse(&["run", "plain-answer"]);
+    assert!(
+        uninstalled.contains("caused by: failed to start codex\n"),
+        "{uninstalled}"
+    );
     let twice = refuse(&["run", "plain-answer", "--agent=a=true", "--agent=a=false"]);
     assert!(
         twice.starts_with("error: two agents are called a\n"),

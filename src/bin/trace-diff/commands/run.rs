@@ -48,11 +48,12 @@ pub(crate) struct Args {
     #[arg(long)]
     list: bool,
     /// An agent: its name, which may say its version (codex@0.169.0), and its program with the arguments that come first.
-    /// codex and pycodex are known by their programs; for any other the words of the user stand for {prompt}. May be repeated
+    /// codex and pycodex are known by their programs; for any other the words of the user stand for {prompt}. May be repeated; without it codex, as it is installed
     #[arg(
         long = "agent",
         value_name = "NAME=COMMAND",
-        required_unless_present = "list"
+        default_value = "codex=codex",
+        hide_default_value = true
     )]
     agents: Vec<AgentWord>,
     /// How many scenarios run at once; without it one for each processor
@@ -110,7 +111,7 @@ enum Format {
 
 const EXAMPLES: &str = "\
 Examples:
-  trace-diff run --suite --agent codex=codex
+  trace-diff run --suite
       Does the installed codex do what codex does?
   trace-diff run --suite --agent upstream=/opt/codex/bin/codex --agent port=pycodex
       A port beside upstream: what it does not do, and what it does otherwise.
