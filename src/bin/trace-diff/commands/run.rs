@@ -15,6 +15,7 @@ use trace_diff::suite::{
     PlayError, Progress, SUITE, SuiteError, SuiteOptions, find_version, run_suite,
 };
 
+use crate::agent::{say_changed, user_home};
 use crate::duration::duration;
 use crate::exit::{Failure, Outcome, Status};
 use crate::matrix_forms::{Format, MatrixPage};
@@ -48,11 +49,12 @@ pub(crate) struct Args {
     #[arg(long)]
     list: bool,
     /// An agent: its name, which may say its version (codex@0.169.0), and its program with the arguments that come first.
-    /// codex and pycodex are known by their programs; for any other the words of the user stand for {prompt}. May be repeated
+    /// codex and pycodex are known by their programs; for any other the words of the user stand for {prompt}. May be repeated; without it codex, as it is installed
     #[arg(
         long = "agent",
         value_name = "NAME=COMMAND",
-        required_unless_present = "list"
+        default_value = "codex=codex",
+        hide_default_value = true
     )]
     agents: Vec<AgentWord>,
     /// How many scenarios run at once; without it one for each processor
@@ -81,7 +83,7 @@ pub(crate) struct Args {
 
 const EXAMPLES: &str = "\
 Examples:
-  trace-diff run --suite --agent codex=codex
+  trace-diff run --suite
       Does the installed codex do what codex does?
   trace-diff run --suite --agent upstream=/opt/codex/bin/codex --agent port=pycodex
       A port beside upstream: what it does not do, and what it does otherwise.
@@ -103,7 +105,7 @@ impl FromStr for AgentWord {
             _ => (None, text),
         };
         let argv = shlex::split(command)
-            .filter(|argv| !argv.is_empty())
+            .filter(|argv| !argv.is_empty() && name != Some(""))
             .ok_or("expected NAME=COMMAND, such as codex=/usr/local/bin/codex")?;
         let profile = match name.and_then(|name| name.split('@').next()) {
             Some("codex") => Profile::Codex,
@@ -154,6 +156,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
         interrupted: interruption()?,
     };
     let shows = io::stderr().is_terminal() && !args.output.quiet;
+    let home = user_home().files(std::slice::from_ref(&options.root));
     let outcome = run_suite(&agents, &scripts, &options, &|progress| {
         if shows {
             tell(progress, &scripts, &agents);
@@ -164,6 +167,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
         let _ = write!(io::stderr(), "\r\u{1b}[K");
     }
     let matrix = outcome.map_err(failure)?;
+    say_changed("an agent", &home.changed().iter().collect::<Vec<_>>());
     args.output.write(&MatrixPage {
         matrix: &matrix,
         kept: args.keep.as_deref(),
@@ -253,9 +257,16 @@ fn files(path: &Path) -> Result<Vec<PathBuf>, Failure> {
     let mut paths = Vec::new();
     for entry in entries {
         let path = entry.with_context(failed)?.path();
-        if path.extension().is_some_and(|kind| kind == "toml") {
+        if path
+            .extension()
+            .is_some_and(|kind| kind == "toml" || kind == "json")
+        {
             paths.push(path);
         }
+    }
+    if paths.is_empty() {
+        let error = anyhow::anyhow!("{} holds no script", path.display());
+        return Err(Failure::new(error).with_hint("scripts end in .toml or .json"));
     }
     paths.sort();
     Ok(paths)
