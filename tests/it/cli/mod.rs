@@ -4,5 +4,6 @@ mod record;
 mod records;
 mod recover;
 mod run;
+mod run_reports;
 mod serve;
 mod sessions;

@@ -31,7 +31,7 @@ reply = "Hello."
 "#;
 
 /// Asks once, prints the answer, and leaves a mark in a file of the work directory.
-const ASK: &str = r#"
+pub(super) const ASK: &str = r#"
 url=${1#http://}; host=${url%%:*}; rest=${url#*:}; port=${rest%%/*}
 body="{\"model\":\"m\",\"stream\":true,\"input\":[{\"type\":\"message\",\"role\":\"user\",\"content\":[{\"type\":\"input_text\",\"text\":\"$2\"}]}]}"
 exec 3<>"/dev/tcp/$host/$port"
@@ -40,43 +40,43 @@ grep -q 'Hello\.' <&3 && echo Hello.
 printf '%s, read' "$(cat notes.txt)" > notes.txt
 "#;
 
-struct Setting {
-    program: Program,
+pub(super) struct Setting {
+    pub(super) program: Program,
 }
 
 impl Setting {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let program = Program::new().with_environment("PATH", "/usr/local/bin:/usr/bin:/bin");
         program.file("hello.toml", SCENARIO);
         Self { program }
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(super) fn path(&self, name: &str) -> PathBuf {
         self.program.path(name)
     }
 
     /// The option for an agent that runs a script of bash.
-    fn agent(&self, name: &str, script: &str, last: &str) -> String {
+    pub(super) fn agent(&self, name: &str, script: &str, last: &str) -> String {
         self.program.file(&format!("{name}.sh"), script);
         let path = self.path(&format!("{name}.sh"));
         let path = path.display();
         format!("--agent={name}=bash {path} {{base_url}} {{prompt}} {last}")
     }
 
-    fn run(&self, more: &[&str]) -> std::process::Output {
+    pub(super) fn run(&self, more: &[&str]) -> std::process::Output {
         let arguments = [&["run", "hello.toml"], more].concat();
         self.program.run(&arguments)
     }
 }
 
-fn json(output: &std::process::Output) -> Value {
+pub(super) fn json(output: &std::process::Output) -> Value {
     let value: Value = serde_json::from_str(&stdout(output)).unwrap();
     let violations = schema::violations(&schema::load("matrix"), &value);
     assert_eq!(violations, Vec::<String>::new());
     value
 }
 
-fn cell(value: &Value, agent: usize) -> &Value {
+pub(super) fn cell(value: &Value, agent: usize) -> &Value {
     &value["scenarios"][0]["cells"][agent]
 }
 
@@ -264,7 +264,7 @@ fn reports_hold_nothing_that_changes_from_run_to_run() {
         let output = setting.run(&[&agents[0], &agents[1], "--format", format, "--rerun", "1"]);
         stdout(&output)
     };
-    for format in ["text", "json", "junit", "markdown"] {
+    for format in ["text", "json", "junit", "github", "markdown", "html"] {
         assert_eq!(run(format), run(format), "{format}");
     }
 }
