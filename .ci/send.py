@@ -187,7 +187,7 @@ def litellm(program, folder):
         try:
             if name == "exact":
                 counted, _, _ = send(program, SHELL, f"{url}/v1", "--exact", "--ignore", "/response/headers")
-                expect(counted, {"event-added", "key-added"})
+                expect(counted, {"event-added", "key-added", "key-missing"})
             elif name == "form":
                 expect(send(program, SHELL, f"{url}/v1")[0], set())
             else:
@@ -212,7 +212,7 @@ def aimock(program, folder):
         return None
     (folder / "fixtures.json").write_text(json.dumps(AIMOCK_FIXTURES))
     port = free_port()
-    argv = [packages / "node_modules/.bin/aimock", "--port", str(port), "--fixtures", folder / "fixtures.json"]
+    argv = [packages / "node_modules/.bin/llmock", "--port", str(port), "--fixtures", folder / "fixtures.json"]
     server = Program(argv, environment(), f"http://127.0.0.1:{port}/health", folder / "log")
     try:
         url = f"http://127.0.0.1:{port}/v1"

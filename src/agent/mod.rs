@@ -49,7 +49,7 @@ pub use error::AgentError;
 pub use limits::{Limits, Watch};
 pub use outcome::{Leftover, Outcome};
 pub use output::Output;
-pub use outside::Outside;
+pub use outside::{Outside, OutsideFiles};
 pub use place::Place;
 pub use process::{Process, run};
 pub use settings::{Profile, Settings, configure};

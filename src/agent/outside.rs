@@ -18,29 +18,40 @@ pub struct Outside {
     pub directories: Vec<(PathBuf, usize)>,
 }
 
-/// What stood outside before.
+/// The files of an [`Outside`] at one time.
 #[derive(Debug)]
-pub(super) struct Before {
+pub struct OutsideFiles {
     directories: Vec<(PathBuf, usize)>,
+    apart: Vec<PathBuf>,
     known: HashMap<PathBuf, Stamp>,
 }
 
 /// What of a file tells that it changed; directories change with their entries, which are told themselves.
 type Stamp = Option<(u64, SystemTime)>;
 
-impl Before {
-    pub(super) fn new(place: &Place, outside: &Outside) -> Self {
-        let mut directories = outside.directories.clone();
-        directories.extend(place.root.clone().map(|root| (root, 2)));
-        Self {
-            known: look(&directories, place),
-            directories,
+impl Outside {
+    /// Looks at the directories as they are now, but for those that may be written to and what is above these.
+    pub fn files(&self, apart: &[PathBuf]) -> OutsideFiles {
+        OutsideFiles {
+            known: look(&self.directories, apart),
+            directories: self.directories.clone(),
+            apart: apart.to_vec(),
         }
     }
 
-    /// What is new or has changed, in order.
-    pub(super) fn changed(&self, place: &Place) -> Vec<PathBuf> {
-        let now = look(&self.directories, place);
+    /// With the root of a place, looks at all but what the place is for.
+    pub(super) fn around(&self, place: &Place) -> OutsideFiles {
+        let mut directories = self.directories.clone();
+        directories.extend(place.root.clone().map(|root| (root, 2)));
+        let own = [&place.home, &place.work, &place.temp];
+        Self { directories }.files(&own.map(PathBuf::clone))
+    }
+}
+
+impl OutsideFiles {
+    /// What is new or has changed since, in order.
+    pub fn changed(&self) -> Vec<PathBuf> {
+        let now = look(&self.directories, &self.apart);
         let is_changed = |(path, stamp): &(PathBuf, Stamp)| self.known.get(path) != Some(stamp);
         let mut changed: Vec<PathBuf> = now
             .into_iter()
@@ -52,21 +63,17 @@ impl Before {
     }
 }
 
-fn look(directories: &[(PathBuf, usize)], place: &Place) -> HashMap<PathBuf, Stamp> {
-    let own = |path: &Path| {
-        let is_above = [&place.home, &place.work, &place.temp]
-            .iter()
-            .any(|own| own.starts_with(path));
-        place.holds(path) || is_above
-    };
+fn look(directories: &[(PathBuf, usize)], apart: &[PathBuf]) -> HashMap<PathBuf, Stamp> {
+    let is_apart = |path: &Path| apart.iter().any(|own| path.starts_with(own));
+    let is_above = |path: &Path| apart.iter().any(|own| own.starts_with(path));
     let mut found = HashMap::new();
     for (directory, depth) in directories {
         let walk = WalkDir::new(directory).min_depth(1).max_depth(*depth);
         let entries = walk
             .into_iter()
-            .filter_entry(|entry| !place.holds(entry.path()));
+            .filter_entry(|entry| !is_apart(entry.path()));
         for entry in entries.filter_map(Result::ok) {
-            if own(entry.path()) {
+            if is_above(entry.path()) {
                 continue;
             }
             let metadata = entry.metadata().ok();

@@ -17,7 +17,7 @@ use super::error::AgentError;
 use super::limits::{Limits, Watch};
 use super::outcome::{Leftover, Outcome};
 use super::output::{Collector, Output};
-use super::outside::Before;
+use super::outside::OutsideFiles;
 use super::place::Place;
 use super::processes::{Family, MARK};
 use super::terminal::{Screen, Terminal};
@@ -64,7 +64,7 @@ pub struct Process {
     stdout: Option<Collector>,
     stderr: Option<Collector>,
     lines: Option<Receiver<Vec<u8>>>,
-    before: Before,
+    before: OutsideFiles,
     place: Place,
     limits: Limits,
     is_buried: bool,
@@ -144,7 +144,7 @@ impl Process {
         };
         let filled = command.filled(place, surroundings);
         let (program, arguments) = filled.argv.split_first().ok_or(AgentError::NoProgram)?;
-        let before = Before::new(place, &limits.outside);
+        let before = limits.outside.around(place);
         let mark = mark();
         let started = Instant::now();
         let mut command = Command::new(program);
@@ -270,7 +270,7 @@ impl Process {
             leftovers,
             survivors,
             rollouts: rollouts.into_iter().map(|file| file.path).collect(),
-            outside: self.before.changed(&self.place),
+            outside: self.before.changed(),
         }
     }
 

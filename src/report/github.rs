@@ -8,7 +8,7 @@ use super::text::{plural, visible};
 use super::{Finding, Level, Report};
 
 /// Annotations of one level that GitHub shows for a step; it drops the others.
-const SHOWN: usize = 10;
+pub(super) const MOST_ANNOTATIONS: usize = 10;
 
 /// Writes the report as workflow commands: an annotation for each of the most serious findings, all findings in a
 /// folded group of the log, and the verdict.
@@ -24,7 +24,7 @@ pub fn render_github(report: &Report, out: &mut impl Write) -> io::Result<()> {
     let open = varied(&report.findings);
     for level in [Level::Error, Level::Warning, Level::Note] {
         let findings = open.iter().filter(|finding| finding.level == level);
-        for finding in findings.take(SHOWN) {
+        for finding in findings.take(MOST_ANNOTATIONS) {
             writeln!(out, "{}", command(finding))?;
         }
     }
@@ -67,24 +67,36 @@ fn left_out(open: &[&Finding]) -> Option<String> {
             .iter()
             .filter(|finding| finding.level == *level)
             .count();
-        let more = count.checked_sub(SHOWN).filter(|more| *more > 0)?;
+        let more = count
+            .checked_sub(MOST_ANNOTATIONS)
+            .filter(|more| *more > 0)?;
         Some(plural(more, word))
     });
     let more: Vec<String> = more.collect();
     (!more.is_empty()).then(|| {
         format!(
-            "{} without an annotation, as GitHub shows {SHOWN} of each level for a step; the log above has them all",
+            "{} without an annotation, as GitHub shows {MOST_ANNOTATIONS} of each level for a step; the log above has them all",
             more.join(", ")
         )
     })
 }
 
-fn command(finding: &Finding) -> String {
-    let name = match finding.level {
+/// An annotation that stands at no file; the message may have several lines.
+pub(super) fn annotation(level: Level, title: &str, message: &str) -> String {
+    let title = property(&visible(title));
+    format!("::{} title={title}::{}", command_name(level), data(message))
+}
+
+fn command_name(level: Level) -> &'static str {
+    match level {
         Level::Error => "error",
         Level::Warning => "warning",
         Level::Note => "notice",
-    };
+    }
+}
+
+fn command(finding: &Finding) -> String {
+    let name = command_name(finding.level);
     let mut properties = Vec::new();
     // Standard input is no file that an annotation could stand at.
     if let Some(place) = finding.place.as_ref().filter(|place| place.path != "-") {
@@ -133,7 +145,7 @@ fn guarded(text: &str) -> String {
 
 /// Writes a line that is no command: a runner takes `::` at the beginning of a line for one; white space before it does
 /// not matter.
-fn plain(out: &mut impl Write, indent: &str, text: &str) -> io::Result<()> {
+pub(super) fn plain(out: &mut impl Write, indent: &str, text: &str) -> io::Result<()> {
     let text = guarded(&visible(text));
     let guard = match text.trim_start().starts_with("::") {
         true => "\u{2060}",

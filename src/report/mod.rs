@@ -39,8 +39,9 @@ pub use junit::render_junit;
 pub use levels::apply_levels;
 pub use markdown::{MarkdownOptions, render_markdown};
 pub use matrix::{
-    Cell, CellFinding, CellVerdict, Matrix, MatrixAgent, MatrixRow, SharedDifference,
-    render_matrix_json, render_matrix_junit, render_matrix_markdown, render_matrix_text,
+    Cell, CellFinding, CellVerdict, Matrix, MatrixAgent, MatrixOptions, MatrixRow,
+    SharedDifference, render_matrix_github, render_matrix_html, render_matrix_json,
+    render_matrix_junit, render_matrix_markdown, render_matrix_text,
 };
 pub use model::{
     Accepted, AlignmentEntry, ExchangeCounts, ExchangePair, FilePlace, Finding, FindingCounts,

@@ -37,6 +37,8 @@ pub struct AgentSettings {
     pub has_websocket: bool,
     /// Whether the agent is logged in with an account (a made-up one) instead of a key.
     pub has_account: bool,
+    /// Whether the agent writes memories of sessions, and has those of earlier ones.
+    pub has_memories: bool,
     /// The JSON Schema of the answer.
     pub output_schema: Option<Value>,
 }
@@ -99,6 +101,21 @@ pub struct Expectation {
     pub pauses: Vec<(Duration, Duration)>,
     /// Files of the work directory afterwards, and the text of each.
     pub files: Vec<(String, String)>,
+    /// What the agent must have written to disk; each is met by one of its rollouts.
+    pub rollouts: Vec<RolloutExpectation>,
+}
+
+/// What a rollout must hold. What is sent need not be said: it is compared with what is on disk in every scenario.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RolloutExpectation {
+    /// How many turns it has; of a file without ids of turns, how many messages of the user.
+    pub turns: Option<u32>,
+    /// How many records there are of a type: that of the record (`compacted`), or of its payload (`turn_aborted`).
+    pub records: Vec<(String, u32)>,
+    /// Records that stand in it in this order, whatever is between; each by members that it holds.
+    pub has: Vec<Value>,
+    /// Records of which it has none.
+    pub lacks: Vec<Value>,
 }
 
 /// Agents of one kind, of some versions: `codex`, `codex@0.169`, `codex@0.125..0.153.4`, `pycodex@..0.3`.

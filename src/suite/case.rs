@@ -6,17 +6,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use thiserror::Error;
 
-use crate::agent::{Agent, Limits, Surroundings};
+use crate::agent::{Agent, Driven, Limits, Surroundings};
 use crate::capture::Capture;
 use crate::diff::Options;
 use crate::report::{Cell, CellFinding, CellVerdict, Matrix, MatrixAgent, MatrixRow, Standards};
 use crate::script::Script;
-use crate::script::scenario::Scenario;
+use crate::script::scenario::{Expectation, Scenario};
 
 use super::contracts::broken_contracts;
 use super::differences::differences;
 use super::expect::broken_expectations;
 use super::play::{PlayError, Played, play};
+use super::rollouts::{broken_rollouts, wire_against_disk};
 use super::stable::stable;
 
 /// How a suite is run.
@@ -187,29 +188,7 @@ impl Suite<'_> {
             Err(why) => return Ok(Case::left_out(why)),
         };
         let locations = locations(&played);
-        let mut findings = broken_expectations(scenario, expectation, &played, driven);
-        let SuiteOptions {
-            compare, standards, ..
-        } = self.options;
-        findings.extend(broken_contracts(
-            &played.capture,
-            compare,
-            standards,
-            &locations,
-        ));
-        for number in 1..=self.options.reruns {
-            let again = self.play(id, number)?;
-            let before = &played.capture;
-            let others = differences(before, &again.capture, compare, standards, &locations);
-            findings.extend(others.into_iter().map(|one| CellFinding {
-                message: format!("run {} is not as run 1: {}", number + 1, one.message),
-                ..one
-            }));
-        }
-        findings.iter_mut().for_each(|finding| {
-            finding.message = stable(&finding.message, &locations);
-        });
-        findings.sort_by_key(|finding| finding.level);
+        let findings = self.findings(id, expectation, &played, driven, &locations)?;
         let verdict = match (&expectation.gap, findings.is_empty()) {
             (_, false) => CellVerdict::Fails,
             (Some(_), true) => CellVerdict::Gap,
@@ -221,20 +200,52 @@ impl Suite<'_> {
                 reason: expectation.gap.clone(),
                 findings,
                 shared_differences: None,
+                folder: Some(self.folder(id, 0)),
             },
             capture: Some(played.capture),
             locations,
         })
     }
 
+    /// What is not as expected, or not the same when it is asked again; the gravest first.
+    fn findings(
+        &self,
+        id: CaseId,
+        expectation: &Expectation,
+        played: &Played,
+        driven: &Driven,
+        locations: &[String],
+    ) -> Result<Vec<CellFinding>, SuiteError> {
+        let (capture, home) = (&played.capture, &played.place.home);
+        let SuiteOptions {
+            compare, standards, ..
+        } = self.options;
+        let scenario = self.scenarios[id.scenario];
+        let mut findings = broken_expectations(scenario, expectation, played, driven);
+        findings.extend(broken_rollouts(&expectation.rollouts, home));
+        findings.extend(broken_contracts(capture, compare, standards, locations));
+        findings.extend(wire_against_disk(
+            capture, home, compare, standards, locations,
+        ));
+        for number in 1..=self.options.reruns {
+            let again = self.play(id, number)?;
+            let others = differences(capture, &again.capture, compare, standards, locations);
+            findings.extend(others.into_iter().map(|one| CellFinding {
+                message: format!("run {} is not as run 1: {}", number + 1, one.message),
+                ..one
+            }));
+        }
+        findings.iter_mut().for_each(|finding| {
+            finding.message = stable(&finding.message, locations);
+        });
+        findings.sort_by_key(|finding| finding.level);
+        Ok(findings)
+    }
+
     fn play(&self, id: CaseId, run: usize) -> Result<Played, SuiteError> {
         let (name, script) = &self.scripts[id.scenario];
         let agent = &self.agents[id.agent];
-        let folder = match run {
-            0 => file_name(&agent.name),
-            run => format!("{}-{}", file_name(&agent.name), run + 1),
-        };
-        let root = self.options.root.join(file_name(name)).join(folder);
+        let root = self.options.root.join(self.folder(id, run));
         let scenario = self.scenarios[id.scenario];
         let played = play(agent, script, scenario, &root, self.options);
         if self.options.interrupted.load(Ordering::Relaxed) {
@@ -245,6 +256,16 @@ impl Suite<'_> {
             agent: agent.name.clone(),
             source,
         })
+    }
+
+    /// Where a run of a case is, below the directory of runs.
+    fn folder(&self, id: CaseId, run: usize) -> String {
+        let scenario = file_name(&self.scripts[id.scenario].0);
+        let agent = file_name(&self.agents[id.agent].name);
+        match run {
+            0 => format!("{scenario}/{agent}"),
+            run => format!("{scenario}/{agent}-{}", run + 1),
+        }
     }
 
     fn matrix(&self, cases: Vec<Case>) -> Matrix {
@@ -303,6 +324,7 @@ impl Case {
                 reason: Some(reason.to_owned()),
                 findings: Vec::new(),
                 shared_differences: None,
+                folder: None,
             },
             capture: None,
             locations: Vec::new(),

@@ -31,6 +31,7 @@ mod help;
 mod import_foreign;
 mod json;
 mod late_arrival;
+mod matrix;
 mod mutations;
 mod profiles;
 mod program;

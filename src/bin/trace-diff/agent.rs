@@ -83,13 +83,9 @@ impl AgentArgs {
 
     /// Where else an agent might write: the user's own home, and where everybody's temporary files are.
     pub(crate) fn outside(&self) -> Outside {
-        let home = std::env::var_os("HOME").map(PathBuf::from);
-        let homes = home
-            .into_iter()
-            .flat_map(|home| [(home.join(".codex"), 2), (home, 1)]);
-        Outside {
-            directories: homes.chain([(std::env::temp_dir(), 1)]).collect(),
-        }
+        let mut outside = user_home();
+        outside.directories.push((std::env::temp_dir(), 1));
+        outside
     }
 
     pub(crate) fn profile(&self, command: &[String]) -> Profile {
@@ -181,13 +177,29 @@ fn say_outside(paths: &[PathBuf], root: &Path) {
             path.display()
         ));
     }
-    for path in others.iter().take(MOST_TOLD) {
+    say_changed("it", &others);
+}
+
+/// Where a user's agents keep things when they do not ask where home is.
+pub(crate) fn user_home() -> Outside {
+    let home = std::env::var_os("HOME").map(PathBuf::from);
+    let homes = home
+        .into_iter()
+        .flat_map(|home| [(home.join(".codex"), 2), (home, 1)]);
+    Outside {
+        directories: homes.collect(),
+    }
+}
+
+/// Tells of files that `who` or another program wrote.
+pub(crate) fn say_changed(who: &str, paths: &[&PathBuf]) {
+    for path in paths.iter().take(MOST_TOLD) {
         say(&format!(
-            "changed while it ran, by it or another program: {}",
+            "changed while it ran, by {who} or another program: {}",
             path.display()
         ));
     }
-    if others.len() > MOST_TOLD {
-        say(&format!("and {} more", others.len() - MOST_TOLD));
+    if paths.len() > MOST_TOLD {
+        say(&format!("and {} more", paths.len() - MOST_TOLD));
     }
 }

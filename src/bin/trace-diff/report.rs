@@ -1,6 +1,7 @@
 //! The options that say how a report is shown and where it goes.
 
 use std::collections::HashSet;
+use std::fmt::Debug;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -8,25 +9,51 @@ use std::str::FromStr;
 
 use anyhow::Context;
 use clap::ValueEnum;
-use trace_diff::report::{
-    Input, MarkdownOptions, Report, TextOptions, render_github, render_html, render_json,
-    render_junit, render_markdown, render_sarif, render_text,
-};
 
 use crate::exit::Failure;
 
 /// Environment variable in which GitHub Actions names the file for a step's summary.
 const STEP_SUMMARY: &str = "GITHUB_STEP_SUMMARY";
+/// Most bytes of it.
+const STEP_SUMMARY_LIMIT: usize = 1 << 20;
+
+/// The forms of a report.
+pub(crate) trait Form: ValueEnum + Copy + PartialEq + Debug + Send + Sync + 'static {
+    /// The one whose other half is a page in the summary of a step.
+    const GITHUB: Self;
+}
+
+/// What is written in several forms.
+pub(crate) trait Page {
+    /// Its forms.
+    type Form: Form;
+
+    /// Files that it is about: it replaces none of them.
+    fn inputs(&self) -> Vec<&Path>;
+
+    fn render(&self, form: Self::Form, look: &Look<'_>, out: &mut dyn Write) -> io::Result<()>;
+
+    /// The Markdown form, of so many bytes at most.
+    fn render_summary(&self, limit: usize, out: &mut dyn Write) -> io::Result<()>;
+}
+
+/// How a form is to look.
+pub(crate) struct Look<'p> {
+    pub(crate) has_color: bool,
+    pub(crate) is_verbose: bool,
+    /// The file that it is written to; `None` for standard output.
+    pub(crate) path: Option<&'p Path>,
+}
 
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Output")]
-pub(crate) struct ReportArgs {
+pub(crate) struct ReportArgs<F: Form> {
     /// Form of the printed report
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    format: Format,
+    #[arg(long, value_enum, default_value = "text")]
+    format: F,
     /// Writes the report to a file too, such as junit=report.xml; may be repeated
     #[arg(long, value_name = "FORMAT=PATH")]
-    report: Vec<ReportFile<Format>>,
+    report: Vec<ReportFile<F>>,
     /// Prints the report to a file instead of standard output
     #[arg(short, long, value_name = "PATH")]
     output: Option<PathBuf>,
@@ -35,28 +62,10 @@ pub(crate) struct ReportArgs {
     verbose: bool,
     /// Prints nothing; the exit status tells
     #[arg(short, long)]
-    quiet: bool,
+    pub(crate) quiet: bool,
     /// When to use colours
     #[arg(long, value_enum, default_value_t = Color::Auto)]
     color: Color,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// For a person
-    Text,
-    /// For programs; see `trace-diff schema report`
-    Json,
-    /// JUnit XML, for test reporters of CI systems
-    Junit,
-    /// Annotations of GitHub Actions; also a page in the step's summary
-    Github,
-    /// For comments and summaries
-    Markdown,
-    /// SARIF 2.1.0, for code scanning
-    Sarif,
-    /// A page for a browser
-    Html,
 }
 
 /// The names of all formats: `text, json, …`.
@@ -91,9 +100,9 @@ impl Color {
 
 /// A file that gets the report in a format.
 #[derive(Debug, Clone)]
-pub(crate) struct ReportFile<F> {
-    pub(crate) format: F,
-    pub(crate) path: PathBuf,
+struct ReportFile<F> {
+    format: F,
+    path: PathBuf,
 }
 
 impl<F: ValueEnum> FromStr for ReportFile<F> {
@@ -122,50 +131,65 @@ impl<F: ValueEnum> FromStr for ReportFile<F> {
     }
 }
 
-/// What is to be written.
-pub(crate) struct Rendered<'r> {
-    pub(crate) report: &'r Report,
-    /// Shown before the text form, where there is nothing to compare.
-    pub(crate) outline: Option<&'r str>,
-}
+impl<F: Form> ReportArgs<F> {
+    /// Writes the report to wherever the options say. A file that can't be written costs only itself: making the report may
+    /// have taken minutes.
+    pub(crate) fn write(&self, page: &impl Page<Form = F>) -> Result<(), Failure> {
+        self.check_paths(&page.inputs())?;
+        let files = self.report.iter();
+        let written = files.map(|file| self.write_file(page, file.format, &file.path));
+        let mut failure = written.filter_map(Result::err).next_back();
+        if self.format == F::GITHUB {
+            failure = append_summary(page).err().or(failure);
+        }
+        let is_elsewhere = match &self.output {
+            Some(path) => match self.write_file(page, self.format, path) {
+                Ok(()) => true,
+                Err(error) => {
+                    failure = Some(error);
+                    false
+                }
+            },
+            None => self.quiet,
+        };
+        if !is_elsewhere {
+            self.print(page)?;
+        }
+        failure.map_or(Ok(()), Err)
+    }
 
-impl ReportArgs {
-    /// Writes the report to wherever the options say.
-    pub(crate) fn write(&self, rendered: &Rendered<'_>) -> Result<(), Failure> {
-        self.check_paths(rendered.report)?;
-        for file in &self.report {
-            write_file(&file.path, |out| {
-                render(rendered, file.format, &self.text_options(false), out)
-            })?;
-        }
-        if self.format == Format::Github {
-            append_summary(rendered)?;
-        }
-        if let Some(path) = &self.output {
-            return write_file(path, |out| {
-                render(rendered, self.format, &self.text_options(false), out)
-            });
-        }
-        if self.quiet {
-            return Ok(());
-        }
+    fn print(&self, page: &impl Page<Form = F>) -> Result<(), Failure> {
         let stdout = io::stdout();
-        let options = self.text_options(stdout.is_terminal());
+        let look = self.look(stdout.is_terminal(), None);
         let mut out = BufWriter::new(stdout.lock());
-        render(rendered, self.format, &options, &mut out)
+        page.render(self.format, &look, &mut out)
             .and_then(|()| out.flush())
             .context("failed to write to standard output")?;
         Ok(())
     }
 
+    fn write_file(
+        &self,
+        page: &impl Page<Form = F>,
+        format: F,
+        path: &Path,
+    ) -> Result<(), Failure> {
+        write_file(path, |out| {
+            page.render(format, &self.look(false, Some(path)), out)
+        })
+    }
+
     /// No report may replace another one or what it is about.
-    fn check_paths(&self, report: &Report) -> Result<(), Failure> {
-        let paths = || self.report.iter().map(|file| &file.path);
-        check_distinct(paths().chain(&self.output))?;
-        for path in paths().chain(&self.output) {
-            let is_input =
-                |input: &Input| same_file::is_same_file(path, &input.path).unwrap_or(false);
-            if report.inputs.iter().any(is_input) {
+    pub(crate) fn check_paths(&self, inputs: &[impl AsRef<Path>]) -> Result<(), Failure> {
+        let files = self.report.iter().map(|file| &file.path);
+        let mut seen = HashSet::new();
+        for path in files.chain(&self.output) {
+            if !seen.insert(path) {
+                let error = anyhow::anyhow!("two reports would be written to {}", path.display());
+                return Err(Failure::new(error));
+            }
+            let mut inputs = inputs.iter();
+            if inputs.any(|input| same_file::is_same_file(path, input).unwrap_or(false)) {
                 let error = anyhow::anyhow!("{} is an input of this report", path.display());
                 return Err(Failure::new(error).with_hint("write the report to another file"));
             }
@@ -173,25 +197,13 @@ impl ReportArgs {
         Ok(())
     }
 
-    fn text_options(&self, is_terminal: bool) -> TextOptions {
-        TextOptions {
+    fn look<'p>(&self, is_terminal: bool, path: Option<&'p Path>) -> Look<'p> {
+        Look {
             has_color: self.color.is_wanted(is_terminal),
             is_verbose: self.verbose,
-            ..TextOptions::default()
+            path,
         }
     }
-}
-
-/// No report may replace another one.
-pub(crate) fn check_distinct<'p>(paths: impl Iterator<Item = &'p PathBuf>) -> Result<(), Failure> {
-    let mut seen = HashSet::new();
-    for path in paths {
-        if !seen.insert(path) {
-            let error = anyhow::anyhow!("two reports would be written to {}", path.display());
-            return Err(Failure::new(error));
-        }
-    }
-    Ok(())
 }
 
 pub(crate) fn write_file(
@@ -206,26 +218,17 @@ pub(crate) fn write_file(
     Ok(outcome.with_context(|| format!("failed to write {}", path.display()))?)
 }
 
-fn markdown_options<'r>(rendered: &Rendered<'r>) -> MarkdownOptions<'r> {
-    MarkdownOptions {
-        outline: rendered.outline,
-        ..MarkdownOptions::default()
-    }
-}
-
 /// Appends the Markdown form to the file that GitHub Actions names for the summary of a step, if it names one.
-fn append_summary(rendered: &Rendered<'_>) -> Result<(), Failure> {
+fn append_summary(page: &impl Page) -> Result<(), Failure> {
     let Some(path) = std::env::var_os(STEP_SUMMARY).filter(|path| !path.is_empty()) else {
         return Ok(());
     };
     let append = || {
         let mut file = OpenOptions::new().create(true).append(true).open(&path)?;
         let used = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
-        let mut options = markdown_options(rendered);
-        options.limit = options.limit.saturating_sub(used);
-        let mut page = Vec::new();
-        render_markdown(rendered.report, &options, &mut page)?;
-        file.write_all(&page)
+        let mut text = Vec::new();
+        page.render_summary(STEP_SUMMARY_LIMIT.saturating_sub(used), &mut text)?;
+        file.write_all(&text)
     };
     let outcome: io::Result<()> = append();
     Ok(outcome.with_context(|| {
@@ -234,26 +237,4 @@ fn append_summary(rendered: &Rendered<'_>) -> Result<(), Failure> {
             Path::new(&path).display()
         )
     })?)
-}
-
-fn render(
-    rendered: &Rendered<'_>,
-    format: Format,
-    options: &TextOptions,
-    mut out: &mut dyn Write,
-) -> io::Result<()> {
-    match format {
-        Format::Text => {
-            if let Some(outline) = rendered.outline {
-                writeln!(out, "{outline}")?;
-            }
-            render_text(rendered.report, options, &mut out)
-        }
-        Format::Json => render_json(rendered.report, &mut out),
-        Format::Junit => render_junit(rendered.report, &mut out),
-        Format::Github => render_github(rendered.report, &mut out),
-        Format::Markdown => render_markdown(rendered.report, &markdown_options(rendered), &mut out),
-        Format::Sarif => render_sarif(rendered.report, &mut out),
-        Format::Html => render_html(rendered.report, rendered.outline, &mut out),
-    }
 }

@@ -51,13 +51,18 @@ fn level_rule(text: &str) -> Result<LevelRule, String> {
 impl RuleArgs {
     /// Reads the rules file; where there is none and none is named, there are no rules.
     pub(crate) fn load(&self) -> Result<Rules, Failure> {
-        let Some(path) = self.rules.clone().or_else(find) else {
+        let Some(path) = self.path() else {
             return Ok(Rules::default());
         };
         let text = std::fs::read_to_string(&path)
             .with_context(|| format!("failed to read {}", path.display()))?;
         let shown = path.to_string_lossy();
         Ok(Rules::parse(&shown, &text, &rule_names())?)
+    }
+
+    /// The rules file, if there is one.
+    pub(crate) fn path(&self) -> Option<PathBuf> {
+        self.rules.clone().or_else(find)
     }
 
     /// The levels that rules have for this run; those of the command line count before those of the file.

@@ -190,7 +190,11 @@ impl Search<'_> {
         let is_prompt_only = |number: &usize| {
             let facts = &self.wire.items[*number].facts;
             let is_built = pairing != Pairing::MakeUp && facts.is_context();
-            (is_built || facts.has_name_based_id()) && Some(facts.meaning) != first
+            // Tools that are sent as an item, and the instructions behind them (lite models): before 0.153.4 without such ids.
+            let is_tools = |number: usize| self.wire.items[number].facts.kind == "additional_tools";
+            let is_lite = is_tools(*number)
+                || number.checked_sub(1).is_some_and(is_tools) && facts.is_context();
+            (is_built || is_lite || facts.has_name_based_id()) && Some(facts.meaning) != first
         };
         let start = (0..end).take_while(is_prompt_only).count();
         start..end

@@ -2,18 +2,14 @@
 
 use std::io::{self, Write};
 
+use super::head::{STYLE, write_head};
 use super::parts::{code, escaped, finding_html, folded, sentence, table};
+use super::rules::write_rules;
 use crate::report::finding_text::accepted;
 use crate::report::headline::{about, is_comparison, title};
 use crate::report::section::by_section;
 use crate::report::text::plural;
-use crate::report::{Finding, Level, Report, explain};
-
-/// The only style; its digest stands in the page's policy.
-const STYLE: &str = include_str!("page.css");
-
-/// SHA-256 of [`STYLE`] in base64, by which the page's policy allows it and nothing else.
-const STYLE_DIGEST: &str = "nU244GwfUySXmm6IrLZuTBhryDfLO3uQNXHn7r1LwTY=";
+use crate::report::{Finding, Level, Report};
 
 /// Writes the report as one HTML file without scripts, in light or dark as the reader's system is.
 ///
@@ -24,7 +20,8 @@ const STYLE_DIGEST: &str = "nU244GwfUySXmm6IrLZuTBhryDfLO3uQNXHn7r1LwTY=";
 ///
 /// When writing fails.
 pub fn render_html(report: &Report, outline: Option<&str>, out: &mut impl Write) -> io::Result<()> {
-    write_head(report, out)?;
+    write_head(&title(report), &[STYLE], None, out)?;
+    write_about(report, out)?;
     let open = report.findings.iter().filter(|f| f.accepted.is_none());
     let (notes, serious): (Vec<&Finding>, Vec<&Finding>) =
         open.partition(|finding| finding.level == Level::Note);
@@ -43,21 +40,16 @@ pub fn render_html(report: &Report, outline: Option<&str>, out: &mut impl Write)
     let accepted = accepted(&report.findings);
     write_list("Accepted", "by the rules file", &accepted, out)?;
     write_rest(report, outline, out)?;
-    write_rules(report, out)?;
+    write_rules(
+        report.findings.iter().map(|f| f.rule.as_str()).collect(),
+        out,
+    )?;
     out.write_all(b"</body>\n</html>\n")
 }
 
-fn write_head(report: &Report, out: &mut impl Write) -> io::Result<()> {
+/// The verdict, and what it is about.
+fn write_about(report: &Report, out: &mut impl Write) -> io::Result<()> {
     let title = escaped(&title(report));
-    writeln!(
-        out,
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'sha256-{STYLE_DIGEST}'; \
-         base-uri 'none'; form-action 'none'\">\n\
-         <meta name=\"referrer\" content=\"no-referrer\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <title>trace-diff: {title}</title>\n<style>{STYLE}</style>\n</head>\n<body>"
-    )?;
     let class = report.verdict.name();
     writeln!(out, "<h1 class=\"verdict {class}\">{title}</h1>")?;
     let inputs = report.inputs.iter().map(|input| {
@@ -174,39 +166,4 @@ fn alignment(report: &Report) -> String {
         "<table>\n<tr><th>baseline</th><th>candidate</th><th>for</th><th>differences</th></tr>\n{}</table>\n",
         rows.collect::<String>()
     )
-}
-
-/// What the rules mean that the findings name.
-fn write_rules(report: &Report, out: &mut impl Write) -> io::Result<()> {
-    let mut names: Vec<&str> = report.findings.iter().map(|f| f.rule.as_str()).collect();
-    names.sort_unstable();
-    names.dedup();
-    let known: Vec<_> = names
-        .into_iter()
-        .filter_map(|name| explain(name).ok())
-        .collect();
-    if known.is_empty() {
-        return Ok(());
-    }
-    writeln!(out, "<h2>What the rules mean</h2>")?;
-    for rule in known {
-        writeln!(
-            out,
-            "<h3 id=\"r-{name}\"><code>{name}</code> <span class=\"dim\">{level}</span></h3>\n<p>{means}</p>\n\
-             <p><span class=\"dim\">Why it matters:</span> {matters}</p>\n\
-             <p><span class=\"dim\">Where the expectation comes from:</span> {expectation}</p>\n\
-             <p class=\"dim\">To accept it, say so in trace-diff.toml:</p>\n<pre>{accept}</pre>",
-            name = rule.name,
-            level = rule.level.name(),
-            means = escaped(rule.means),
-            matters = escaped(rule.matters),
-            expectation = escaped(rule.expectation),
-            accept = rule
-                .accept_table()
-                .lines()
-                .map(|line| format!("<span>{}</span>", escaped(line)))
-                .collect::<String>(),
-        )?;
-    }
-    Ok(())
 }

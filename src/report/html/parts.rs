@@ -5,7 +5,7 @@ use crate::report::text::visible;
 use crate::report::{Finding, RolloutPlace};
 
 /// Captured text as HTML: nothing in it is markup, and control characters are shown.
-pub(super) fn escaped(text: &str) -> String {
+pub(in crate::report) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in visible(text).chars() {
         match c {
@@ -21,7 +21,7 @@ pub(super) fn escaped(text: &str) -> String {
 }
 
 /// Captured text as code; nothing for an empty text.
-pub(super) fn code(text: &str) -> String {
+pub(in crate::report) fn code(text: &str) -> String {
     match text {
         "" => String::new(),
         text => format!("<code>{}</code>", escaped(text)),
@@ -29,7 +29,7 @@ pub(super) fn code(text: &str) -> String {
 }
 
 /// A sentence in which what stands between back-ticks is code.
-pub(super) fn sentence(text: &str) -> String {
+pub(in crate::report) fn sentence(text: &str) -> String {
     let parts: Vec<&str> = text.split('`').collect();
     if parts.len().is_multiple_of(2) {
         return escaped(text);
@@ -121,7 +121,7 @@ fn on_disk(place: &RolloutPlace) -> String {
 }
 
 /// Rows of a name and HTML.
-pub(super) fn table(rows: &[(&str, String)]) -> String {
+pub(in crate::report) fn table(rows: &[(&str, String)]) -> String {
     let rows = rows
         .iter()
         .map(|(name, html)| format!("<tr><th>{name}</th><td>{html}</td></tr>\n"));

@@ -2,97 +2,142 @@
 
 use std::io::{self, Write};
 
+use crate::report::Verdict;
 use crate::report::markdown::escape::{code, prose};
+use crate::report::text::plural;
 
-use super::{Cell, CellFinding, CellVerdict, Matrix};
+use super::{Cell, CellFinding, CellVerdict, Matrix, MatrixAgent, MatrixOptions, MatrixRow};
 
 /// Findings of one cell, and shared differences of one agent, that are listed.
 const MOST: usize = 20;
+/// Room for the note of what was left out.
+const NOTE_BYTES: usize = 256;
 
 /// Writes the table, then what is behind each cell that did not pass, folded.
+///
+/// A page over the limit of the options leaves out rows and folded parts that would not fit, and ends with a note of that.
 ///
 /// # Errors
 ///
 /// When writing fails.
-pub fn render_matrix_markdown(matrix: &Matrix, out: &mut impl Write) -> io::Result<()> {
-    let heads = matrix
-        .agents
-        .iter()
-        .map(|agent| format!(" {} |", code(&agent.name)));
-    writeln!(out, "| scenario |{}", heads.collect::<String>())?;
-    writeln!(out, "| --- |{}", " --- |".repeat(matrix.agents.len()))?;
+pub fn render_matrix_markdown(
+    matrix: &Matrix,
+    options: &MatrixOptions,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    let mut page = Page {
+        text: String::new(),
+        limit: options.limit.saturating_sub(NOTE_BYTES),
+        cut: 0,
+    };
+    page.push(&head(matrix));
+    page.push(&format!("{}\n", columns(matrix)));
     for row in &matrix.scenarios {
         let cells = row.cells.iter().map(|cell| format!(" {} |", word(cell)));
-        writeln!(out, "| {} |{}", code(&row.name), cells.collect::<String>())?;
+        page.push(&format!(
+            "| {} |{}\n",
+            code(&row.name),
+            cells.collect::<String>()
+        ));
     }
     for row in &matrix.scenarios {
         for (cell, agent) in row.cells.iter().zip(&matrix.agents) {
-            if cell.findings.is_empty() && cell.verdict != CellVerdict::Gap {
-                continue;
+            if !cell.findings.is_empty() || cell.verdict == CellVerdict::Gap {
+                page.push(&cell_part(row, cell, agent));
             }
-            let title = format!(
-                "{} with {}: {}",
-                code(&row.name),
-                code(&agent.name),
-                cell.verdict.name()
-            );
-            let reason = cell
-                .reason
-                .as_deref()
-                .map(|reason| format!(", {}", prose(reason)));
-            writeln!(
-                out,
-                "\n<details><summary>{title}{}</summary>\n",
-                reason.unwrap_or_default()
-            )?;
-            list(cell.findings.iter(), out)?;
-            writeln!(out, "\n</details>")?;
         }
     }
     for agent in &matrix.agents {
-        let own = matrix.shared.iter().filter(|one| one.agent == agent.name);
-        let own: Vec<_> = own.collect();
-        if own.is_empty() {
-            continue;
+        let own = matrix.shared_of(agent);
+        if !own.is_empty() {
+            let count = plural(own.len(), "difference");
+            let title = format!("{}: {count} in several scenarios", code(&agent.name));
+            page.push(&folded(&title, own.iter().map(|one| &one.finding)));
         }
-        let title = format!(
-            "{}: {} differences in several scenarios",
-            code(&agent.name),
-            own.len()
-        );
-        writeln!(out, "\n<details><summary>{title}</summary>\n")?;
-        list(own.iter().map(|one| &one.finding), out)?;
-        writeln!(out, "\n</details>")?;
     }
-    Ok(())
+    if page.cut > 0 {
+        page.text.push_str(&format!(
+            "\n**Left out, as the page would be too large:** {} rows and lists. `--report html=PATH` writes all.\n",
+            page.cut
+        ));
+    }
+    out.write_all(page.text.as_bytes())
 }
 
-fn list<'f>(
-    findings: impl ExactSizeIterator<Item = &'f CellFinding>,
-    out: &mut impl Write,
-) -> io::Result<()> {
-    let count = findings.len();
-    for finding in findings.take(MOST) {
-        writeln!(
-            out,
-            "- {}: {}",
-            code(&finding.rule),
-            prose(&finding.message)
-        )?;
+struct Page {
+    text: String,
+    limit: usize,
+    /// Pieces left out.
+    cut: usize,
+}
+
+impl Page {
+    /// Takes a piece if it fits.
+    fn push(&mut self, piece: &str) {
+        match self.text.len() + piece.len() <= self.limit {
+            true => self.text.push_str(piece),
+            false => self.cut += 1,
+        }
     }
-    match count.checked_sub(MOST) {
-        Some(left @ 1..) => writeln!(out, "- {left} more"),
-        _ => Ok(()),
-    }
+}
+
+fn head(matrix: &Matrix) -> String {
+    let mark = match matrix.verdict {
+        Verdict::Clean => "✅",
+        Verdict::Findings => "❌",
+    };
+    let agents = matrix
+        .agents
+        .iter()
+        .map(|agent| format!("* {}: {}\n", prose(&agent.label()), agent.totals()));
+    format!(
+        "## {mark} trace-diff run: {}\n\n{}\n",
+        matrix.title(),
+        agents.collect::<String>()
+    )
+}
+
+fn columns(matrix: &Matrix) -> String {
+    let names = matrix.agents.iter();
+    let names = names.map(|agent| format!(" {} |", code(&agent.name)));
+    format!(
+        "| scenario |{}\n| --- |{}",
+        names.collect::<String>(),
+        " --- |".repeat(matrix.agents.len())
+    )
+}
+
+fn cell_part(row: &MatrixRow, cell: &Cell, agent: &MatrixAgent) -> String {
+    let reason = match &cell.reason {
+        Some(reason) => format!(", {}", prose(reason)),
+        None => String::new(),
+    };
+    let title = format!(
+        "{} with {}: {}{reason}",
+        code(&row.name),
+        code(&agent.name),
+        cell.verdict.name()
+    );
+    folded(&title, cell.findings.iter())
+}
+
+fn folded<'f>(title: &str, findings: impl ExactSizeIterator<Item = &'f CellFinding>) -> String {
+    let left = findings.len().saturating_sub(MOST);
+    let lines = findings
+        .take(MOST)
+        .map(|one| format!("- {}: {}\n", code(&one.rule), prose(&one.message)));
+    let lines: String = lines.collect();
+    let more = match left {
+        0 => String::new(),
+        left => format!("- {left} more\n"),
+    };
+    format!("\n<details><summary>{title}</summary>\n\n{lines}{more}\n</details>\n")
 }
 
 fn word(cell: &Cell) -> String {
-    let own = cell.findings.len();
-    match (cell.verdict, cell.shared_differences) {
-        (CellVerdict::Pass, _) => "pass".to_owned(),
-        (CellVerdict::NotApplicable, _) => "–".to_owned(),
-        (CellVerdict::Gap, _) => "*gap*".to_owned(),
-        (CellVerdict::Differs, Some(shared)) => format!("differs ({own}+{shared})"),
-        (verdict, _) => format!("**{}**", verdict.name()),
+    match cell.verdict {
+        CellVerdict::Fails => format!("**{}**", cell.word()),
+        CellVerdict::Gap => format!("*{}*", cell.word()),
+        _ => cell.word(),
     }
 }

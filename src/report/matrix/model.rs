@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use crate::report::text::plural;
 use crate::report::{Level, Verdict};
 
 /// Scenarios × agents, in the key order of its JSON form. Nothing in it changes from run to run unless an agent does.
@@ -60,6 +61,9 @@ pub struct Cell {
     /// How many differences from the baseline there are besides that other scenarios show, too.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shared_differences: Option<usize>,
+    /// Where its run is, below the directory of runs that `--keep` names; `None` when it was not played.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub folder: Option<String>,
 }
 
 /// What became of a scenario.
@@ -100,6 +104,50 @@ impl CellVerdict {
     }
 }
 
+impl Cell {
+    /// What stands in the table.
+    pub(super) fn word(&self) -> String {
+        match (self.verdict, self.shared_differences) {
+            (CellVerdict::NotApplicable, _) => "–".to_owned(),
+            (CellVerdict::Differs, Some(shared)) => {
+                format!("differs ({}+{shared})", self.findings.len())
+            }
+            (verdict, _) => verdict.name().to_owned(),
+        }
+    }
+}
+
+impl MatrixAgent {
+    /// Its name, with what it is where the name does not say that.
+    pub(super) fn label(&self) -> String {
+        match &self.version {
+            Some(version) if !self.name.contains(version.as_str()) => {
+                format!("{} ({} {version})", self.name, self.profile)
+            }
+            _ => self.name.clone(),
+        }
+    }
+
+    /// How many cells it has of each verdict, in words.
+    pub(super) fn totals(&self) -> String {
+        let counts = CellVerdict::ALL.iter().filter_map(|verdict| {
+            let count = self.counts.get(verdict.name())?;
+            let word = match verdict {
+                CellVerdict::Pass => "passed",
+                CellVerdict::Differs if *count == 1 => "differs",
+                CellVerdict::Differs => "differ",
+                CellVerdict::Gap if *count == 1 => "known gap",
+                CellVerdict::Gap => "known gaps",
+                CellVerdict::Fails => "failed",
+                CellVerdict::NotApplicable => "not applicable",
+            };
+            Some(format!("{count} {word}"))
+        });
+        let counts: Vec<String> = counts.collect();
+        counts.join(", ")
+    }
+}
+
 /// One thing about a cell.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct CellFinding {
@@ -121,6 +169,8 @@ pub struct SharedDifference {
     pub finding: CellFinding,
     /// How many scenarios show it.
     pub scenarios: usize,
+    /// The names of these scenarios, in their order.
+    pub shown_by: Vec<String>,
 }
 
 impl Matrix {
@@ -128,6 +178,34 @@ impl Matrix {
     pub const FORMAT: &'static str = "trace-diff/matrix";
     /// Value of [`Matrix::version`].
     pub const VERSION: u32 = 1;
+
+    /// What came of it all, in a few words.
+    pub(super) fn title(&self) -> String {
+        let count = |verdict: CellVerdict| -> usize {
+            let counts = self.agents.iter().map(|agent| &agent.counts);
+            counts.filter_map(|counts| counts.get(verdict.name())).sum()
+        };
+        let (failed, differ) = (count(CellVerdict::Fails), count(CellVerdict::Differs));
+        let outcome = match (failed, differ) {
+            (0, 0) => "all as expected".to_owned(),
+            (failed, 0) => format!("{failed} failed"),
+            (0, 1) => "1 differs".to_owned(),
+            (0, differ) => format!("{differ} differ"),
+            (failed, 1) => format!("{failed} failed, 1 differs"),
+            (failed, differ) => format!("{failed} failed, {differ} differ"),
+        };
+        format!(
+            "{} with {}: {outcome}",
+            plural(self.scenarios.len(), "scenario"),
+            plural(self.agents.len(), "agent")
+        )
+    }
+
+    /// The differences of an agent from the baseline that several scenarios show.
+    pub(super) fn shared_of(&self, agent: &MatrixAgent) -> Vec<&SharedDifference> {
+        let shared = self.shared.iter();
+        shared.filter(|one| one.agent == agent.name).collect()
+    }
 
     /// Makes a matrix, with its counts and verdict; what several cells of an agent tell as a difference is moved out of them.
     pub fn new(mut agents: Vec<MatrixAgent>, mut scenarios: Vec<MatrixRow>) -> Self {
@@ -160,30 +238,33 @@ impl Matrix {
 
 /// Moves differences that more than one cell of a column tells out of them.
 fn share(agent: &str, column: usize, rows: &mut [MatrixRow]) -> Vec<SharedDifference> {
-    let mut counts: BTreeMap<CellFinding, usize> = BTreeMap::new();
-    for cell in rows.iter().filter_map(|row| row.cells.get(column)) {
-        if cell.shared_differences.is_some() {
+    let mut shown_by: BTreeMap<CellFinding, Vec<String>> = BTreeMap::new();
+    for row in rows.iter() {
+        let cell = row.cells.get(column);
+        if let Some(cell) = cell.filter(|cell| cell.shared_differences.is_some()) {
             // One cell may tell the same in several places.
             for finding in cell.findings.iter().collect::<BTreeSet<_>>() {
-                *counts.entry(finding.clone()).or_default() += 1;
+                let names = shown_by.entry(finding.clone()).or_default();
+                names.push(row.name.clone());
             }
         }
     }
-    counts.retain(|_, count| *count > 1);
+    shown_by.retain(|_, names| names.len() > 1);
     for cell in rows.iter_mut().filter_map(|row| row.cells.get_mut(column)) {
         if let Some(number) = &mut cell.shared_differences {
             let before = cell.findings.len();
             cell.findings
-                .retain(|finding| !counts.contains_key(finding));
+                .retain(|finding| !shown_by.contains_key(finding));
             *number = before - cell.findings.len();
         }
     }
-    let shared = counts
+    let shared = shown_by
         .into_iter()
-        .map(|(finding, scenarios)| SharedDifference {
+        .map(|(finding, shown_by)| SharedDifference {
             agent: agent.to_owned(),
             finding,
-            scenarios,
+            scenarios: shown_by.len(),
+            shown_by,
         });
     let mut shared: Vec<_> = shared.collect();
     shared.sort_by_key(|one| std::cmp::Reverse(one.scenarios));
@@ -211,6 +292,7 @@ mod tests {
                 reason: None,
                 findings: findings.iter().map(|one| finding(one)).collect(),
                 shared_differences: (verdict == CellVerdict::Differs).then_some(0),
+                folder: None,
             }],
         }
     }
@@ -241,6 +323,7 @@ mod tests {
             ),
             ("x", 2)
         );
+        assert_eq!(matrix.shared[0].shown_by, ["a", "b"]);
         let left: Vec<(usize, Option<usize>)> = matrix
             .scenarios
             .iter()

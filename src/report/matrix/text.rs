@@ -2,9 +2,11 @@
 
 use std::io::{self, Write};
 
+use crate::report::text::Style;
 use crate::report::visible;
 
-use super::{Cell, CellVerdict, Matrix, MatrixAgent};
+use super::closer::closer;
+use super::{Cell, CellVerdict, Matrix, MatrixOptions};
 
 /// Differences of one cell, or of one agent, that are shown unless all are wanted.
 const MOST: usize = 8;
@@ -16,116 +18,158 @@ const MOST: usize = 8;
 /// Whatever writing reports.
 pub fn render_matrix_text(
     matrix: &Matrix,
-    is_verbose: bool,
+    options: &MatrixOptions,
     out: &mut impl Write,
 ) -> io::Result<()> {
-    table(matrix, out)?;
-    cells(matrix, is_verbose, out)?;
-    shared(matrix, is_verbose, out)?;
-    totals(matrix, out)
+    let text = Text { matrix, options };
+    text.table(out)?;
+    text.cells(out)?;
+    text.shared(out)?;
+    text.totals(out)
 }
 
-fn table(matrix: &Matrix, out: &mut impl Write) -> io::Result<()> {
-    let names = matrix.scenarios.iter().map(|row| width(&row.name));
-    let first = names.max().unwrap_or(0);
-    let widths: Vec<usize> = matrix
-        .agents
-        .iter()
-        .enumerate()
-        .map(|(column, agent)| {
-            let cells = matrix
-                .scenarios
-                .iter()
-                .filter_map(|row| row.cells.get(column));
-            let longest = cells.map(|cell| width(&word(cell))).max().unwrap_or(0);
+struct Text<'m> {
+    matrix: &'m Matrix,
+    options: &'m MatrixOptions,
+}
+
+impl Text<'_> {
+    fn table(&self, out: &mut impl Write) -> io::Result<()> {
+        let rows = &self.matrix.scenarios;
+        let first = rows.iter().map(|row| width(&row.name)).max().unwrap_or(0);
+        let agents = self.matrix.agents.iter().enumerate();
+        let widths = agents.map(|(column, agent)| {
+            let cells = rows.iter().filter_map(|row| row.cells.get(column));
+            let longest = cells.map(|cell| width(&cell.word())).max().unwrap_or(0);
             longest.max(width(&agent.name))
-        })
-        .collect();
-    let line = |name: &str, words: Vec<String>, out: &mut dyn Write| {
-        let mut text = format!("{name:first$}");
-        for (word, width) in words.iter().zip(&widths) {
-            text.push_str(&format!("  {word:width$}"));
+        });
+        let widths: Vec<usize> = widths.collect();
+        let names = self.matrix.agents.iter();
+        let names = names.map(|agent| (visible(&agent.name).into_owned(), Style::Bold));
+        self.line("", first, names.collect(), &widths, out)?;
+        for row in rows {
+            let words = row.cells.iter().map(|cell| (cell.word(), style(cell)));
+            self.line(&visible(&row.name), first, words.collect(), &widths, out)?;
         }
-        writeln!(out, "{}", text.trim_end())
-    };
-    let agents = matrix
-        .agents
-        .iter()
-        .map(|agent| visible(&agent.name).into_owned());
-    line("", agents.collect(), out)?;
-    for row in &matrix.scenarios {
-        line(
-            &visible(&row.name),
-            row.cells.iter().map(word).collect(),
-            out,
-        )?;
+        writeln!(out)
     }
-    writeln!(out)
+
+    fn line(
+        &self,
+        name: &str,
+        first: usize,
+        words: Vec<(String, Style)>,
+        widths: &[usize],
+        out: &mut impl Write,
+    ) -> io::Result<()> {
+        write!(out, "{name:first$}")?;
+        let last = words.len().saturating_sub(1);
+        for (at, ((word, style), width)) in words.iter().zip(widths).enumerate() {
+            let room = match at == last {
+                true => 0,
+                false => width.saturating_sub(word.chars().count()),
+            };
+            let word = style.applied(self.options.has_color, word);
+            write!(out, "  {word}{:room$}", "")?;
+        }
+        writeln!(out)
+    }
+
+    fn cells(&self, out: &mut impl Write) -> io::Result<()> {
+        for (number, row) in self.matrix.scenarios.iter().enumerate() {
+            for (column, (cell, agent)) in row.cells.iter().zip(&self.matrix.agents).enumerate() {
+                if !self.is_told(cell) {
+                    continue;
+                }
+                let verdict = match cell.verdict {
+                    CellVerdict::NotApplicable => "does not apply",
+                    other => other.name(),
+                };
+                let verdict = style(cell).applied(self.options.has_color, verdict);
+                let (name, agent) = (visible(&row.name), visible(&agent.name));
+                write!(out, "{name} · {agent}: {verdict}")?;
+                match &cell.reason {
+                    Some(reason) => writeln!(out, ", {}", visible(reason))?,
+                    None => writeln!(out)?,
+                }
+                let most = self.most(MOST);
+                for finding in cell.findings.iter().take(most) {
+                    writeln!(out, "  {}: {}", finding.rule, visible(&finding.message))?;
+                }
+                left_out(cell.findings.len(), most, out)?;
+                self.closer(number, column, out)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn is_told(&self, cell: &Cell) -> bool {
+        match cell.verdict {
+            CellVerdict::Fails | CellVerdict::Gap => true,
+            CellVerdict::Differs => !cell.findings.is_empty(),
+            CellVerdict::NotApplicable => self.options.is_verbose,
+            CellVerdict::Pass => false,
+        }
+    }
+
+    /// The command that looks closer.
+    fn closer(&self, row: usize, column: usize, out: &mut impl Write) -> io::Result<()> {
+        let kept = self.options.kept.as_ref();
+        match kept.and_then(|kept| closer(self.matrix, row, column, kept)) {
+            Some(command) => writeln!(out, "  → {}", visible(&command)),
+            None => Ok(()),
+        }
+    }
+
+    fn shared(&self, out: &mut impl Write) -> io::Result<()> {
+        for (column, agent) in self.matrix.agents.iter().enumerate() {
+            let own = self.matrix.shared_of(agent);
+            let Some(first) = own.first() else {
+                continue;
+            };
+            writeln!(out, "\n{} in several scenarios:", visible(&agent.name))?;
+            let most = self.most(3 * MOST);
+            for one in own.iter().take(most) {
+                let (rule, message) = (&one.finding.rule, visible(&one.finding.message));
+                writeln!(out, "  {:>3} × {rule}: {message}", one.scenarios)?;
+            }
+            left_out(own.len(), most, out)?;
+            let mut rows = self.matrix.scenarios.iter();
+            if let Some(row) = rows.position(|row| first.shown_by.contains(&row.name)) {
+                self.closer(row, column, out)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn most(&self, most: usize) -> usize {
+        match self.options.is_verbose {
+            true => usize::MAX,
+            false => most,
+        }
+    }
+
+    fn totals(&self, out: &mut impl Write) -> io::Result<()> {
+        writeln!(out)?;
+        for agent in &self.matrix.agents {
+            writeln!(out, "{}: {}", visible(&agent.label()), agent.totals())?;
+        }
+        Ok(())
+    }
 }
 
 fn width(text: &str) -> usize {
     visible(text).chars().count()
 }
 
-/// What stands in the table.
-fn word(cell: &Cell) -> String {
-    let own = cell.findings.len();
-    match (cell.verdict, cell.shared_differences) {
-        (CellVerdict::NotApplicable, _) => "–".to_owned(),
-        (CellVerdict::Differs, Some(shared)) => format!("differs ({own}+{shared})"),
-        (verdict, _) => verdict.name().to_owned(),
+/// How a cell looks; its word says the same.
+fn style(cell: &Cell) -> Style {
+    match cell.verdict {
+        CellVerdict::Pass => Style::Green,
+        CellVerdict::Differs => Style::Yellow,
+        CellVerdict::Fails => Style::Red,
+        CellVerdict::Gap | CellVerdict::NotApplicable => Style::Dim,
     }
-}
-
-fn cells(matrix: &Matrix, is_verbose: bool, out: &mut impl Write) -> io::Result<()> {
-    for row in &matrix.scenarios {
-        for (cell, agent) in row.cells.iter().zip(&matrix.agents) {
-            let is_told = match cell.verdict {
-                CellVerdict::Fails => true,
-                CellVerdict::Differs => !cell.findings.is_empty(),
-                CellVerdict::Gap => true,
-                CellVerdict::NotApplicable => is_verbose,
-                CellVerdict::Pass => false,
-            };
-            if !is_told {
-                continue;
-            }
-            let verdict = match cell.verdict {
-                CellVerdict::NotApplicable => "does not apply",
-                other => other.name(),
-            };
-            let (name, agent) = (visible(&row.name), visible(&agent.name));
-            write!(out, "{name} · {agent}: {verdict}")?;
-            match &cell.reason {
-                Some(reason) => writeln!(out, ", {}", visible(reason))?,
-                None => writeln!(out)?,
-            }
-            let most = if is_verbose { usize::MAX } else { MOST };
-            for finding in cell.findings.iter().take(most) {
-                writeln!(out, "  {}: {}", finding.rule, visible(&finding.message))?;
-            }
-            left_out(cell.findings.len(), most, out)?;
-        }
-    }
-    Ok(())
-}
-
-fn shared(matrix: &Matrix, is_verbose: bool, out: &mut impl Write) -> io::Result<()> {
-    for agent in &matrix.agents {
-        let own = || matrix.shared.iter().filter(|one| one.agent == agent.name);
-        let count = own().count();
-        if count == 0 {
-            continue;
-        }
-        writeln!(out, "\n{} in several scenarios:", visible(&agent.name))?;
-        let most = if is_verbose { usize::MAX } else { 3 * MOST };
-        for one in own().take(most) {
-            let (rule, message) = (&one.finding.rule, visible(&one.finding.message));
-            writeln!(out, "  {:>3} × {rule}: {message}", one.scenarios)?;
-        }
-        left_out(count, most, out)?;
-    }
-    Ok(())
 }
 
 fn left_out(count: usize, most: usize, out: &mut impl Write) -> io::Result<()> {
@@ -133,37 +177,4 @@ fn left_out(count: usize, most: usize, out: &mut impl Write) -> io::Result<()> {
         Some(left @ 1..) => writeln!(out, "  … {left} more (--verbose shows them)"),
         _ => Ok(()),
     }
-}
-
-fn totals(matrix: &Matrix, out: &mut impl Write) -> io::Result<()> {
-    writeln!(out)?;
-    for agent in &matrix.agents {
-        writeln!(out, "{}: {}", visible(&label(agent)), total(agent))?;
-    }
-    Ok(())
-}
-
-fn label(agent: &MatrixAgent) -> String {
-    match &agent.version {
-        Some(version) if !agent.name.contains(version.as_str()) => {
-            format!("{} ({} {version})", agent.name, agent.profile)
-        }
-        _ => agent.name.clone(),
-    }
-}
-
-fn total(agent: &MatrixAgent) -> String {
-    let counts = CellVerdict::ALL.iter().filter_map(|verdict| {
-        let count = agent.counts.get(verdict.name())?;
-        let word = match verdict {
-            CellVerdict::Pass => "passed",
-            CellVerdict::Differs => "differ",
-            CellVerdict::Gap => "known gaps",
-            CellVerdict::Fails => "failed",
-            CellVerdict::NotApplicable => "not applicable",
-        };
-        Some(format!("{count} {word}"))
-    });
-    let counts: Vec<String> = counts.collect();
-    counts.join(", ")
 }

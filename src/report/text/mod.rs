@@ -17,5 +17,6 @@ pub use escape::visible;
 pub use layout::{TextOptions, render_text};
 pub(super) use marks::numbers;
 pub use session::{has_problems, render_session_text};
+pub(super) use style::Style;
 pub(super) use words::plural;
 pub(super) use wrap::{shortened, wrapped};

@@ -2,7 +2,7 @@
 
 /// How a piece of text looks on a terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Style {
+pub(in crate::report) enum Style {
     Plain,
     Bold,
     Dim,
@@ -13,7 +13,7 @@ pub(super) enum Style {
 
 impl Style {
     /// The text with this style, if colours are wanted.
-    pub(super) fn applied(self, has_color: bool, text: &str) -> String {
+    pub(in crate::report) fn applied(self, has_color: bool, text: &str) -> String {
         let code = match self {
             Style::Plain => return text.to_owned(),
             Style::Bold => 1,

@@ -2,11 +2,12 @@
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use serde_json::Value;
 
 use super::fields::{Reader, Table};
 use super::tree::{Tree, TreeKind};
 use crate::script::scenario::{
-    Act, AgentPattern, AgentSettings, Expectation, Meanwhile, Prompt, Scenario,
+    Act, AgentPattern, AgentSettings, Expectation, Meanwhile, Prompt, RolloutExpectation, Scenario,
 };
 
 const RUN_KEYS: &[&str] = &[
@@ -22,6 +23,7 @@ const RUN_KEYS: &[&str] = &[
     "idle_timeout",
     "websocket",
     "account",
+    "memories",
     "output_schema",
 ];
 
@@ -35,7 +37,10 @@ const EXPECT_KEYS: &[&str] = &[
     "requests",
     "pauses",
     "files",
+    "rollout",
 ];
+
+const ROLLOUT_KEYS: &[&str] = &["turns", "records", "has", "lacks"];
 
 const ACT_KEYS: &[&str] = &["prompt", "mode", "interrupt", "steer", "kill", "review"];
 
@@ -69,6 +74,7 @@ impl Reader<'_> {
             idle_timeout: self.duration(run, "idle_timeout"),
             has_websocket: self.boolean(run, "websocket").unwrap_or_default(),
             has_account: self.boolean(run, "account").unwrap_or_default(),
+            has_memories: self.boolean(run, "memories").unwrap_or_default(),
             output_schema: run.get("output_schema").and_then(|tree| self.json(tree)),
         }
     }
@@ -244,7 +250,61 @@ impl Reader<'_> {
             error: self.string(table, "error"),
             requests: self.integer(table, "requests", 0).map(|count| count as u32),
             pauses: self.pauses(table),
+            rollouts: self.rollouts(table),
         })
+    }
+
+    /// What rollouts must hold: a table, or a list of them.
+    fn rollouts(&mut self, table: Table<'_>) -> Vec<RolloutExpectation> {
+        let Some(tree) = table.get("rollout") else {
+            return Vec::new();
+        };
+        let mut rollouts = Vec::new();
+        for tree in self.one_or_more(tree) {
+            let Some(table) = self.table(tree, "`rollout`") else {
+                continue;
+            };
+            self.check_keys(table, ROLLOUT_KEYS, "`rollout`");
+            let count = |count: u64| u32::try_from(count).unwrap_or(u32::MAX);
+            rollouts.push(RolloutExpectation {
+                turns: self.integer(table, "turns", 0).map(count),
+                records: self.counts(table),
+                has: self.records(table, "has"),
+                lacks: self.records(table, "lacks"),
+            });
+        }
+        rollouts
+    }
+
+    /// Numbers of records by their types.
+    fn counts(&mut self, table: Table<'_>) -> Vec<(String, u32)> {
+        let Some(tree) = table.get("records") else {
+            return Vec::new();
+        };
+        let Some(table) = self.table(tree, "`records`") else {
+            return Vec::new();
+        };
+        let mut counts = Vec::new();
+        for member in table.members {
+            let count = self.integer_of(&member.value, &member.key, 0);
+            let count = count.map(|count| u32::try_from(count).unwrap_or(u32::MAX));
+            counts.extend(count.map(|count| (member.key.clone(), count)));
+        }
+        counts
+    }
+
+    /// Records by members that they hold.
+    fn records(&mut self, table: Table<'_>, key: &str) -> Vec<Value> {
+        let Some(tree) = table.get(key) else {
+            return Vec::new();
+        };
+        let mut records = Vec::new();
+        for tree in self.one_or_more(tree) {
+            if self.table(tree, &format!("a record of `{key}`")).is_some() {
+                records.extend(self.json(tree));
+            }
+        }
+        records
     }
 
     fn agents(&mut self, table: Table<'_>) -> Vec<AgentPattern> {

@@ -4,6 +4,7 @@ mod record;
 mod records;
 mod recover;
 mod run;
+mod run_reports;
 mod send;
 mod serve;
 mod sessions;

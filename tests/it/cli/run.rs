@@ -31,7 +31,7 @@ reply = "Hello."
 "#;
 
 /// Asks once, prints the answer, and leaves a mark in a file of the work directory.
-const ASK: &str = r#"
+pub(super) const ASK: &str = r#"
 url=${1#http://}; host=${url%%:*}; rest=${url#*:}; port=${rest%%/*}
 body="{\"model\":\"m\",\"stream\":true,\"input\":[{\"type\":\"message\",\"role\":\"user\",\"content\":[{\"type\":\"input_text\",\"text\":\"$2\"}]}]}"
 exec 3<>"/dev/tcp/$host/$port"
@@ -40,43 +40,43 @@ grep -q 'Hello\.' <&3 && echo Hello.
 printf '%s, read' "$(cat notes.txt)" > notes.txt
 "#;
 
-struct Setting {
-    program: Program,
+pub(super) struct Setting {
+    pub(super) program: Program,
 }
 
 impl Setting {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let program = Program::new().with_environment("PATH", "/usr/local/bin:/usr/bin:/bin");
         program.file("hello.toml", SCENARIO);
         Self { program }
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(super) fn path(&self, name: &str) -> PathBuf {
         self.program.path(name)
     }
 
     /// The option for an agent that runs a script of bash.
-    fn agent(&self, name: &str, script: &str, last: &str) -> String {
+    pub(super) fn agent(&self, name: &str, script: &str, last: &str) -> String {
         self.program.file(&format!("{name}.sh"), script);
         let path = self.path(&format!("{name}.sh"));
         let path = path.display();
         format!("--agent={name}=bash {path} {{base_url}} {{prompt}} {last}")
     }
 
-    fn run(&self, more: &[&str]) -> std::process::Output {
+    pub(super) fn run(&self, more: &[&str]) -> std::process::Output {
         let arguments = [&["run", "hello.toml"], more].concat();
         self.program.run(&arguments)
     }
 }
 
-fn json(output: &std::process::Output) -> Value {
+pub(super) fn json(output: &std::process::Output) -> Value {
     let value: Value = serde_json::from_str(&stdout(output)).unwrap();
     let violations = schema::violations(&schema::load("matrix"), &value);
     assert_eq!(violations, Vec::<String>::new());
     value
 }
 
-fn cell(value: &Value, agent: usize) -> &Value {
+pub(super) fn cell(value: &Value, agent: usize) -> &Value {
     &value["scenarios"][0]["cells"][agent]
 }
 
@@ -131,6 +131,112 @@ fn an_agent_that_hangs_or_crashes_costs_the_others_nothing() {
     assert_eq!(cell(&value, 2)["verdict"], "pass");
 }
 
+/// Each does something that an agent must not do, and says its process id in a file.
+const BAD: [(&str, &str, &[&str]); 7] = [
+    (
+        "stays",
+        "trap '' TERM; while :; do sleep 0.1; done",
+        &["sent no request in time", "did not end at SIGTERM"],
+    ),
+    ("floods", "exec yes", &["printed more than it may"]),
+    (
+        "crashes",
+        "kill -SEGV $$",
+        &["was ended by signal 11 (SIGSEGV)"],
+    ),
+    ("silent", "exec sleep 60", &["sent no request in time"]),
+    (
+        "writes",
+        "echo x > ../stray; exec sleep 60",
+        &[
+            "sent no request in time",
+            "wrote outside of its directories: <location>/stray",
+        ],
+    ),
+    (
+        "spawns",
+        "(trap '' TERM HUP; setsid sleep 61 & ) ; setsid sleep 62 & exec sleep 63",
+        &["sent no request in time"],
+    ),
+    ("fails", "exit 3", &[]),
+];
+
+#[test]
+fn bad_agents_are_told_and_ended_and_harm_no_other() {
+    let setting = Setting::new();
+    let pids = setting.path("pids");
+    let mut agents: Vec<String> = Vec::new();
+    for (name, script, _) in BAD {
+        let script = format!("echo $$ >> {}\n{script}", pids.display());
+        agents.push(setting.agent(name, &script, ""));
+    }
+    agents.push(setting.agent("good", ASK, "same"));
+    let bounds = [
+        "--timeout",
+        "2s",
+        "--connect-timeout",
+        "1s",
+        "--format",
+        "json",
+    ];
+    let more: Vec<&str> = agents.iter().map(String::as_str).chain(bounds).collect();
+    let began = std::time::Instant::now();
+    let value = json(&setting.run(&more));
+    assert!(began.elapsed() < std::time::Duration::from_secs(60));
+    for (number, (name, _, wanted)) in BAD.iter().enumerate() {
+        let findings = cell(&value, number)["findings"].as_array().unwrap();
+        let told = |rule: &str| -> Vec<&str> {
+            let of_rule = findings.iter().filter(|one| one["rule"] == rule);
+            of_rule
+                .map(|one| one["message"].as_str().unwrap())
+                .collect()
+        };
+        let ends = [told("agent-ended"), told("agent-wrote-outside")].concat();
+        let wanted: Vec<String> = wanted
+            .iter()
+            .map(|what| format!("the agent {what}"))
+            .collect();
+        assert_eq!(ends, wanted, "{name}");
+        assert_eq!(cell(&value, number)["verdict"], "fails", "{name}");
+    }
+    assert_eq!(cell(&value, BAD.len())["verdict"], "pass");
+    for pid in fs::read_to_string(pids).unwrap().lines() {
+        assert!(!Path::new("/proc").join(pid).exists(), "{pid}");
+    }
+    for command in ["sleep 61", "sleep 62", "sleep 63"] {
+        assert!(!is_running(command), "{command}");
+    }
+}
+
+/// Whether a process with this command line is there.
+fn is_running(command: &str) -> bool {
+    let entries = fs::read_dir("/proc").unwrap();
+    let mut lines = entries.filter_map(|entry| fs::read(entry.ok()?.path().join("cmdline")).ok());
+    let wanted = format!("{}\0", command.replace(' ', "\0"));
+    lines.any(|line| line == wanted.as_bytes())
+}
+
+#[test]
+fn what_is_written_to_the_home_of_the_user_is_told() {
+    let setting = Setting::new();
+    let home = setting.path("home");
+    fs::create_dir(&home).unwrap();
+    let agent = setting.agent(
+        "stray",
+        &format!("{ASK}\necho x > {}/note", home.display()),
+        "",
+    );
+    let program = setting
+        .program
+        .with_environment("HOME", home.to_str().unwrap().to_owned().leak());
+    let output = program.run(&["run", "hello.toml", &agent]);
+    let wanted = format!(
+        "changed while it ran, by an agent or another program: {}/note\n",
+        home.display()
+    );
+    assert_eq!((code(&output), stderr(&output)), (0, wanted));
+}
+
 #[test]
 fn what_a_candidate_sends_is_compared_with_the_baseline() {
     let setting = Setting::new();
@@ -158,7 +264,7 @@ fn reports_hold_nothing_that_changes_from_run_to_run() {
         let output = setting.run(&[&agents[0], &agents[1], "--format", format, "--rerun", "1"]);
         stdout(&output)
     };
-    for format in ["text", "json", "junit", "markdown"] {
+    for format in ["text", "json", "junit", "github", "markdown", "html"] {
         assert_eq!(run(format), run(format), "{format}");
     }
 }
@@ -291,6 +397,17 @@ fn what_can_not_be_run_is_said_with_what_to_do() {
     assert_eq!(
         refuse(&["run", "hello.toml", "other/hello.toml", "--agent=a=true"]),
         "error: two scenarios are called hello\nhint: a scenario has the name of its file\n"
+    );
+    fs::create_dir(setting.path("none")).unwrap();
+    assert_eq!(
+        refuse(&["run", "none", "--agent=a=true"]),
+        "error: none holds no script\nhint: scripts end in .toml or .json\n"
+    );
+    assert!(refuse(&["run", "plain-answer", "--agent==true"]).contains("expected NAME=COMMAND"));
+    let uninstalled = refuse(&["run", "plain-answer"]);
+    assert!(
+        uninstalled.contains("caused by: failed to start codex\n"),
+        "{uninstalled}"
     );
     let twice = refuse(&["run", "plain-answer", "--agent=a=true", "--agent=a=false"]);
     assert!(

@@ -15,7 +15,8 @@ use trace_diff::rollout::{RolloutSource, find_rollouts, sessions_root_of};
 
 use crate::exit::{Failure, Outcome, Status};
 use crate::profile::ProfileArgs;
-use crate::report::{Rendered, ReportArgs};
+use crate::report::ReportArgs;
+use crate::report_forms::{Format, Rendered};
 use crate::rollouts::RolloutArgs;
 use crate::{input, rules};
 
@@ -38,7 +39,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     rules: rules::RuleArgs,
     #[command(flatten)]
-    report: ReportArgs,
+    report: ReportArgs<Format>,
 }
 
 pub(crate) fn run(args: &Args) -> Outcome {

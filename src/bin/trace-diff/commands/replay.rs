@@ -21,7 +21,8 @@ use trace_diff::server::{CaptureTarget, Server, ServerOptions};
 
 use crate::agent::{AgentArgs, tell};
 use crate::exit::{Failure, Outcome, Status};
-use crate::report::{Rendered, ReportArgs};
+use crate::report::ReportArgs;
+use crate::report_forms::{Format, Rendered};
 use crate::rules;
 use crate::scratch::Scratch;
 use crate::serving::{ListenArgs, interruption, open_capture, say};
@@ -62,7 +63,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     rules: rules::RuleArgs,
     #[command(flatten)]
-    report: ReportArgs,
+    report: ReportArgs<Format>,
 }
 
 const EXAMPLES: &str = "\

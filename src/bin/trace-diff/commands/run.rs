@@ -9,18 +9,17 @@ use std::time::Duration;
 
 use anyhow::Context;
 use trace_diff::agent::{Agent, Limits, Profile, Surroundings};
-use trace_diff::report::{
-    Matrix, Verdict, render_matrix_json, render_matrix_junit, render_matrix_markdown,
-    render_matrix_text,
-};
+use trace_diff::report::Verdict;
 use trace_diff::script::Script;
 use trace_diff::suite::{
     PlayError, Progress, SUITE, SuiteError, SuiteOptions, find_version, run_suite,
 };
 
+use crate::agent::{say_changed, user_home};
 use crate::duration::duration;
 use crate::exit::{Failure, Outcome, Status};
-use crate::report::{ReportFile, check_distinct, write_file};
+use crate::matrix_forms::{Format, MatrixPage};
+use crate::report::ReportArgs;
 use crate::scratch::Scratch;
 use crate::serving::interruption;
 use crate::{rules, script};
@@ -35,7 +34,10 @@ use crate::{rules, script};
 ///
 /// Exit status: 0 all is as expected, 1 something is not or differs, 2 the job could not be done.
 #[derive(Debug, clap::Args)]
-#[command(after_long_help = EXAMPLES)]
+#[command(
+    after_long_help = EXAMPLES,
+    mut_arg("verbose", |argument| argument.help("Shows all differences, and why scenarios do not apply"))
+)]
 pub(crate) struct Args {
     /// Scripts with a table `run`, directories of them, or names of scenarios of the suite
     #[arg(value_name = "SCRIPT", required_unless_present_any = ["suite", "list"])]
@@ -47,11 +49,12 @@ pub(crate) struct Args {
     #[arg(long)]
     list: bool,
     /// An agent: its name, which may say its version (codex@0.169.0), and its program with the arguments that come first.
-    /// codex and pycodex are known by their programs; for any other the words of the user stand for {prompt}. May be repeated
+    /// codex and pycodex are known by their programs; for any other the words of the user stand for {prompt}. May be repeated; without it codex, as it is installed
     #[arg(
         long = "agent",
         value_name = "NAME=COMMAND",
-        required_unless_present = "list"
+        default_value = "codex=codex",
+        hide_default_value = true
     )]
     agents: Vec<AgentWord>,
     /// How many scenarios run at once; without it one for each processor
@@ -75,41 +78,12 @@ pub(crate) struct Args {
     #[command(flatten)]
     rules: rules::RuleArgs,
     #[command(flatten)]
-    output: OutputArgs,
-}
-
-#[derive(Debug, clap::Args)]
-#[command(next_help_heading = "Output")]
-struct OutputArgs {
-    /// Form of the printed matrix
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    format: Format,
-    /// Writes the matrix to a file too, such as json=matrix.json; may be repeated
-    #[arg(long, value_name = "FORMAT=PATH")]
-    report: Vec<ReportFile<Format>>,
-    /// Shows all differences, and why scenarios do not apply
-    #[arg(long)]
-    verbose: bool,
-    /// Prints nothing; the exit status tells
-    #[arg(short, long)]
-    quiet: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Format {
-    /// For a person
-    Text,
-    /// For programs; see `trace-diff schema matrix`
-    Json,
-    /// For test reporters of CI systems
-    Junit,
-    /// For comments and summaries of CI systems
-    Markdown,
+    output: ReportArgs<Format>,
 }
 
 const EXAMPLES: &str = "\
 Examples:
-  trace-diff run --suite --agent codex=codex
+  trace-diff run --suite
       Does the installed codex do what codex does?
   trace-diff run --suite --agent upstream=/opt/codex/bin/codex --agent port=pycodex
       A port beside upstream: what it does not do, and what it does otherwise.
@@ -131,7 +105,7 @@ impl FromStr for AgentWord {
             _ => (None, text),
         };
         let argv = shlex::split(command)
-            .filter(|argv| !argv.is_empty())
+            .filter(|argv| !argv.is_empty() && name != Some(""))
             .ok_or("expected NAME=COMMAND, such as codex=/usr/local/bin/codex")?;
         let profile = match name.and_then(|name| name.split('@').next()) {
             Some("codex") => Profile::Codex,
@@ -149,7 +123,8 @@ impl FromStr for AgentWord {
 }
 
 pub(crate) fn run(args: &Args) -> Outcome {
-    check_distinct(args.output.report.iter().map(|file| &file.path))?;
+    // Before the run, which takes its time.
+    args.output.check_paths(&inputs(args)?)?;
     let scripts = scripts(args)?;
     if args.list {
         return list(&scripts);
@@ -181,6 +156,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
         interrupted: interruption()?,
     };
     let shows = io::stderr().is_terminal() && !args.output.quiet;
+    let home = user_home().files(std::slice::from_ref(&options.root));
     let outcome = run_suite(&agents, &scripts, &options, &|progress| {
         if shows {
             tell(progress, &scripts, &agents);
@@ -191,7 +167,11 @@ pub(crate) fn run(args: &Args) -> Outcome {
         let _ = write!(io::stderr(), "\r\u{1b}[K");
     }
     let matrix = outcome.map_err(failure)?;
-    write_all(&args.output, &matrix)?;
+    say_changed("an agent", &home.changed().iter().collect::<Vec<_>>());
+    args.output.write(&MatrixPage {
+        matrix: &matrix,
+        kept: args.keep.as_deref(),
+    })?;
     Ok(match matrix.verdict {
         Verdict::Clean => Status::Clean,
         Verdict::Findings => Status::Findings,
@@ -222,6 +202,18 @@ fn processors() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
+/// The files that the run reads.
+fn inputs(args: &Args) -> Result<Vec<PathBuf>, Failure> {
+    let mut paths: Vec<PathBuf> = args.rules.path().into_iter().collect();
+    for word in args.scripts.iter().map(Path::new) {
+        match word.is_dir() {
+            true => paths.extend(files(word)?),
+            false => paths.push(word.to_owned()),
+        }
+    }
+    Ok(paths)
+}
+
 /// The scenarios, in the order in which they were named; those of a directory by name.
 fn scripts(args: &Args) -> Result<Vec<(String, Arc<Script>)>, Failure> {
     let mut found = Vec::new();
@@ -232,7 +224,8 @@ fn scripts(args: &Args) -> Result<Vec<(String, Arc<Script>)>, Failure> {
     for word in &args.scripts {
         let path = Path::new(word);
         if path.is_dir() {
-            found.extend(directory(path)?);
+            let all: Result<Vec<_>, Failure> = files(path)?.iter().map(|path| file(path)).collect();
+            found.extend(all?);
         } else if path.is_file() {
             found.push(file(path)?);
         } else if let Some(one) = SUITE.iter().find(|one| one.name == word) {
@@ -257,18 +250,26 @@ fn built_in(name: &str, text: &str) -> Result<(String, Arc<Script>), Failure> {
     Ok((name.to_owned(), Arc::new(Script::parse(name, text)?)))
 }
 
-fn directory(path: &Path) -> Result<Vec<(String, Arc<Script>)>, Failure> {
+/// The scripts of a directory, by name.
+fn files(path: &Path) -> Result<Vec<PathBuf>, Failure> {
     let failed = || format!("failed to read {}", path.display());
     let entries = std::fs::read_dir(path).with_context(failed)?;
     let mut paths = Vec::new();
     for entry in entries {
         let path = entry.with_context(failed)?.path();
-        if path.extension().is_some_and(|kind| kind == "toml") {
+        if path
+            .extension()
+            .is_some_and(|kind| kind == "toml" || kind == "json")
+        {
             paths.push(path);
         }
     }
+    if paths.is_empty() {
+        let error = anyhow::anyhow!("{} holds no script", path.display());
+        return Err(Failure::new(error).with_hint("scripts end in .toml or .json"));
+    }
     paths.sort();
-    paths.iter().map(|path| file(path)).collect()
+    Ok(paths)
 }
 
 fn file(path: &Path) -> Result<(String, Arc<Script>), Failure> {
@@ -317,34 +318,4 @@ fn tell(progress: Progress, scripts: &[(String, Arc<Script>)], agents: &[Agent])
     let (done, all, case) = (progress.done, progress.all, progress.case);
     let (name, agent) = (&scripts[case.scenario].0, &agents[case.agent].name);
     let _ = write!(io::stderr(), "\r\u{1b}[K{done}/{all} {name} · {agent}");
-}
-
-fn write_all(args: &OutputArgs, matrix: &Matrix) -> Result<(), Failure> {
-    for file in &args.report {
-        write_file(&file.path, |mut out| {
-            render(file.format, matrix, args.verbose, &mut out)
-        })?;
-    }
-    if args.quiet {
-        return Ok(());
-    }
-    let mut out = BufWriter::new(io::stdout().lock());
-    render(args.format, matrix, args.verbose, &mut out)
-        .and_then(|()| out.flush())
-        .context("failed to write to standard output")?;
-    Ok(())
-}
-
-fn render(
-    format: Format,
-    matrix: &Matrix,
-    is_verbose: bool,
-    out: &mut impl Write,
-) -> io::Result<()> {
-    match format {
-        Format::Text => render_matrix_text(matrix, is_verbose, out),
-        Format::Json => render_matrix_json(matrix, out),
-        Format::Junit => render_matrix_junit(matrix, out),
-        Format::Markdown => render_matrix_markdown(matrix, out),
-    }
 }

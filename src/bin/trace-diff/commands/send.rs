@@ -180,6 +180,9 @@ impl Args {
             let error = anyhow!("{} holds nothing that can be sent", recorded.path);
             let why = reasons(&plan);
             let hint = match why.is_empty() {
+                _ if !self.exchanges.is_empty() => {
+                    "trace-diff show lists its exchanges with their numbers".to_owned()
+                }
                 true => {
                     "requests to /responses, /responses/compact and /models are sent".to_owned()
                 }

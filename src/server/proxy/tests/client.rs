@@ -202,9 +202,9 @@ fn messages_are_asked_and_answered_up_to_the_end_of_a_response() {
     let Handshake::Open(mut socket) = open(&client) else {
         panic!("it is granted")
     };
-    let told = socket.ask("{\"a\":");
+    let told = socket.ask("123456");
     assert_eq!((told.messages.len(), told.is_ended), (2, true));
-    let told = socket.ask("\"b\"}  ");
+    let told = socket.ask("123456");
     let expect = Told {
         messages: vec!["{}".to_owned()],
         ..Told::default()

@@ -99,7 +99,7 @@ fn what_an_endpoint_does_wrong_is_told_by_its_rule() {
         &["answer-field-type?"],
     );
     check(
-        "reply = [{ reasoning = \"Hm.\", encrypted = \"\" }]",
+        "reply = [{ item = { type = \"reasoning\", id = \"rs_1\", summary = [] } }]",
         &[],
         1,
         &["answer-field-missing"],
