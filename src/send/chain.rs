@@ -26,6 +26,8 @@ struct Link {
     previous: Option<usize>,
     /// Whether a response is continued.
     is_continuing: bool,
+    /// Whether all that is continued is there.
+    is_rooted: bool,
     /// The items that were delivered.
     delivered: Vec<Value>,
     received: Received,
@@ -43,12 +45,14 @@ impl Chain {
             let body = one.exchange.request.body.json();
             let previous = body.and_then(|body| body.node().get_string(PREVIOUS));
             let received = Received::of(response);
+            let continued = previous
+                .as_ref()
+                .and_then(|id| by_id.get(id.as_ref()).copied());
             let link = Link {
                 body: body.cloned(),
                 expanded: one.expanded.clone(),
-                previous: previous
-                    .as_ref()
-                    .and_then(|id| by_id.get(id.as_ref()).copied()),
+                previous: continued,
+                is_rooted: previous.is_none() || continued.is_some_and(|at| links[at].is_rooted),
                 is_continuing: previous.is_some(),
                 delivered: match one.transport {
                     Transport::Handshake => Vec::new(),
@@ -75,7 +79,7 @@ impl Chain {
     /// Whether it is known what a request stands for.
     pub(super) fn has_history(&self, exchange: usize) -> bool {
         let link = &self.links[exchange];
-        !link.is_continuing || link.expanded.is_some() || self.ancestors(exchange).is_some()
+        link.is_rooted || link.expanded.is_some()
     }
 
     /// The exchange whose response a request continues.

@@ -1,6 +1,6 @@
 //! What the recorded answers of a capture have in common.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::capture::{Content, Event, EventStream, FlatExchange, Response, is_terminal};
 use crate::json::{Kind, Node};
@@ -22,8 +22,8 @@ pub(super) struct Expected {
     pub(super) items: BTreeMap<String, Shape>,
     /// Bodies that are no stream, by their endpoint.
     pub(super) bodies: BTreeMap<String, Shape>,
-    /// How items of each type are told.
-    lives: BTreeMap<String, Vec<Life>>,
+    /// By the types of items the events that told all of them, of those that have what the events tell.
+    promises: BTreeMap<String, BTreeSet<String>>,
     /// The events of each completed response that belong to no item.
     frames: Vec<BTreeSet<String>>,
     /// All types of events that were recorded.
@@ -55,13 +55,19 @@ impl Expected {
     /// Learns from all answers of a capture that were completed.
     pub(super) fn new(flat: &[FlatExchange<'_>]) -> Self {
         let mut expected = Self::default();
+        let mut all_lives: BTreeMap<String, Vec<Life>> = BTreeMap::new();
         for one in flat {
             let exchange = &one.exchange;
             if Outcome::of(&exchange.response) != Outcome::Good {
                 continue;
             }
             match &exchange.response.content {
-                Content::Events(stream) => expected.learn_stream(stream, &exchange.response),
+                Content::Events(stream) => {
+                    expected.learn_stream(stream, &exchange.response);
+                    for (item, life) in lives(stream) {
+                        all_lives.entry(item).or_default().push(life);
+                    }
+                }
                 Content::Body(body) => {
                     if let Some(body) = body.json() {
                         let key = endpoint(&exchange.request.target).to_owned();
@@ -73,6 +79,10 @@ impl Expected {
                 _ => expected.learn_items(&exchange.response),
             }
         }
+        let promises = all_lives.into_iter();
+        expected.promises = promises
+            .map(|(item, lives)| (item, common_events(&lives)))
+            .collect();
         expected
     }
 
@@ -100,9 +110,6 @@ impl Expected {
                 shape.learn(response, &is_opaque_of_response);
             }
         }
-        for (item, life) in lives(stream) {
-            self.lives.entry(item).or_default().push(life);
-        }
         self.frames.push(frame(stream));
         if let Some(headers) = response.headers.as_option() {
             let has = |name: &&str| headers.list.get(name).is_some();
@@ -116,15 +123,10 @@ impl Expected {
 
     /// The events that told every recorded item of a type, of those that tell something that this one has.
     pub(super) fn promised(&self, item: &str, life: &Life) -> BTreeSet<String> {
-        let recorded = self.lives.get(item).map_or(&[][..], Vec::as_slice);
-        let all: BTreeSet<&String> = recorded.iter().flat_map(|life| &life.events).collect();
-        let is_promised = |kind: &&&String| {
-            let mut telling = recorded.iter().filter(|life| life.can_be_told(kind));
-            life.can_be_told(kind) && telling.all(|life| life.events.contains(**kind))
-        };
-        all.iter()
-            .filter(is_promised)
-            .map(|kind| (*kind).clone())
+        let promised = self.promises.get(item).into_iter().flatten();
+        promised
+            .filter(|kind| life.can_be_told(kind))
+            .cloned()
             .collect()
     }
 
@@ -134,6 +136,20 @@ impl Expected {
         let first = frames.next().cloned().unwrap_or_default();
         frames.fold(first, |all, here| all.intersection(here).cloned().collect())
     }
+}
+
+/// The events that told all of these items, of those that have what the events tell.
+fn common_events(lives: &[Life]) -> BTreeSet<String> {
+    let mut all: BTreeSet<String> = lives
+        .iter()
+        .flat_map(|life| &life.events)
+        .cloned()
+        .collect();
+    all.retain(|kind| {
+        let mut telling = lives.iter().filter(|life| life.can_be_told(kind));
+        telling.all(|life| life.events.contains(kind))
+    });
+    all
 }
 
 impl Life {
@@ -148,28 +164,26 @@ impl Life {
 /// How each finished item of a stream was told: its type, and the events with its index or its id. An item that has neither
 /// was told by the events since the one before that have neither, too.
 pub(super) fn lives(stream: &EventStream) -> Vec<(String, Life)> {
-    let names: Vec<Names> = stream.events.iter().map(Names::of).collect();
+    let told = ToldBy::of(stream);
     let mut lives = Vec::new();
-    let mut since = 0;
-    for (at, done) in stream.events.iter().enumerate() {
-        if done.kind() != "response.output_item.done" {
+    let mut unnamed = BTreeSet::new();
+    for event in &stream.events {
+        let (kind, names) = (event.kind(), Names::of(event));
+        if !names.is_any() && !is_of_response(&kind) {
+            unnamed.insert(kind.clone());
+        }
+        if kind != "response.output_item.done" {
             continue;
         }
-        let Some(item) = done.data.json().and_then(|data| data.get("item")) else {
+        let since = std::mem::take(&mut unnamed);
+        let Some(item) = event.data.json().and_then(|data| data.get("item")) else {
             continue;
         };
-        let is_its = |other: &usize| match (&names[at], &names[*other]) {
-            (Names { index: Some(a), .. }, Names { index: Some(b), .. }) => a == b,
-            (Names { id: Some(a), .. }, Names { id: Some(b), .. }) => a == b,
-            (mine, other_names) => {
-                !mine.is_any() && !other_names.is_any() && (since..=at).contains(other)
-            }
+        let mut events = match names.is_any() {
+            true => told.events(&names),
+            false => since,
         };
-        let events = (0..stream.events.len()).filter(is_its);
-        let mut events: BTreeSet<String> = events.map(|at| stream.events[at].kind()).collect();
-        events.retain(|kind| !is_of_response(kind));
-        events.insert(done.kind());
-        since = at + 1;
+        events.insert(kind);
         let life = Life {
             events,
             has: contents(item.node()),
@@ -177,6 +191,48 @@ pub(super) fn lives(stream: &EventStream) -> Vec<(String, Life)> {
         lives.push((item_type(item.node()).into_owned(), life));
     }
     lives
+}
+
+/// The types of events by what they call their items.
+#[derive(Default)]
+struct ToldBy {
+    index: HashMap<u64, BTreeSet<String>>,
+    id: HashMap<String, BTreeSet<String>>,
+    /// Those without an index.
+    id_alone: HashMap<String, BTreeSet<String>>,
+}
+
+impl ToldBy {
+    fn of(stream: &EventStream) -> Self {
+        let mut told = Self::default();
+        for event in &stream.events {
+            let (kind, names) = (event.kind(), Names::of(event));
+            if is_of_response(&kind) {
+                continue;
+            }
+            if let Some(id) = names.id {
+                if names.index.is_none() {
+                    let alone = told.id_alone.entry(id.clone()).or_default();
+                    alone.insert(kind.clone());
+                }
+                told.id.entry(id).or_default().insert(kind.clone());
+            }
+            if let Some(index) = names.index {
+                told.index.entry(index).or_default().insert(kind);
+            }
+        }
+        told
+    }
+
+    fn events(&self, names: &Names) -> BTreeSet<String> {
+        let by_id = match names.index {
+            Some(_) => &self.id_alone,
+            None => &self.id,
+        };
+        let index = names.index.and_then(|index| self.index.get(&index));
+        let id = names.id.as_ref().and_then(|id| by_id.get(id));
+        index.into_iter().chain(id).flatten().cloned().collect()
+    }
 }
 
 /// What an event calls the item that it tells of.

@@ -16,6 +16,7 @@ fn data_at(event: usize) -> Pointer {
 }
 
 impl Form<'_, '_> {
+    /// Looks at each event, then at how items and the response were told.
     pub(super) fn stream(&mut self, stream: &EventStream) {
         for (index, event) in stream.events.iter().enumerate() {
             self.event(index, event);

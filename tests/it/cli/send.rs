@@ -387,6 +387,24 @@ fn an_endpoint_that_is_not_there_is_an_error() {
 }
 
 #[test]
+fn the_capture_that_is_sent_is_not_written_over() {
+    let program = Program::new();
+    let asked = conversation(&["one"]);
+    program.file("asked.jsonl", &asked);
+    let url = "http://127.0.0.1:9";
+    for more in [
+        ["--capture", "asked.jsonl", "--force"],
+        ["--report", "json=asked.jsonl", "-q"],
+    ] {
+        let output = program.run(&[&["send", "asked.jsonl", "--to", url], &more[..]].concat());
+        assert_eq!(code(&output), 2, "{more:?}");
+        assert!(!stderr(&output).contains("sends 1 request"), "{more:?}");
+        let left = std::fs::read_to_string(program.path("asked.jsonl")).unwrap();
+        assert_eq!(left, asked, "{more:?}");
+    }
+}
+
+#[test]
 fn a_capture_without_requests_to_the_model_is_an_error() {
     let program = Program::new();
     program.file(

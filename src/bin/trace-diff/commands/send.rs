@@ -18,7 +18,8 @@ use trace_diff::server::{CaptureTarget, Client, ClientOptions, SendError, Upstre
 
 use crate::duration::duration;
 use crate::exit::{Failure, Outcome, Status};
-use crate::report::{Rendered, ReportArgs};
+use crate::report::ReportArgs;
+use crate::report_forms::{Format, Rendered};
 use crate::serving::{self, say};
 use crate::{input, rules};
 
@@ -88,7 +89,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     rules: rules::RuleArgs,
     #[command(flatten)]
-    report: ReportArgs,
+    report: ReportArgs<Format>,
 }
 
 /// A header field of the command line.
@@ -122,6 +123,10 @@ pub(crate) fn run(args: &Args) -> Outcome {
     let rules = args.rules.load()?;
     let recorded = input::capture(&args.capture_file)?;
     let plan = args.plan(&recorded)?;
+    // Before anything is sent, for it may cost something.
+    let files = args.capture.iter().map(PathBuf::as_path);
+    let files: Vec<&Path> = files.chain([Path::new(&args.capture_file)]).collect();
+    args.report.check_paths(&files)?;
     let client = args.client()?;
     args.say_plan(&plan);
     let session = send(&plan, &client, &mut |sent| say_sent(sent));
@@ -199,6 +204,10 @@ impl Args {
         options.variables = serving::proxy_variables();
         options.answer_time = self.timeout;
         if let Some(path) = &self.capture {
+            if same_file::is_same_file(path, &self.capture_file).unwrap_or(false) {
+                let error = anyhow!("{} is the capture that is sent", path.display());
+                return Err(Failure::new(error).with_hint("name another file"));
+            }
             let file = serving::open_capture(path, self.force)?;
             if !file.metadata().is_ok_and(|metadata| metadata.is_file()) {
                 // The answers are read again when all are there.
