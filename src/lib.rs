@@ -68,6 +68,7 @@
 //! | [`outline`] | what happened in a session: threads, turns, calls with their outputs, compactions |
 //! | [`diff`] | how two aligned things differ |
 //! | `server` | the fake Responses server and the recording proxy, with the feature of this name |
+//! | `send` | recorded requests played at an endpoint, and its answers judged, with the feature `server` |
 //! | [`check`] | whether one trace is right by itself: wire against disk |
 //! | [`report`] | one model of findings, its renderers, and what each rule means |
 //! | `testing` | for Rust tests of agents: a fake server in one line, typed requests, gates; with the feature `server` |
@@ -101,6 +102,8 @@ pub mod report;
 pub mod responses;
 pub mod rollout;
 pub mod script;
+#[cfg(feature = "server")]
+pub mod send;
 #[cfg(feature = "server")]
 pub mod server;
 #[cfg(feature = "server")]

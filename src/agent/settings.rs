@@ -76,6 +76,8 @@ pub struct Settings {
     pub websocket: bool,
     /// Whether it is logged in with a made-up account instead of a key; Codex then compresses its requests.
     pub account: bool,
+    /// Whether memories are made of sessions as soon as they have ended (`features.memories`; seen with 0.169.0).
+    pub memories: bool,
 }
 
 /// The id of the provider in the configuration.
@@ -131,8 +133,12 @@ impl Settings {
             ("stream_idle_timeout_ms", idle_ms),
         ];
         provider.extend(numbers.iter().filter_map(number));
+        let memories = match self.memories {
+            true => "\n[features]\nmemories = true\n\n[memories]\nmin_rollout_idle_hours = 0\n",
+            false => "",
+        };
         format!(
-            "{}\n\n[model_providers.{PROVIDER}]\n{}\n\n[projects.{}]\ntrust_level = \"trusted\"\n",
+            "{}\n\n[model_providers.{PROVIDER}]\n{}\n\n[projects.{}]\ntrust_level = \"trusted\"\n{memories}",
             top.join("\n"),
             provider.join("\n"),
             text(&place.work.to_string_lossy()),

@@ -66,6 +66,17 @@ pub fn check_capture(capture: &Capture, profile: &Profile) -> Contracts {
     sink.finish()
 }
 
+/// Checks what is the server's part alone: whether the events of each response are those of the Responses API. Whoever asked
+/// need not be an agent.
+pub fn check_answers(capture: &Capture) -> Contracts {
+    let flat = flatten(capture);
+    let trace = Trace::new(&flat);
+    let view = View::new(&flat, &trace);
+    let mut sink = Sink::default();
+    stream_grammar::check(&view, &mut sink);
+    sink.finish()
+}
+
 /// Checks what ties a request to those before it.
 fn check_across_requests(view: &View<'_>, profile: &Profile, sink: &mut Sink) {
     for thread in &view.threads {

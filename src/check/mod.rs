@@ -23,7 +23,7 @@ mod stream_grammar;
 mod tool_round_trip;
 mod violation;
 
-pub use contracts::{Contracts, NotChecked, check_capture};
+pub use contracts::{Contracts, NotChecked, check_answers, check_capture};
 pub use profiles::{
     Backoff, Cause, Compaction, CompactionTurn, Context, DelayHint, EmptySummary, FailureFacts,
     FailureRule, Headers, Idle, Ids, InvalidArguments, ItemIds, Items, Limit, Limits, OnExhausted,

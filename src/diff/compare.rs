@@ -28,6 +28,18 @@ pub struct Options {
     pub ignore: Vec<IgnoreRule>,
 }
 
+impl Options {
+    /// Without `only`, compares requests and nothing else: for who knows that responses are made by us.
+    pub fn or_requests(mut self) -> Self {
+        if self.only.is_empty() {
+            let requests = PointerPattern::parse("/request");
+            self.only
+                .push(requests.expect("the pattern is a constant that parses"));
+        }
+        self
+    }
+}
+
 /// State of a comparison.
 pub(super) struct Comparer<'c> {
     pub(super) baseline: Side<'c>,

@@ -119,18 +119,30 @@ fn words(bytes: &[u8], tokens: &mut Vec<Token>) {
             at += 1;
             continue;
         }
-        let length = bytes[at..].iter().take_while(|b| is_word(**b)).count();
+        let mut length = bytes[at..].iter().take_while(|b| is_word(**b)).count();
         let word = &bytes[at..at + length];
         let class = match length {
             10 | 13 if is_epoch(word) => Some(Class::Time),
             40 if word.iter().all(u8::is_ascii_hexdigit) => Some(Class::PlacedId),
             _ => None,
         };
+        if class == Some(Class::Time) {
+            length += fraction(&bytes[at + length..]);
+        }
         tokens.extend(class.map(|class| Token {
             range: at..at + length,
             class,
         }));
         at += length;
+    }
+}
+
+/// Length of the dot and the digits that the bytes begin with; 0 when they do not.
+fn fraction(bytes: &[u8]) -> usize {
+    let digits = bytes.strip_prefix(b".").unwrap_or_default();
+    match digits.iter().take_while(|b| b.is_ascii_digit()).count() {
+        0 => 0,
+        count => 1 + count,
     }
 }
 

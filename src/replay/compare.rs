@@ -16,7 +16,7 @@ use super::circumstances::between;
 use super::divergence::Divergence;
 use super::expected::{Asked, Expected, capture_of};
 use super::played::Played;
-use super::session::{Judge, ReplayOptions, only_requests};
+use super::session::{Judge, ReplayOptions};
 
 /// What becomes of an agent whose request is not the recorded one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -111,8 +111,8 @@ impl Comparer {
         options: ReplayOptions,
     ) -> Self {
         let (on_divergence, judge) = (options.on_divergence, options.judge);
-        let mut options = options.compare;
-        only_requests(&mut options);
+        // Responses are the replay's own.
+        let options = options.compare.or_requests();
         Self {
             path: path.to_owned(),
             kind,

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use crate::capture::{Capture, CaptureKind};
 use crate::diff::{Comparison, Level, Options, compare};
-use crate::json::PointerPattern;
 use crate::script::{Script, playback_of_capture};
 use crate::server::Observer;
 
@@ -170,16 +169,6 @@ impl Replay {
             comparison,
             divergences,
         }
-    }
-}
-
-/// Responses are the replay's own.
-pub(super) fn only_requests(options: &mut Options) {
-    if options.only.is_empty() {
-        let requests = PointerPattern::parse("/request");
-        options
-            .only
-            .push(requests.expect("the pattern is a constant that parses"));
     }
 }
 

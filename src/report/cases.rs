@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::explain::{RuleSource, rules_of};
-use super::headline::{is_comparison, is_counted};
+use super::headline::{is_comparison, is_counted, is_of_endpoint};
 use super::{Finding, Input, Report, Role, Source};
 
 /// The test cases of one input.
@@ -89,11 +89,22 @@ fn owner(report: &Report, finding: &Finding) -> Option<usize> {
 
 /// The parts of the program that had their say.
 fn areas(report: &Report) -> Vec<(&'static str, RuleSource)> {
-    let mut areas = vec![if is_comparison(report) {
-        ("differences", RuleSource::Comparison)
-    } else {
-        ("contracts", RuleSource::Contracts)
-    }];
+    let mut areas = match is_comparison(report) {
+        _ if is_of_endpoint(report) => vec![
+            ("answers", RuleSource::Answers),
+            ("contracts", RuleSource::Streams),
+        ],
+        true => vec![("differences", RuleSource::Comparison)],
+        false => vec![
+            ("contracts", RuleSource::Contracts),
+            ("contracts", RuleSource::Streams),
+        ],
+    };
+    // An endpoint is compared in full only where that was asked for.
+    let is_of_comparison = |finding: &Finding| source_of(finding) == RuleSource::Comparison;
+    if is_of_endpoint(report) && report.findings.iter().any(is_of_comparison) {
+        areas.push(("differences", RuleSource::Comparison));
+    }
     if report
         .inputs
         .iter()
@@ -106,9 +117,11 @@ fn areas(report: &Report) -> Vec<(&'static str, RuleSource)> {
 
 fn source_of(finding: &Finding) -> RuleSource {
     match finding.source {
+        Source::Diff if finding.rule.starts_with("answer-") => RuleSource::Answers,
         Source::Diff => RuleSource::Comparison,
         Source::Reader => RuleSource::Readers,
         Source::Check if finding.rule.starts_with("rollout-") => RuleSource::Rollouts,
+        Source::Check if finding.rule.starts_with("stream-") => RuleSource::Streams,
         Source::Check => RuleSource::Contracts,
     }
 }

@@ -1,5 +1,6 @@
 //! What every form of a report says first.
 
+use super::answers::ENDPOINT;
 use super::text::plural;
 use super::{Finding, Input, Level, Report, Role, Source, Verdict};
 
@@ -9,6 +10,8 @@ pub(super) fn verdict(report: &Report) -> Option<&'static str> {
         return None;
     }
     Some(match report.verdict {
+        Verdict::Clean if is_of_endpoint(report) => "The endpoint answers as it should",
+        Verdict::Findings if is_of_endpoint(report) => "The endpoint does not answer as it should",
         Verdict::Clean if report.summary.findings.accepted > 0 => {
             "No difference that is not accepted"
         }
@@ -55,6 +58,11 @@ fn has(report: &Report, source: Source) -> bool {
 /// Whether a finding makes the run fail.
 pub(super) fn is_counted(finding: &Finding) -> bool {
     finding.accepted.is_none() && finding.level != Level::Note
+}
+
+/// Whether the answers of an endpoint were compared with recorded ones.
+pub(super) fn is_of_endpoint(report: &Report) -> bool {
+    report.inputs.iter().any(|input| input.kind == ENDPOINT)
 }
 
 /// Whether two captures were compared, not one looked at.

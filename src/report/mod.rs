@@ -1,6 +1,7 @@
 //! What is said about one capture or two: one model, and renderers that see only the model.
 
 mod accept;
+mod answers;
 mod build;
 mod cases;
 mod contracts;
@@ -27,6 +28,7 @@ mod standards;
 mod text;
 
 pub use accept::apply_accept;
+pub use answers::answers_report;
 pub use build::{comparison_report, reader_findings};
 pub use contracts::{add_contracts, add_rollout_check};
 pub use explain::{Rule, RuleSource, UnknownRule, explain, rule_names, rules, rules_of};

@@ -98,7 +98,8 @@ pub struct Input {
     pub role: Role,
     /// Its path as the user gave it, or `-`.
     pub path: String,
-    /// Its format, as [`CaptureKind::name`](crate::capture::CaptureKind::name) says it.
+    /// Its format, as [`CaptureKind::name`](crate::capture::CaptureKind::name) says it; `endpoint` for what answered requests as they
+    /// were sent.
     pub kind: String,
     /// Number of exchanges that were read.
     pub exchanges: usize,

@@ -25,7 +25,7 @@ pub use index::{Entry, RolloutIndex, TurnNumber, What};
 pub use reader::{RolloutPart, RolloutReader};
 pub use readers::{
     CodexResume, CodexView, PycodexItem, PycodexReader, PycodexRefusal, PycodexView, Refusal,
-    Resume, Skip, Skipped,
+    Resume, Skip, Skipped, check_codex_item, codex_item_fields,
 };
 pub use record::{Layout, RecordKind, RolloutRecord};
 pub use rules::{NEWEST, Rules, Version};

@@ -37,6 +37,8 @@ pub struct AgentSettings {
     pub has_websocket: bool,
     /// Whether the agent is logged in with an account (a made-up one) instead of a key.
     pub has_account: bool,
+    /// Whether the agent writes memories of sessions, and has those of earlier ones.
+    pub has_memories: bool,
     /// The JSON Schema of the answer.
     pub output_schema: Option<Value>,
 }

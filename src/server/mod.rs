@@ -3,7 +3,7 @@
 //! [`Server::start`] opens the socket and gives a handle; everything behind it runs on threads of its own, so that tests
 //! need no runtime. hyper reads requests; what is sent comes from a script as pieces
 //! (see [`script`](crate::script)), played through hyper where any server could send it, and else byte for byte on the
-//! bare socket. [`Proxy`] stands before a real server.
+//! bare socket. [`Proxy`] stands before a real server, [`Client`] asks one.
 
 mod body;
 mod connection;
@@ -39,5 +39,8 @@ pub use listener::Server;
 pub(crate) use memory::Memory;
 pub use observe::{Observed, Observer, Renaming};
 pub use options::{Limits, ServerOptions, StartError};
-pub use proxy::{Proxy, ProxyError, ProxyOptions, ProxyVariables, Upstream, UrlError};
+pub use proxy::{
+    Answer, Client, ClientOptions, Handshake, Outgoing, Proxy, ProxyError, ProxyOptions,
+    ProxyVariables, SendError, Socket, Told, Upstream, UrlError,
+};
 pub use record::CaptureTarget;

@@ -4,6 +4,7 @@ use crate::capture::Capture;
 use crate::diff::{Options, compare};
 use crate::report::{CellFinding, Standards, comparison_report};
 
+use super::canonical::canonical;
 use super::told::told;
 
 /// Differences that count, of a candidate from the baseline.
@@ -14,8 +15,11 @@ pub(super) fn differences(
     standards: &Standards,
     locations: &[String],
 ) -> Vec<CellFinding> {
-    let comparison = compare(baseline, candidate, options);
-    let mut report = comparison_report(baseline, candidate, &comparison);
+    let (baseline, candidate) = (canonical(baseline), canonical(candidate));
+    // Responses are the script's.
+    let options = options.clone().or_requests();
+    let comparison = compare(&baseline, &candidate, &options);
+    let mut report = comparison_report(&baseline, &candidate, &comparison);
     standards.apply(&mut report, &comparison.ignore_used);
     told(&report, locations)
 }

@@ -5,6 +5,7 @@
 //! keeps and what it writes to disk, and with two agents compares what they sent. The answer is a
 //! [`Matrix`](crate::report::Matrix).
 
+mod canonical;
 mod case;
 mod contracts;
 mod differences;

@@ -1,7 +1,7 @@
 //! What an agent wrote to disk.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::{Map, Value};
 
@@ -74,7 +74,7 @@ struct Written {
 }
 
 impl Written {
-    fn read(path: &PathBuf) -> io::Result<Self> {
+    fn read(path: &Path) -> io::Result<Self> {
         let source = RolloutSource::file(path)?;
         let index = RolloutIndex::read(&source)?;
         let is_message = |what: What| matches!(what, What::UserMessageEvent);

@@ -11,18 +11,23 @@ pub(super) fn told(report: &Report, locations: &[String]) -> Vec<CellFinding> {
     told.map(|finding| CellFinding {
         rule: finding.rule.clone(),
         level: finding.level,
-        message: stable(&sentence(finding), locations),
+        message: sentence(finding, locations),
     })
     .collect()
 }
 
 /// The message of a finding with what stands on both sides.
-fn sentence(finding: &Finding) -> String {
+fn sentence(finding: &Finding, locations: &[String]) -> String {
     let mut text = match &finding.subject {
         Some(subject) => format!("{subject}: {}", finding.message),
         None => finding.message.clone(),
     };
-    let value = |value: &Option<String>| value.as_deref().map_or("nothing".to_owned(), shortened);
+    text = stable(&text, locations);
+    // Cut behind what is the same in every run, or the cut would not be.
+    let value = |value: &Option<String>| match value {
+        Some(value) => shortened(&stable(value, locations)),
+        None => "nothing".to_owned(),
+    };
     if finding.baseline.is_some() || finding.candidate.is_some() {
         let (before, after) = (value(&finding.baseline), value(&finding.candidate));
         text.push_str(&format!(" ({before} → {after})"));

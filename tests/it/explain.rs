@@ -35,6 +35,11 @@ const CONTRACT_RULES: &str = "
     retry-stale-response retry-idle
     stream-event-order stream-end-missing stream-end-doubled stream-event-after-end stream-id-changed
     stream-item-unfinished stream-item-doubled stream-index stream-delta-sum stream-output-differs stream-usage-missing";
+/// Every rule about the answers of an endpoint.
+const ANSWER_RULES: &str = "
+    answer-missing answer-timed-out answer-cut answer-status answer-failed answer-empty answer-content-type
+    answer-unreadable answer-event-missing answer-event-unknown answer-field-missing answer-field-type answer-field-added
+    answer-header-missing answer-call-id-reused answer-no-websocket";
 /// Every rule about calls, their outputs and what responses delivered.
 const TOOL_RULES: &str = "
     call-without-output output-without-call output-doubled output-type-wrong output-before-call outputs-out-of-order
@@ -80,6 +85,7 @@ fn every_rule_is_explained() {
             .chain(COMPACTION_RULES.split_whitespace())
             .chain(IDENTITY_RULES.split_whitespace())
             .chain(SESSION_RULES.split_whitespace())
+            .chain(ANSWER_RULES.split_whitespace())
     };
     assert_eq!(
         names().count(),
@@ -117,8 +123,8 @@ fn rule_like_words(directory: &str) -> Vec<String> {
     found
 }
 
-/// Words of the formats that end as a rule does.
-const NO_RULES: &[&str] = &["kebab-case"];
+/// Words of the formats and names of header fields that end as a rule does.
+const NO_RULES: &[&str] = &["kebab-case", "content-type", "openai-model"];
 
 /// Demands that a module names the rules of a list, and no other that has no explanation.
 fn assert_named(directory: &str, listed: &[&str]) {
@@ -153,6 +159,7 @@ fn the_sources_and_the_explanations_name_the_same_rules() {
         IDENTITY_RULES,
     ];
     assert_named("src/check", &contracts);
+    assert_named("src/send", &[ANSWER_RULES]);
 }
 
 /// Every name that the sources of contracts give to a rule, however it ends: what stands before a level or a place.
@@ -218,7 +225,8 @@ fn what_never_matters_to_a_server_is_a_note() {
     assert_eq!(
         notes.join(" "),
         "exchange-order header-order header-case recording-cut event-chunks number-form string-form element-order late-arrival tool-order \
-         identifier-shape rollout-missing rollout-unused rollout-not-compared"
+         identifier-shape rollout-missing rollout-unused rollout-not-compared answer-event-unknown answer-field-added \
+         answer-header-missing answer-no-websocket"
     );
     assert_eq!(
         explain("header-repeated").map(|rule| rule.level),

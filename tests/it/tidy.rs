@@ -27,6 +27,7 @@ const RANKS: &[(&str, u8)] = &[
     ("server", 6),
     ("replay", 7),
     ("agent", 7),
+    ("send", 7),
     ("report", 7),
     ("suite", 8),
     ("testing", 8),

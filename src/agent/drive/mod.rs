@@ -135,6 +135,7 @@ fn settings(agent: &Agent, scenario: &Scenario) -> Settings {
         idle_time: wanted.idle_timeout,
         websocket: wanted.has_websocket,
         account: wanted.has_account,
+        memories: wanted.has_memories,
         ..Settings::default()
     }
 }

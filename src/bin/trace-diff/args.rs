@@ -4,7 +4,7 @@ use clap::{Parser, Subcommand};
 
 use crate::commands::{
     compare, completions, explain, export, import, man, record, records, recover, replay, run,
-    schema, serve, sessions, show,
+    schema, send, serve, sessions, show,
 };
 
 /// What the program reads, for `--help`.
@@ -65,6 +65,7 @@ pub(crate) enum Command {
     Record(record::Args),
     Replay(Box<replay::Args>),
     Run(Box<run::Args>),
+    Send(Box<send::Args>),
     Import(import::Args),
     Export(export::Args),
     Explain(explain::Args),

@@ -36,6 +36,7 @@ fn main() -> ExitCode {
         Some(Command::Serve(args)) => commands::serve::run(&args),
         Some(Command::Replay(args)) => commands::replay::run(&args),
         Some(Command::Run(args)) => commands::run::run(&args),
+        Some(Command::Send(args)) => commands::send::run(&args),
         Some(Command::Explain(args)) => commands::explain::run(&args),
         Some(Command::Schema(args)) => commands::schema::run(&args),
         Some(Command::Completions(args)) => commands::completions::run(&args, Cli::command()),

@@ -42,7 +42,8 @@ impl Drop for Scratch {
 fn fresh_directory() -> Result<PathBuf, Failure> {
     let base = std::env::temp_dir();
     for number in 0..1000 {
-        let path = base.join(format!("trace-diff-{}-{number}", std::process::id()));
+        // Of one length, so that texts which quote it are cut at the same place.
+        let path = base.join(format!("trace-diff-{:010}-{number}", std::process::id()));
         match fs::create_dir(&path) {
             Ok(()) => return Ok(path),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}

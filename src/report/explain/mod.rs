@@ -1,5 +1,6 @@
 //! What each rule means: the list of all names that [`Finding::rule`](super::Finding::rule) can have.
 
+mod answer_rules;
 mod body_rules;
 mod compaction_rules;
 mod exchange_rules;

@@ -5,8 +5,8 @@ use std::fmt;
 use thiserror::Error;
 
 use super::{
-    body_rules, compaction_rules, exchange_rules, history_rules, identity_rules, reader_rules,
-    retry_rules, rollout_rules, session_rules, stream_rules, tool_rules,
+    answer_rules, body_rules, compaction_rules, exchange_rules, history_rules, identity_rules,
+    reader_rules, retry_rules, rollout_rules, session_rules, stream_rules, tool_rules,
 };
 use crate::report::Level;
 
@@ -44,6 +44,10 @@ pub enum RuleSource {
     Comparison,
     /// The contracts of one capture.
     Contracts,
+    /// The contracts of the server's side: the events of each response.
+    Streams,
+    /// The answers of an endpoint beside the recorded ones.
+    Answers,
     /// The contract between wire and disk.
     Rollouts,
     /// The readers of inputs.
@@ -61,7 +65,8 @@ const GROUPS: &[(RuleSource, &[Rule])] = &[
     (RuleSource::Rollouts, rollout_rules::RULES),
     (RuleSource::Rollouts, session_rules::RULES),
     (RuleSource::Contracts, retry_rules::RULES),
-    (RuleSource::Contracts, stream_rules::RULES),
+    (RuleSource::Streams, stream_rules::RULES),
+    (RuleSource::Answers, answer_rules::RULES),
     (RuleSource::Readers, reader_rules::RULES),
 ];
 

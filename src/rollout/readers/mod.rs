@@ -10,6 +10,6 @@ mod shape;
 mod walk;
 
 pub use codex::{CodexView, Refusal, Skipped};
-pub use codex_record::Skip;
+pub use codex_record::{Skip, check_codex_item, codex_item_fields};
 pub use pycodex::{PycodexItem, PycodexReader, PycodexRefusal, PycodexView};
 pub use resume::{CodexResume, Resume};

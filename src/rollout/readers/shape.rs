@@ -36,6 +36,12 @@ pub(super) struct Field {
     is_required: bool,
 }
 
+impl Field {
+    pub(super) const fn name(&self) -> &'static str {
+        self.name
+    }
+}
+
 /// A field that must be there.
 pub(super) const fn must(name: &'static str, shape: Shape) -> Field {
     Field {

@@ -23,6 +23,7 @@ const RUN_KEYS: &[&str] = &[
     "idle_timeout",
     "websocket",
     "account",
+    "memories",
     "output_schema",
 ];
 
@@ -73,6 +74,7 @@ impl Reader<'_> {
             idle_timeout: self.duration(run, "idle_timeout"),
             has_websocket: self.boolean(run, "websocket").unwrap_or_default(),
             has_account: self.boolean(run, "account").unwrap_or_default(),
+            has_memories: self.boolean(run, "memories").unwrap_or_default(),
             output_schema: run.get("output_schema").and_then(|tree| self.json(tree)),
         }
     }

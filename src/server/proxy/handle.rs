@@ -1,7 +1,7 @@
 //! Starting a proxy, accepting connections, and ending it.
 
 use std::net::{SocketAddr, TcpListener as StdListener};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use tokio::net::TcpListener;
@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 
 use crate::capture::{Capture, Redactor, read_capture_bytes};
 
-use super::super::ledger::{Ledger, Phase, State};
+use super::super::ledger::{Phase, State};
 use super::super::options::StartError;
 use super::super::record::Recorder;
 use super::connect::Connector;
@@ -70,13 +70,9 @@ impl Proxy {
         let recorder =
             Recorder::start(options.capture, "record", redactor).map_err(StartError::Capture)?;
         let shared = Arc::new(Shared {
-            ledger: Ledger::new(recorder),
-            limits: options.limits,
-            upstream: options.upstream,
-            connector,
             known: options.known.map(Known::new),
             keeps_known: options.keeps_known,
-            large_bodies: Mutex::default(),
+            ..Shared::new(recorder, options.limits, options.upstream, connector)
         });
         let count = match options.threads {
             0 => std::thread::available_parallelism().map_or(1, |n| n.get().min(MAX_THREADS)),

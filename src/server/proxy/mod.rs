@@ -1,7 +1,9 @@
-//! The recording proxy: passes what agents and a real server say to each other on, byte for byte, and writes it down.
+//! The recording proxy: passes what agents and a real server say to each other on, byte for byte, and writes it down. The
+//! client sends requests of its own in the same way.
 
 mod answer;
 mod buffer;
+mod client;
 mod connect;
 mod connection;
 mod frames;
@@ -23,6 +25,7 @@ mod tls;
 mod upstream;
 mod variables;
 
+pub use client::{Answer, Client, ClientOptions, Handshake, Outgoing, SendError, Socket, Told};
 pub use handle::Proxy;
 pub use options::{ProxyError, ProxyOptions};
 pub use upstream::{Upstream, UrlError};

@@ -1,4 +1,4 @@
-//! What all connections of a proxy share.
+//! What all connections of a proxy, or of a client, share.
 
 use std::ops::Deref;
 use std::sync::{Mutex, PoisonError};
@@ -8,6 +8,7 @@ use crate::http::{DecodeError, decode};
 use super::super::body::SMALL_BODY;
 use super::super::ledger::Ledger;
 use super::super::options::Limits;
+use super::super::record::Recorder;
 use super::connect::Connector;
 use super::known::Known;
 use super::upstream::Upstream;
@@ -26,6 +27,24 @@ pub(super) struct Shared {
 }
 
 impl Shared {
+    /// What a proxy or a client shares that knows no answers of its own.
+    pub(super) fn new(
+        recorder: Recorder,
+        limits: Limits,
+        upstream: Upstream,
+        connector: Connector,
+    ) -> Self {
+        Self {
+            ledger: Ledger::new(recorder),
+            limits,
+            upstream,
+            connector,
+            known: None,
+            keeps_known: true,
+            large_bodies: Mutex::default(),
+        }
+    }
+
     /// Most bytes of a body or message that are kept.
     pub(super) fn kept_bytes(&self) -> usize {
         usize::try_from(self.limits.body_bytes).unwrap_or(usize::MAX)

@@ -75,6 +75,11 @@ impl fmt::Display for Upstream {
 }
 
 impl Upstream {
+    /// Whether the URL has a path.
+    pub fn has_path(&self) -> bool {
+        !self.path.is_empty()
+    }
+
     /// Host and port as a `Host` field has them: without the port that the scheme implies.
     pub(super) fn authority(&self) -> String {
         match self.port == default_port(self.is_tls) {

@@ -5,5 +5,6 @@ mod records;
 mod recover;
 mod run;
 mod run_reports;
+mod send;
 mod serve;
 mod sessions;

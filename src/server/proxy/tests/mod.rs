@@ -1,5 +1,6 @@
 //! The proxy between raw sockets: what goes through, and what is written down.
 
+mod client;
 mod failures;
 mod framings;
 mod known;
