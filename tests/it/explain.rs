@@ -36,7 +36,7 @@ const CONTRACT_RULES: &str = "
     stream-event-order stream-end-missing stream-end-doubled stream-event-after-end stream-id-changed
     stream-item-unfinished stream-item-doubled stream-index stream-delta-sum stream-output-differs stream-usage-missing";
 /// Every rule about the answers of an endpoint.
-const ANSWER_RULES: &str = "
+pub(crate) const ANSWER_RULES: &str = "
     answer-missing answer-timed-out answer-cut answer-status answer-failed answer-empty answer-content-type
     answer-unreadable answer-event-missing answer-event-unknown answer-field-missing answer-field-type answer-field-added
     answer-header-missing answer-call-id-reused answer-no-websocket";

@@ -6,7 +6,8 @@ use trace_diff::report::rules;
 
 use super::{cases, mutations, retry_cases, stream_cases, websocket_cases};
 use crate::explain::{
-    COMPACTION_RULES, DIFF_RULES, IDENTITY_RULES, READER_RULES, ROLLOUT_RULES, SESSION_RULES,
+    ANSWER_RULES, COMPACTION_RULES, DIFF_RULES, IDENTITY_RULES, READER_RULES, ROLLOUT_RULES,
+    SESSION_RULES,
 };
 use crate::samples::{self, Sample};
 
@@ -82,7 +83,7 @@ fn assert_found(title: &str, rows: Vec<Row>) {
 #[test]
 fn each_rule_is_found_where_it_is_broken() {
     let rows = all(&samples::fixtures());
-    // Rules of comparisons, readers, rollouts, compactions and identity have harnesses of their own.
+    // Rules of comparisons, readers, rollouts, compactions, identity and answers have harnesses of their own.
     let others = [
         DIFF_RULES,
         READER_RULES,
@@ -90,6 +91,7 @@ fn each_rule_is_found_where_it_is_broken() {
         COMPACTION_RULES,
         IDENTITY_RULES,
         SESSION_RULES,
+        ANSWER_RULES,
         ONLY_CONFIGURED,
     ];
     let others = others.join(" ");

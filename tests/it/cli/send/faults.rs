@@ -108,13 +108,11 @@ fn what_an_endpoint_does_wrong_is_told_by_its_rule() {
         "reply = [{ refusal = \"No.\" }]",
         &[],
         1,
-        &["answer-unreadable"],
-    );
-    check(
-        "reply = [{ call = \"f\", arguments = {} }]\ndeltas = \"none\"",
-        &[],
-        0,
-        &[],
+        &[
+            "answer-field-added?",
+            "answer-field-missing?",
+            "answer-unreadable",
+        ],
     );
 }
 
