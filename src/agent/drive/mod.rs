@@ -8,7 +8,7 @@ mod terminal;
 
 use std::time::Duration;
 
-use crate::script::scenario::{Act, Meanwhile, Prompt, Scenario};
+use crate::script::scenario::{Act, AgentPattern, Meanwhile, Prompt, Scenario};
 
 use super::{
     AgentError, Limits, Outcome, Place, Profile, Settings, Surroundings, Watch, configure,
@@ -106,20 +106,19 @@ pub fn drive(agent: &Agent, scenario: &Scenario, stage: Stage<'_>) -> Result<Dri
 /// tests may lack.
 const SANDBOX: &str = "danger-full-access";
 
-/// A model that Codex behind 0.115.0 knows, so that versions can be compared; and one that 0.115.0 knows. Recorded runs of these
-/// versions ask for them.
+/// A model that Codex since 0.125.0 knows, so that versions can be compared; and one that 0.115.0–0.121.0 know, which take the
+/// other for one without `apply_patch`. Recorded runs of these versions ask for them.
 const MODEL: &str = "gpt-5.5";
 const OLD_MODEL: &str = "gpt-5.4";
 
 fn settings(agent: &Agent, scenario: &Scenario) -> Settings {
     let wanted = &scenario.settings;
-    let is_old = agent
-        .version
-        .as_deref()
-        .is_some_and(|version| version.starts_with("0.115."));
+    let before_model = AgentPattern::parse("codex@..0.124");
+    let version = agent.version.as_deref();
+    let is_old = before_model.is_some_and(|old| old.is_for(agent.profile.name(), version));
     let model = match is_old {
-        true if agent.profile == Profile::Codex => OLD_MODEL,
-        _ => MODEL,
+        true => OLD_MODEL,
+        false => MODEL,
     };
     Settings {
         model: Some(wanted.model.clone().unwrap_or_else(|| model.to_owned())),

@@ -154,7 +154,7 @@ fn what_is_on_disk_is_what_was_said() {
     let [(rule, _)] = &messages("Jello.")[..] else {
         panic!("one thing differs: {:?}", messages("Jello."));
     };
-    assert_eq!(rule, "rollout-item-changed");
+    assert_eq!(rule, "rollout-delivery-changed");
     let lacks = ("rollout".to_owned(), "the rollout lacks a record with {\"payload\":{\"role\":\"assistant\",\"content\":[{\"text\":{\"contains\":\"ello\"}}]}}".to_owned());
     assert!(messages("Bye.").contains(&lacks), "{:?}", messages("Bye."));
 }

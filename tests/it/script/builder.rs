@@ -408,6 +408,8 @@ fn what_builders_write_fits_the_schema_and_uses_all_of_it() {
         "#/$defs/run/",
         "#/$defs/act/",
         "#/$defs/expectation/",
+        "#/$defs/rollout/",
+        "#/$defs/records/",
     ];
     all_keys(&schema, "#", &mut all);
     all.retain(|key| !scenario.iter().any(|of| key.starts_with(of)));
