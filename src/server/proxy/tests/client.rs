@@ -12,7 +12,7 @@ use crate::server::{Answer, Client, ClientOptions, Handshake, Outgoing, SendErro
 use super::peers::{Peer, Upstream, extra};
 
 fn client(upstream: &str) -> Client {
-    client_with(upstream, Duration::from_secs(20))
+    client_with(upstream, Duration::from_secs(60))
 }
 
 fn client_with(upstream: &str, time: Duration) -> Client {
