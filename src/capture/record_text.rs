@@ -31,18 +31,30 @@ pub struct Record {
     object: ObjectText,
 }
 
+/// What the records of server-sent events begin with that come at the same time.
+#[derive(Debug)]
+pub struct EventBeginning(String);
+
+impl EventBeginning {
+    /// The beginning for events of the exchange with this number, seen at this time.
+    pub fn new(exchange: u64, at_ms: f64) -> Self {
+        let mut record = ObjectText::behind(String::with_capacity(64));
+        record.unsigned("exchange", exchange);
+        record.string("type", "event");
+        record.number("at_ms", Some(at_ms));
+        Self(record.split())
+    }
+}
+
 /// Appends the record of a server-sent event as [`Record::event`] and [`Record::push_line`] do, without a copy of its data.
 pub fn push_event(
-    exchange: u64,
+    beginning: &EventBeginning,
     event: PlainEvent<'_>,
-    at_ms: f64,
     checker: &mut Checker,
     out: &mut String,
 ) {
-    let mut record = ObjectText::behind(std::mem::take(out));
-    record.unsigned("exchange", exchange);
-    record.string("type", "event");
-    record.number("at_ms", Some(at_ms));
+    out.push_str(&beginning.0);
+    let mut record = ObjectText::begun(std::mem::take(out));
     if let Some(name) = event.name {
         record.string("name", name);
     }
@@ -379,7 +391,7 @@ mod tests {
                     data,
                     length: 0,
                 };
-                push_event(7, plain, 1.5, &mut checker, &mut line);
+                push_event(&EventBeginning::new(7, 1.5), plain, &mut checker, &mut line);
                 assert_eq!(line, expect);
             }
         }
