@@ -87,10 +87,10 @@ impl RecordPart {
         }
     }
 
-    fn redacted(self, redactor: &mut Redactor) -> Self {
+    fn redacted(self, redactor: &mut Redactor, clean: usize) -> Self {
         match self {
             RecordPart::Own(text) => RecordPart::Own(redactor.text(text)),
-            RecordPart::Shared(value) => match redactor.replaced(value.text()) {
+            RecordPart::Shared(value) => match redactor.replaced(value.text(), clean) {
                 Some(text) => RecordPart::Own(text),
                 None => RecordPart::Shared(value),
             },
@@ -244,13 +244,20 @@ impl Record {
         record
     }
 
-    /// The record with secrets in its texts replaced.
+    /// The record with secrets in its texts replaced. Each long JSON text in it begins with so many `clean` bytes that were
+    /// looked at before, in another text ([`Body::from_bytes_after`]) in which nothing is secret.
     #[must_use]
-    pub fn redacted(mut self, redactor: &mut Redactor) -> Self {
+    pub fn redacted(mut self, redactor: &mut Redactor, clean: usize) -> Self {
         let parts = self.before.into_iter();
-        self.before = parts.map(|part| part.redacted(redactor)).collect();
+        self.before = parts.map(|part| part.redacted(redactor, clean)).collect();
         self.object.redact(redactor);
         self
+    }
+
+    /// Whether there is a long JSON text in it, as it was given.
+    pub fn shares_text(&self) -> bool {
+        let is_shared = |part: &RecordPart| matches!(part, RecordPart::Shared(_));
+        self.before.iter().any(is_shared)
     }
 
     /// The parts of the record of the exchange with this number, its line end included.
@@ -414,7 +421,7 @@ mod tests {
         let mut line = String::new();
         record().push_line(12, &mut line);
         assert_eq!(line, expect);
-        let parts = record().redacted(&mut Redactor::new()).into_line(12);
+        let parts = record().redacted(&mut Redactor::new(), 0).into_line(12);
         assert!(matches!(&parts[..], [_, RecordPart::Shared(_), _]));
         assert_eq!(
             parts.iter().map(RecordPart::as_str).collect::<String>(),
