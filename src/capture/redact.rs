@@ -285,7 +285,9 @@ mod tests {
     proptest! {
         #[test]
         fn what_was_looked_at_before_hides_no_secret((before, after) in bodies()) {
-            prop_assume!(find_secrets(&before).is_empty());
+            if !find_secrets(&before).is_empty() {
+                return Ok(());
+            }
             let document = Document::parse(before).unwrap();
             let (_, clean) = Document::parse_after(after.clone(), &document).unwrap();
             let looks = find_secrets(&after[clean..]).into_iter();
