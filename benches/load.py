@@ -10,7 +10,7 @@ usage: load.py TRACE_DIFF SCRATCH [--seconds N] [--rounds N] [--requests N] [--s
 environment:
   AIMOCK      the program of @copilotkit/aimock; without it that row is missing
   CPUS        processors for servers and clients (default 0,1)
-  BODY        a file to send as the request body (default: one of 40 KB is made up)
+  BODY        a file with the request body (default: one of 40 KB is made up); each request ends its input differently
 Needs wrk; nginx is the ceiling where it is installed. Loopback only.
 """
 
@@ -30,10 +30,17 @@ from pathlib import Path
 CPUS = os.environ.get("CPUS", "0,1")
 CONNECTIONS = (1, 64)
 ANSWER = 'event: response.completed\\ndata: {"type":"response.completed"}\\n\\n'
-WRK = """local f = io.open("%s","rb"); wrk.body = f:read("*a"); f:close()
-wrk.method = "POST"; wrk.path = "/v1/responses"
+BODIES = 16
+WRK = """wrk.method = "POST"; wrk.path = "/v1/responses"
 wrk.headers["content-type"] = "application/json"; wrk.headers["accept"] = "text/event-stream"
 wrk.headers["authorization"] = "Bearer sk-test"
+local requests, last = {}, 0
+init = function()
+  for n = 1, %d do
+    local f = io.open("%s" .. n .. ".json", "rb"); requests[n] = wrk.format(nil, nil, nil, f:read("*a")); f:close()
+  end
+end
+request = function() last = last %% #requests + 1; return requests[last] end
 done = function(s, l, r)
   local e = s.errors
   io.write(string.format("RESULT %%f %%f %%f %%d %%d\\n", s.requests / (s.duration / 1e6), l:percentile(50) / 1000,
@@ -65,6 +72,15 @@ def request_body(length=40_000):
                       "call_id": call})
         items.append({"type": "function_call_output", "call_id": call, "output": "pub fn answer() -> u32 {\n" * 20})
     return json.dumps(body, separators=(",", ":"))
+
+
+def bodies(text):
+    """Bodies that end their input each with another message, as the requests of one session do."""
+    for n in range(1, BODIES + 1):
+        body = json.loads(text)
+        body["input"].append({"type": "message", "role": "user",
+                              "content": [{"type": "input_text", "text": f"Request {n} of {BODIES}."}]})
+        yield n, json.dumps(body, separators=(",", ":"), ensure_ascii=False)
 
 
 def free_port():
@@ -253,8 +269,9 @@ def main():
     options.scratch.mkdir(parents=True, exist_ok=True)
     scratch = options.scratch.resolve()
     body = os.environ.get("BODY")
-    (scratch / "body.json").write_text(Path(body).read_text() if body else request_body())
-    (scratch / "post.lua").write_text(WRK % (scratch / "body.json"))
+    for n, text in bodies(Path(body).read_text() if body else request_body()):
+        (scratch / f"body-{n}.json").write_text(text)
+    (scratch / "post.lua").write_text(WRK % (BODIES, scratch / "body-"))
     for name, job in jobs.items():
         if options.only in (None, name):
             job(options.program.resolve(), scratch, options)

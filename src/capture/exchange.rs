@@ -172,6 +172,20 @@ impl Body {
         }
     }
 
+    /// As [`Body::from_bytes`], for a body that may begin as the JSON text `before` does; gives the offset of
+    /// [`Document::parse_after`] with it, 0 for what is no JSON.
+    pub fn from_bytes_after(bytes: Vec<u8>, before: &Value) -> (Self, usize) {
+        let text = match String::from_utf8(bytes) {
+            Ok(text) if text.is_empty() => return (Body::Empty, 0),
+            Ok(text) => text,
+            Err(error) => return (Body::Bytes(error.into_bytes()), 0),
+        };
+        match Document::parse_after(text, before.document()) {
+            Ok((document, same)) => (Self::from_value(document.value()), same),
+            Err((_, text)) => (Body::Text(text), 0),
+        }
+    }
+
     /// Takes decoded text as what it is: nothing, JSON or text. Its exact form is kept.
     pub fn from_text(text: String) -> Self {
         if text.is_empty() {

@@ -32,7 +32,7 @@ pub use open::{
 pub use place::FilePlace;
 pub use problem::CaptureProblem;
 pub use reader::read_capture_records;
-pub use record_text::{Record, RecordPart, push_event};
+pub use record_text::{EventBeginning, Record, RecordPart, push_event};
 pub use redact::Redactor;
 pub use residual::{Residual, ResidualForm, residual_secrets};
 pub use secrets::{SecretHeader, find_secrets, is_secret_key, may_be_key, secret_header};

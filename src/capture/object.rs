@@ -21,6 +21,11 @@ impl ObjectText {
         Self { text }
     }
 
+    /// An object that has begun at the end of this text, with at least one member.
+    pub(super) fn begun(text: String) -> Self {
+        Self { text }
+    }
+
     /// Adds a member whose value is JSON text; the key must need no escapes.
     pub(super) fn raw(&mut self, key: &str, json: &str) {
         self.key(key);

@@ -31,18 +31,30 @@ pub struct Record {
     object: ObjectText,
 }
 
+/// What the records of server-sent events begin with that come at the same time.
+#[derive(Debug)]
+pub struct EventBeginning(String);
+
+impl EventBeginning {
+    /// The beginning for events of the exchange with this number, seen at this time.
+    pub fn new(exchange: u64, at_ms: f64) -> Self {
+        let mut record = ObjectText::behind(String::with_capacity(64));
+        record.unsigned("exchange", exchange);
+        record.string("type", "event");
+        record.number("at_ms", Some(at_ms));
+        Self(record.split())
+    }
+}
+
 /// Appends the record of a server-sent event as [`Record::event`] and [`Record::push_line`] do, without a copy of its data.
 pub fn push_event(
-    exchange: u64,
+    beginning: &EventBeginning,
     event: PlainEvent<'_>,
-    at_ms: f64,
     checker: &mut Checker,
     out: &mut String,
 ) {
-    let mut record = ObjectText::behind(std::mem::take(out));
-    record.unsigned("exchange", exchange);
-    record.string("type", "event");
-    record.number("at_ms", Some(at_ms));
+    out.push_str(&beginning.0);
+    let mut record = ObjectText::begun(std::mem::take(out));
     if let Some(name) = event.name {
         record.string("name", name);
     }
@@ -75,10 +87,10 @@ impl RecordPart {
         }
     }
 
-    fn redacted(self, redactor: &mut Redactor) -> Self {
+    fn redacted(self, redactor: &mut Redactor, clean: usize) -> Self {
         match self {
             RecordPart::Own(text) => RecordPart::Own(redactor.text(text)),
-            RecordPart::Shared(value) => match redactor.replaced(value.text()) {
+            RecordPart::Shared(value) => match redactor.replaced(value.text(), clean) {
                 Some(text) => RecordPart::Own(text),
                 None => RecordPart::Shared(value),
             },
@@ -232,13 +244,20 @@ impl Record {
         record
     }
 
-    /// The record with secrets in its texts replaced.
+    /// The record with secrets in its texts replaced. Each long JSON text in it begins with so many `clean` bytes that were
+    /// looked at before, in another text ([`Body::from_bytes_after`]) in which nothing is secret.
     #[must_use]
-    pub fn redacted(mut self, redactor: &mut Redactor) -> Self {
+    pub fn redacted(mut self, redactor: &mut Redactor, clean: usize) -> Self {
         let parts = self.before.into_iter();
-        self.before = parts.map(|part| part.redacted(redactor)).collect();
+        self.before = parts.map(|part| part.redacted(redactor, clean)).collect();
         self.object.redact(redactor);
         self
+    }
+
+    /// Whether there is a long JSON text in it, as it was given.
+    pub fn shares_text(&self) -> bool {
+        let is_shared = |part: &RecordPart| matches!(part, RecordPart::Shared(_));
+        self.before.iter().any(is_shared)
     }
 
     /// The parts of the record of the exchange with this number, its line end included.
@@ -379,7 +398,7 @@ mod tests {
                     data,
                     length: 0,
                 };
-                push_event(7, plain, 1.5, &mut checker, &mut line);
+                push_event(&EventBeginning::new(7, 1.5), plain, &mut checker, &mut line);
                 assert_eq!(line, expect);
             }
         }
@@ -402,7 +421,7 @@ mod tests {
         let mut line = String::new();
         record().push_line(12, &mut line);
         assert_eq!(line, expect);
-        let parts = record().redacted(&mut Redactor::new()).into_line(12);
+        let parts = record().redacted(&mut Redactor::new(), 0).into_line(12);
         assert!(matches!(&parts[..], [_, RecordPart::Shared(_), _]));
         assert_eq!(
             parts.iter().map(RecordPart::as_str).collect::<String>(),

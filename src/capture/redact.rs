@@ -84,17 +84,19 @@ impl Redactor {
 
     /// A text, JSON or not, with what is secret in it replaced. The placeholder needs no escape in JSON.
     pub fn text(&mut self, text: String) -> String {
-        self.replaced(&text).unwrap_or(text)
+        self.replaced(&text, 0).unwrap_or(text)
     }
 
-    /// As [`Redactor::text`]; `None` where nothing is secret.
-    pub(super) fn replaced(&mut self, text: &str) -> Option<String> {
+    /// As [`Redactor::text`]; `None` where nothing is secret. Before the offset `clean` nothing has the looks of a secret, as
+    /// [`find_secrets`] knows it.
+    pub(super) fn replaced(&mut self, text: &str, clean: usize) -> Option<String> {
         let mut found = Vec::new();
         for (_, secret) in self.sought() {
             let places = memmem::find_iter(text.as_bytes(), secret.as_bytes());
             found.extend(places.map(|start| start..start + secret.len()));
         }
-        found.extend(find_secrets(text));
+        let looks = find_secrets(&text[clean..]).into_iter();
+        found.extend(looks.map(|range| range.start + clean..range.end + clean));
         if found.is_empty() {
             return None;
         }
@@ -189,7 +191,12 @@ fn without_parts(text: String, secret: &str, placeholder: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use proptest::sample::select;
+
     use super::*;
+    use crate::json::Document;
 
     #[test]
     fn headers_keep_their_form() {
@@ -231,5 +238,61 @@ mod tests {
             check(plain, plain);
         }
         assert_eq!(redactor.count(), 3);
+    }
+
+    /// JSON texts that differ behind some place, with what looks like a secret, or nearly, in them.
+    fn bodies() -> impl Strategy<Value = (String, String)> {
+        let part = select(vec![
+            "sk-1234567890abcdefg",
+            "sk-",
+            "12345678",
+            "bearer ",
+            "opaque.credential-1",
+            "\"password\":",
+            "\"",
+            ":",
+            " ",
+            "?token=",
+            "abc12",
+            "\\",
+            "password",
+            "{",
+            "}],",
+            "\n",
+            "word",
+            "x-api-key",
+        ]);
+        let text = || {
+            vec(part.clone(), 0..6)
+                .prop_map(|parts| serde_json::Value::from(parts.concat()).to_string())
+        };
+        let value = prop_oneof![
+            4 => text(),
+            1 => select(vec!["1", "12345", "null", "{}", "[]", "[1,2]"]).prop_map(str::to_owned),
+            2 => (text(), text()).prop_map(|(key, value)| format!("{{{key}: {value}}}")),
+            1 => (text(), text()).prop_map(|(a, b)| format!("[{a},{b} , 7]")),
+        ];
+        let list = || vec(value.clone(), 0..4);
+        (list(), list(), list(), text()).prop_map(|(same, before, after, key)| {
+            let body = |rest: Vec<String>| {
+                let items = [same.clone(), rest].concat().join(",");
+                format!("{{\"input\":[{items}],{key}:[{{{key}:1}}]}}")
+            };
+            (body(before), body(after))
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_looked_at_before_hides_no_secret((before, after) in bodies()) {
+            if !find_secrets(&before).is_empty() {
+                return Ok(());
+            }
+            let document = Document::parse(before).unwrap();
+            let (_, clean) = Document::parse_after(after.clone(), &document).unwrap();
+            let looks = find_secrets(&after[clean..]).into_iter();
+            let found: Vec<_> = looks.map(|range| range.start + clean..range.end + clean).collect();
+            prop_assert_eq!(found, find_secrets(&after), "{} {} {}", document.text(), after, clean);
+        }
     }
 }

@@ -7,6 +7,7 @@ mod problem;
 mod raw;
 mod reader;
 mod record;
+mod resume;
 mod resync;
 mod scanner;
 mod source_problem;

@@ -56,7 +56,7 @@ pub(super) fn parse(text: &str, max_depth: usize) -> Result<(Vec<Slot>, usize), 
     let mut memory = Memory {
         // Short texts have short values.
         slots: Vec::with_capacity(text.len() / 48 + text.len().min(1 << 10) / 16 + 1),
-        open: Vec::with_capacity(16),
+        outer: Vec::with_capacity(16),
     };
     let depth = parse_in(&mut memory, text, max_depth)?;
     Ok((memory.slots, depth))
@@ -66,7 +66,68 @@ pub(super) fn parse(text: &str, max_depth: usize) -> Result<(Vec<Slot>, usize), 
 #[derive(Debug, Default)]
 pub(super) struct Memory {
     slots: Vec<Slot>,
-    open: Vec<u32>,
+    outer: Vec<Container>,
+}
+
+/// An array or object that is not closed yet.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Container {
+    pub(super) slot: u32,
+    /// Values in it so far.
+    pub(super) count: u32,
+    /// What closes it; 0 around the outermost value.
+    close: u8,
+}
+
+impl Container {
+    /// What is around the outermost value.
+    pub(super) const OUTERMOST: Self = Self {
+        slot: 0,
+        count: 0,
+        close: 0,
+    };
+
+    /// An array or object that has just begun.
+    pub(super) fn new(slot: usize, kind: Kind) -> Self {
+        Self {
+            slot: slot as u32,
+            count: 0,
+            close: if kind == Kind::Object { b'}' } else { b']' },
+        }
+    }
+}
+
+/// Where in a text the parser is.
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) at: usize,
+    /// What was read so far.
+    pub(super) slots: Vec<Slot>,
+    /// What is being read.
+    pub(super) inner: Container,
+    /// What is around that, outermost first.
+    pub(super) outer: Vec<Container>,
+    /// Most containers around a value so far.
+    pub(super) depth: usize,
+}
+
+/// Goes on from a state behind a value in an array or object, or behind its beginning.
+pub(super) fn parse_on(
+    text: &str,
+    state: State,
+    max_depth: usize,
+) -> Result<(Vec<Slot>, usize), SyntaxError> {
+    let mut parser = Parser {
+        bytes: text.as_bytes(),
+        at: state.at,
+        slots: state.slots,
+        inner: state.inner,
+        outer: state.outer,
+        depth: state.depth,
+        max_depth,
+    };
+    parser.go_on()?;
+    Ok((parser.slots, parser.depth))
 }
 
 /// Parses exactly one value and gives the levels of nesting; what was in the memory before is gone.
@@ -82,21 +143,22 @@ pub(super) fn parse_in(
             offset: 0,
         });
     }
-    let Memory { slots, open } = std::mem::take(memory);
+    let Memory { slots, outer } = std::mem::take(memory);
     let mut parser = Parser {
         bytes,
         at: 0,
         slots,
-        open,
+        inner: Container::OUTERMOST,
+        outer,
         depth: 0,
         max_depth,
     };
     parser.slots.clear();
-    parser.open.clear();
+    parser.outer.clear();
     let outcome = parser.run();
     *memory = Memory {
         slots: parser.slots,
-        open: parser.open,
+        outer: parser.outer,
     };
     outcome.map(|()| parser.depth)
 }
@@ -105,9 +167,8 @@ struct Parser<'a> {
     bytes: &'a [u8],
     at: usize,
     slots: Vec<Slot>,
-    /// Slots of the arrays and objects that are not closed yet.
-    open: Vec<u32>,
-    /// Most of them at once.
+    inner: Container,
+    outer: Vec<Container>,
     depth: usize,
     max_depth: usize,
 }
@@ -116,26 +177,27 @@ impl Parser<'_> {
     fn run(&mut self) -> Result<(), SyntaxError> {
         self.skip_space();
         self.value()?;
-        while let Some(&container) = self.open.last() {
+        self.go_on()
+    }
+
+    fn go_on(&mut self) -> Result<(), SyntaxError> {
+        while self.inner.close != Container::OUTERMOST.close {
             self.skip_space();
-            let is_object = self.slots[container as usize].kind == Kind::Object;
-            let close = if is_object { b'}' } else { b']' };
-            let is_first = self.slots[container as usize].count == 0;
-            match self.peek()? {
-                byte if byte == close => {
-                    self.at += 1;
-                    self.close(container);
-                    continue;
-                }
-                b',' if !is_first => {
-                    self.at += 1;
-                    self.skip_space();
-                }
-                _ if is_first => {}
-                _ => return self.fail(ErrorKind::UnexpectedCharacter),
+            let byte = self.peek()?;
+            if byte == self.inner.close {
+                self.at += 1;
+                self.close();
+                continue;
             }
-            self.slots[container as usize].count += 1;
-            if is_object {
+            if self.inner.count > 0 {
+                if byte != b',' {
+                    return self.fail(ErrorKind::UnexpectedCharacter);
+                }
+                self.at += 1;
+                self.skip_space();
+            }
+            self.inner.count += 1;
+            if self.inner.close == b'}' {
                 self.key()?;
             }
             self.value()?;
@@ -180,12 +242,25 @@ impl Parser<'_> {
         });
     }
 
-    fn close(&mut self, container: u32) {
+    fn open(&mut self, kind: Kind) -> Result<(), SyntaxError> {
+        if self.outer.len() >= self.max_depth {
+            return self.fail(ErrorKind::TooDeep);
+        }
+        self.outer.push(self.inner);
+        self.inner = Container::new(self.slots.len(), kind);
+        self.depth = self.depth.max(self.outer.len());
+        self.at += 1;
+        self.push(self.at - 1, kind, false);
+        Ok(())
+    }
+
+    fn close(&mut self) {
         let next = self.slots.len() as u32;
-        let slot = &mut self.slots[container as usize];
+        let slot = &mut self.slots[self.inner.slot as usize];
         slot.end = self.at as u32;
         slot.next = next;
-        self.open.pop();
+        slot.count = self.inner.count;
+        self.inner = self.outer.pop().unwrap_or(Container::OUTERMOST);
     }
 
     fn key(&mut self) -> Result<(), SyntaxError> {
@@ -204,27 +279,10 @@ impl Parser<'_> {
 
     /// Parses a scalar whole, or opens an array or object.
     fn value(&mut self) -> Result<(), SyntaxError> {
-        let start = self.at;
         match self.peek()? {
             b'"' => self.string(),
-            open @ (b'{' | b'[') => {
-                if self.open.len() >= self.max_depth {
-                    return self.fail(ErrorKind::TooDeep);
-                }
-                self.open.push(self.slots.len() as u32);
-                self.depth = self.depth.max(self.open.len());
-                self.at += 1;
-                self.push(
-                    start,
-                    if open == b'{' {
-                        Kind::Object
-                    } else {
-                        Kind::Array
-                    },
-                    false,
-                );
-                Ok(())
-            }
+            b'{' => self.open(Kind::Object),
+            b'[' => self.open(Kind::Array),
             b't' => self.literal("true", Kind::Bool),
             b'f' => self.literal("false", Kind::Bool),
             b'n' => self.literal("null", Kind::Null),

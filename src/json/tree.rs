@@ -6,6 +6,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::resume::{beginning, common_length};
 use super::syntax::{self, SyntaxError};
 
 /// Levels of nesting that [`Document::parse`] accepts before it answers [`ErrorKind::TooDeep`](super::ErrorKind::TooDeep).
@@ -93,6 +94,34 @@ impl Document {
         }
     }
 
+    /// Like [`Document::parse_owned`], for a text that may begin as `before` does: only what is behind that is parsed.
+    ///
+    /// Gives with the document an offset before which both have the same text. If it is neither 0 nor the end, a string or a
+    /// member of an object begins there, or an object that is not empty.
+    ///
+    /// # Errors
+    ///
+    /// As [`Document::parse_owned`].
+    pub fn parse_after(
+        text: String,
+        before: &Self,
+    ) -> Result<(Arc<Self>, usize), (SyntaxError, String)> {
+        let common = common_length(text.as_bytes(), before.text.as_bytes());
+        if common == text.len() && common == before.text.len() {
+            let (slots, depth) = (before.slots.clone(), before.depth);
+            return Ok((Arc::new(Self { text, slots, depth }), common));
+        }
+        match beginning(&before.slots, common) {
+            Some(begun) if text.len() < u32::MAX as usize => {
+                match syntax::parse_on(&text, begun.state, MAX_DEPTH) {
+                    Ok((slots, depth)) => Ok((Arc::new(Self { text, slots, depth }), begun.same)),
+                    Err(error) => Err((error, text)),
+                }
+            }
+            _ => Self::parse_owned(text).map(|document| (document, 0)),
+        }
+    }
+
     /// The text as it was given.
     pub fn text(&self) -> &str {
         &self.text
@@ -101,6 +130,11 @@ impl Document {
     /// Levels of nesting: 0 for a scalar, 1 for `[]`.
     pub fn depth(&self) -> usize {
         self.depth
+    }
+
+    /// Bytes of memory that it takes, about.
+    pub fn footprint(&self) -> usize {
+        self.text.capacity() + self.slots.capacity() * size_of::<Slot>()
     }
 
     /// The whole value, borrowed.

@@ -70,10 +70,12 @@ impl RequestFacts {
     ///
     /// `target` is the path with its query; `headers` of a WebSocket message are those of its handshake.
     pub fn new(target: &str, headers: Option<&HeaderList>, body: Option<Node<'_>>) -> Self {
+        let client = body.and_then(|body| body.get("client_metadata"));
         let source = Source {
             headers,
             body,
-            metadata: turn_metadata(headers, body),
+            client,
+            metadata: turn_metadata(headers, body, client),
         };
         let endpoint = endpoint(target).to_owned();
         Self {
@@ -88,14 +90,20 @@ impl RequestFacts {
 struct Source<'a> {
     headers: Option<&'a HeaderList>,
     body: Option<Node<'a>>,
+    /// `client_metadata` of the body.
+    client: Option<Node<'a>>,
     metadata: Option<Value>,
 }
 
 /// `x-codex-turn-metadata`: JSON in a header, and in `client_metadata` of the body. Over a WebSocket only the body's
 /// belongs to the request; the handshake's headers speak of the prewarm (codex 0.137.0 and later).
-fn turn_metadata(headers: Option<&HeaderList>, body: Option<Node<'_>>) -> Option<Value> {
+fn turn_metadata(
+    headers: Option<&HeaderList>,
+    body: Option<Node<'_>>,
+    client: Option<Node<'_>>,
+) -> Option<Value> {
     let key = "x-codex-turn-metadata";
-    let in_body = body.and_then(|b| b.get("client_metadata")?.get_string(key));
+    let in_body = client.and_then(|client| client.get_string(key));
     let is_message = body.is_some_and(|b| {
         b.get_string("type")
             .is_some_and(|kind| kind == "response.create")
@@ -111,12 +119,7 @@ impl Source<'_> {
     }
 
     fn client_metadata(&self, key: &str) -> Option<String> {
-        Some(
-            self.body?
-                .get("client_metadata")?
-                .get_string(key)?
-                .into_owned(),
-        )
+        Some(self.client?.get_string(key)?.into_owned())
     }
 
     fn header(&self, name: &str) -> Option<String> {

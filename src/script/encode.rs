@@ -37,7 +37,9 @@ impl TextStyle {
     /// The text of one event.
     fn event(&self, event: &StreamEvent) -> String {
         let end = self.line_end;
-        let mut out = String::with_capacity(event.data.len() + 64);
+        // Just the room of the plain style: a text that fills its room is sent as it is.
+        let name_line = event.name.as_ref().map_or(0, |name| name.len() + 8);
+        let mut out = String::with_capacity(name_line + event.data.len() + 8);
         if let (Some(name), false) = (&event.name, self.is_nameless) {
             let name = match name.contains(['\r', '\n']) {
                 true => Cow::Owned(name.replace(['\r', '\n'], " ")),

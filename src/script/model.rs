@@ -329,37 +329,35 @@ impl StreamEvent {
 impl Usage {
     /// The member `usage` of a response.
     pub fn to_json(&self) -> Value {
+        // The text is JSON.
+        serde_json::from_str(&self.to_text()).unwrap_or_default()
+    }
+
+    /// The same as text: one goes out with each response.
+    pub(super) fn to_text(self) -> String {
         if self.is_absent {
-            return Value::Null;
+            return "null".to_owned();
         }
-        let output = match (self.output, self.total) {
-            (Some(output), _) => output,
-            (None, Some(total)) => {
-                total
-                    .saturating_sub(self.input.unwrap_or(0))
-                    .min(match self.input {
-                        Some(_) => u64::MAX,
-                        None => 5,
-                    })
-            }
-            (None, None) => 5,
+        let output = match (self.output, self.input, self.total) {
+            (Some(output), _, _) => output,
+            (None, Some(input), Some(total)) => total.saturating_sub(input),
+            (None, None, Some(total)) => total.min(5),
+            (None, _, None) => 5,
         };
         let input = match (self.input, self.total) {
             (Some(input), _) => input,
             (None, Some(total)) => total.saturating_sub(output),
             (None, None) => 100,
         };
-        let mut details = serde_json::json!({ "cached_tokens": self.cached });
-        if let Some(written) = self.cache_write {
-            details["cache_write_tokens"] = written.into();
-        }
-        serde_json::json!({
-            "input_tokens": input,
-            "input_tokens_details": details,
-            "output_tokens": output,
-            "output_tokens_details": { "reasoning_tokens": self.reasoning },
-            "total_tokens": self.total.unwrap_or(input + output),
-        })
+        let written = self.cache_write.map_or_else(String::new, |written| {
+            format!(r#","cache_write_tokens":{written}"#)
+        });
+        format!(
+            r#"{{"input_tokens":{input},"input_tokens_details":{{"cached_tokens":{}{written}}},"output_tokens":{output},"output_tokens_details":{{"reasoning_tokens":{}}},"total_tokens":{}}}"#,
+            self.cached,
+            self.reasoning,
+            self.total.unwrap_or(input + output),
+        )
     }
 }
 

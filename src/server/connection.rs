@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 use crate::capture::{Body, ContentKind, End};
 
 use super::exchange::Exchange;
+use super::former::Former;
 use super::head::{MAX_HEAD_BYTES, MAX_HEADERS};
 use super::ledger::Phase;
 use super::patience::Patience;
@@ -47,6 +48,7 @@ async fn with_hyper(tap: Tap, shared: &Arc<Shared>, number: u64) -> (Option<Take
         number,
         heads,
         patience: Patience::default(),
+        former: Former::default(),
         takeover: taker,
     });
     let service = service_fn(move |request| context.clone().serve(request));
@@ -93,7 +95,7 @@ fn take_down_refused(tap: &Tap, shared: &Arc<Shared>, number: u64, reason: Strin
     };
     let began = shared.ms(head.began);
     let request = captured(&head, body, 0);
-    let mut exchange = Exchange::open(shared.clone(), &request, number, began);
+    let mut exchange = Exchange::open(shared.clone(), &request, 0, number, began);
     exchange.head(None, None, ContentKind::NotRecorded);
     let extra = serde_json::json!({"refused": reason});
     exchange.end(End::Closed, Some(extra));

@@ -11,6 +11,7 @@ use crate::json::Value;
 use crate::script::StepId;
 
 use super::log::Log;
+use super::record::Opened;
 use super::shared::Shared;
 
 /// A request whose response has not ended. Dropped before its end, it ends as the client's doing or, when the server is
@@ -20,6 +21,8 @@ pub(super) struct Exchange {
     pub(super) shared: Arc<Shared>,
     /// Its number in the capture.
     pub(super) number: u64,
+    /// Whether the body was looked at, and nothing in it is secret.
+    pub(super) is_clean: bool,
     /// Which part of the script answers, for the capture.
     pub(super) step: Option<StepId>,
     /// What about the request did not go as the script says.
@@ -30,10 +33,11 @@ pub(super) struct Exchange {
 }
 
 impl Exchange {
-    /// Takes the request down.
+    /// Takes the request down. For `clean` see [`Record::redacted`].
     pub(super) fn open(
         shared: Arc<Shared>,
         request: &Request,
+        clean: usize,
         connection: u64,
         at_ms: f64,
     ) -> Self {
@@ -47,11 +51,12 @@ impl Exchange {
                 redactor.as_mut(),
             )
         });
-        let number = shared.recorder.open(record);
+        let Opened { number, is_clean } = shared.recorder.open(record, clean);
         shared.requests.fetch_add(1, Ordering::Relaxed);
         shared.active.fetch_add(1, Ordering::Relaxed);
         Self {
             number,
+            is_clean,
             step: None,
             violation: None,
             log: is_on.then(|| Log::new(number)),

@@ -28,13 +28,17 @@ pub(super) struct RequestHead {
 impl RequestHead {
     /// Parses a head, blank line included, and says how the body behind it is framed.
     pub(super) fn parse(bytes: &[u8], began: Instant) -> (Self, Framing) {
-        let mut fields = vec![httparse::EMPTY_HEADER; 64];
+        let mut few = [httparse::EMPTY_HEADER; 32];
+        let mut many;
+        let mut fields = &mut few[..];
         loop {
-            let mut request = httparse::Request::new(&mut fields);
+            let count = fields.len();
+            let mut request = httparse::Request::new(fields);
             match request.parse(bytes) {
                 Ok(httparse::Status::Complete(_)) => return Self::take(&request, began),
-                Err(httparse::Error::TooManyHeaders) if fields.len() < MAX_HEADERS => {
-                    fields = vec![httparse::EMPTY_HEADER; fields.len() * 2];
+                Err(httparse::Error::TooManyHeaders) if count < MAX_HEADERS => {
+                    many = vec![httparse::EMPTY_HEADER; count * 2];
+                    fields = &mut many;
                 }
                 _ => return (Self::broken(bytes, began), Framing::Unknown),
             }

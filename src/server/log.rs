@@ -3,7 +3,8 @@
 use bytes::Bytes;
 
 use crate::capture::{
-    Body, ContentKind, End, Event, Frame, Head, Headers, Record, Recorded, push_event,
+    Body, ContentKind, End, Event, EventBeginning, Frame, Head, Headers, Record, Recorded,
+    push_event,
 };
 use crate::http::{HeaderList, SseParser, is_plain_event};
 use crate::json::{Checker, Value};
@@ -116,19 +117,14 @@ impl Log {
     /// Takes plain events down that the bytes begin with, and says how many bytes those have.
     fn plain_events(&mut self, bytes: &[u8], at_ms: f64, raw: &mut Raw) -> usize {
         let mut at = 0;
+        let beginning = EventBeginning::new(self.exchange, at_ms);
         while let Some(event) = self.events.push_plain(&bytes[at..]) {
             if !self.is_plain {
                 raw.take(&bytes[at..at + event.length], self.count);
             }
             at += event.length;
             self.count += 1;
-            push_event(
-                self.exchange,
-                event,
-                at_ms,
-                &mut self.checker,
-                &mut self.records,
-            );
+            push_event(&beginning, event, &mut self.checker, &mut self.records);
         }
         at
     }

@@ -10,6 +10,7 @@ mod connection;
 mod control;
 mod decide;
 mod exchange;
+mod former;
 mod framing;
 mod gates;
 mod head;

@@ -36,6 +36,15 @@ pub(super) struct Recorder {
     has_failed: watch::Sender<bool>,
 }
 
+/// A request that was taken down.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Opened {
+    /// The number of its exchange in the capture.
+    pub(super) number: u64,
+    /// Whether its body was looked at, and nothing in it is secret.
+    pub(super) is_clean: bool,
+}
+
 #[derive(Debug)]
 struct State {
     /// The number of the next exchange.
@@ -92,12 +101,13 @@ impl Recorder {
         self.is_on
     }
 
-    /// Takes a request down and gives the number of its exchange in the capture. It is written with what comes next.
-    pub(super) fn open(&self, request: Option<Record>) -> u64 {
+    /// Takes a request down. It is written with what comes next. For `clean` see [`Record::redacted`].
+    pub(super) fn open(&self, request: Option<Record>, clean: usize) -> Opened {
         let request = match &self.redactor {
-            Some(redactor) => request.map(|request| request.redacted(&mut redactor.clone())),
+            Some(redactor) => request.map(|request| request.redacted(&mut redactor.clone(), clean)),
             None => request,
         };
+        let is_clean = self.redactor.is_some() && request.as_ref().is_some_and(Record::shares_text);
         // Numbers are given in the order in which requests stand in the file.
         let mut state = self.lock();
         let number = state.next;
@@ -107,7 +117,7 @@ impl Recorder {
         {
             state.waiting.extend(request.into_line(number));
         }
-        number
+        Opened { number, is_clean }
     }
 
     /// Gives the number of an exchange whose request is taken down later, by [`open_as`](Self::open_as).
@@ -120,7 +130,7 @@ impl Recorder {
     /// As [`open`](Self::open), with a number that was reserved.
     pub(super) fn open_as(&self, number: u64, request: Record) {
         let request = match &self.redactor {
-            Some(redactor) => request.redacted(&mut redactor.clone()),
+            Some(redactor) => request.redacted(&mut redactor.clone(), 0),
             None => request,
         };
         let mut state = self.lock();

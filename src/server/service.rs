@@ -15,6 +15,7 @@ use crate::script::{Answer, Ending, Framing, Head, Piece, StepId, Upgrade};
 use super::body::{BodyProblem, RequestBody};
 use super::control;
 use super::exchange::Exchange;
+use super::former::Former;
 use super::head::RequestHead;
 use super::patience::Patience;
 use super::shared::Shared;
@@ -32,6 +33,7 @@ pub(super) struct Connection {
     pub(super) heads: Heads,
     /// With bodies that do not come.
     pub(super) patience: Patience,
+    pub(super) former: Former,
     /// Takes the socket from hyper.
     pub(super) takeover: mpsc::UnboundedSender<Takeover>,
 }
@@ -56,12 +58,14 @@ impl Connection {
         let is_upgrade = body.problem.is_none() && websocket::is_asked_for(&head);
         let wants_answer = body.problem.is_none() && !is_upgrade;
         let problem = body.problem;
-        let (shared, number) = (shared.clone(), self.number);
+        let (connection, shared, number) = (self.clone(), shared.clone(), self.number);
         let (length, wire_bytes) = (body.bytes.len(), body.wire_bytes);
         let (head, mut exchange, decision) = elsewhere(length, move || {
-            let captured = captured(&head, Body::from_bytes(body.bytes), wire_bytes);
+            let (body, clean) = connection.former.parse(body.bytes);
+            let captured = captured(&head, body, wire_bytes);
             let began = shared.ms(head.began);
-            let exchange = Exchange::open(shared, &captured, number, began);
+            let exchange = Exchange::open(shared, &captured, clean, number, began);
+            connection.former.keep(&captured.body, &exchange);
             let decider = &exchange.shared.decider;
             let decision =
                 wants_answer.then(|| decider.answer(exchange.number, &head, captured.body.json()));

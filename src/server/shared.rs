@@ -1,10 +1,12 @@
 //! What all connections of a server share.
 
 use std::ops::Deref;
+use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 
 use super::decide::Decider;
+use super::former::FORMER_ROOM;
 use super::gates::Gates;
 use super::ledger::Ledger;
 use super::options::Limits;
@@ -19,6 +21,8 @@ pub(super) struct Shared {
     pub(super) gates: Gates,
     /// Held by who decodes or keeps a body beyond [`SMALL_BODY`](super::body::SMALL_BODY), so that few such bodies are in memory at once.
     pub(super) large_bodies: Semaphore,
+    /// Room for the bodies that [`Former`](super::former::Former) keeps, in kilobytes.
+    pub(super) former_room: Arc<Semaphore>,
 }
 
 impl Shared {
@@ -35,6 +39,7 @@ impl Shared {
             decider,
             gates: Gates::default(),
             large_bodies: Semaphore::new(1),
+            former_room: Arc::new(Semaphore::new(FORMER_ROOM)),
         }
     }
 }

@@ -211,7 +211,7 @@ impl Tap {
         }
         loop {
             if self.stream.poll_read_ready(cx)?.is_pending() {
-                if self.buffer.is_empty() {
+                if self.buffer.is_empty() && !self.heads.is_next_near() {
                     // An idle connection holds no memory.
                     self.buffer = Vec::new();
                 }

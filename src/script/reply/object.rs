@@ -32,16 +32,26 @@ impl Members {
     }
 
     fn key(&mut self, key: &str) {
-        if self.text.len() > 1 {
-            self.text.push(b',');
-        }
         if key.bytes().all(|b| b.is_ascii_lowercase() || b == b'_') {
-            self.text.push(b'"');
-            self.text.extend_from_slice(key.as_bytes());
-            self.text.extend_from_slice(b"\":");
+            self.plain_key(key);
         } else {
+            self.separate();
             push_json(&mut self.text, key);
             self.text.push(b':');
+        }
+    }
+
+    /// Begins a member whose key needs no escapes.
+    fn plain_key(&mut self, key: &str) {
+        self.separate();
+        self.text.push(b'"');
+        self.text.extend_from_slice(key.as_bytes());
+        self.text.extend_from_slice(b"\":");
+    }
+
+    fn separate(&mut self) {
+        if self.text.len() > 1 {
+            self.text.push(b',');
         }
     }
 
@@ -79,14 +89,14 @@ pub(in crate::script) struct ResponseObject {
 impl ResponseObject {
     /// Gives a member another value, or adds it at the end.
     pub(in crate::script) fn set(&mut self, key: &str, value: &(impl Serialize + ?Sized)) {
-        self.set_text(Cow::Owned(key.to_owned()), json_text(value).into());
+        self.set_text(key, json_text(value).into());
     }
 
     /// The same with JSON text.
-    pub(super) fn set_text(&mut self, key: Cow<'static, str>, json: Cow<'static, str>) {
-        match self.members.iter_mut().find(|(known, _)| *known == key) {
+    pub(super) fn set_text(&mut self, key: &str, json: Cow<'static, str>) {
+        match self.members.iter_mut().find(|(known, _)| known == key) {
             Some((_, value)) => *value = json,
-            None => self.members.push((key, json)),
+            None => self.members.push((Cow::Owned(key.to_owned()), json)),
         }
     }
 
@@ -105,7 +115,12 @@ impl ResponseObject {
         let length = |(key, json): &(Cow<'_, str>, Cow<'_, str>)| key.len() + json.len() + 4;
         let mut object = Members::new(self.members.iter().map(length).sum::<usize>() + 2);
         for (key, json) in &self.members {
-            object.raw(key, json);
+            match key {
+                // A name of ours.
+                Cow::Borrowed(key) => object.plain_key(key),
+                Cow::Owned(key) => object.key(key),
+            }
+            object.text.extend_from_slice(json.as_bytes());
         }
         object.finish()
     }

@@ -45,10 +45,10 @@ pub(in crate::script) fn render_response(
             }
         }
     }
-    object.set("status", "completed");
+    object.set_text("status", "\"completed\"".into());
     let output = format!("[{}]", writer.output.join(","));
-    object.set_text(Cow::Borrowed("output"), output.into());
-    object.set("usage", &response.usage.to_json());
+    object.set_text("output", output.into());
+    object.set_text("usage", response.usage.to_text().into());
     if let Some(end_turn) = response.end_turn {
         object.set("end_turn", &end_turn);
     }

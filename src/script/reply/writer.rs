@@ -15,7 +15,7 @@ pub(super) struct Writer {
 impl Writer {
     /// Adds an event: its type, the next sequence number, then these members.
     pub(super) fn event(&mut self, kind: &str, add_members: impl FnOnce(&mut Members)) {
-        let mut members = Members::new(256);
+        let mut members = Members::new(512);
         members.value("type", kind);
         members.value("sequence_number", &self.sequence);
         add_members(&mut members);
