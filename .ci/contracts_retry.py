@@ -369,4 +369,4 @@ ACCOUNTS = (
 )
 
 CONTRACTS = (*MATRIX, *BACKOFF, *DELAYS, *ROWS, *SOCKETS, *ACCOUNTS)
-ABSENT = (("attempt count: connection refused", "no server is there that could record it"),)
+ABSENT = (("attempt count: connection refused", "no server is there that could record it; behind a recording proxy it is HTTP 502, which is a row"),)

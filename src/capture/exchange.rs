@@ -1,5 +1,7 @@
 //! Recorded traffic as plain data: what every importer makes and everything above reads.
 
+use std::borrow::Cow;
+
 use crate::http::HeaderList;
 use crate::json::{Document, Value};
 
@@ -299,14 +301,10 @@ pub struct Event {
 
 impl Event {
     /// What the event is to the API: `type` of its JSON data, else the `event:` field, else `message`.
-    pub fn kind(&self) -> String {
-        let typed = self
-            .data
-            .json()
-            .and_then(|data| data.node().get_string("type").map(|s| s.into_owned()));
-        typed
-            .or_else(|| self.name.clone())
-            .unwrap_or_else(|| "message".to_owned())
+    pub fn kind(&self) -> Cow<'_, str> {
+        let data = self.data.json();
+        let typed = data.and_then(|data| data.node().get_string("type"));
+        typed.unwrap_or_else(|| Cow::Borrowed(self.name.as_deref().unwrap_or("message")))
     }
 }
 

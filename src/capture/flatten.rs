@@ -63,7 +63,6 @@ fn flatten_connection<'a>(
     flat: &mut Vec<FlatExchange<'a>>,
 ) {
     let handshake_index = flat.len();
-    let mut handshake = connection.clone();
     let mut remaining = Vec::new();
     let mut messages: Vec<Exchange> = Vec::new();
     let mut expanded = Vec::new();
@@ -83,9 +82,8 @@ fn flatten_connection<'a>(
         }
     }
     finish(&mut messages, connection);
-    handshake.response.content = Content::Frames(remaining);
     flat.push(FlatExchange {
-        exchange: Cow::Owned(handshake),
+        exchange: Cow::Owned(handshake(connection, remaining)),
         transport: Transport::Handshake,
         handshake: None,
         expanded: None,
@@ -97,6 +95,22 @@ fn flatten_connection<'a>(
         handshake: Some(handshake_index),
         expanded,
     }));
+}
+
+/// The connection without the frames of requests and responses.
+fn handshake(connection: &Exchange, remaining: Vec<Frame>) -> Exchange {
+    let response = &connection.response;
+    Exchange {
+        request: connection.request.clone(),
+        response: Response {
+            content: Content::Frames(remaining),
+            headers: response.headers.clone(),
+            ..*response
+        },
+        extra: connection.extra.clone(),
+        place: connection.place.clone(),
+        ..*connection
+    }
 }
 
 fn is_request(frame: &Frame) -> bool {

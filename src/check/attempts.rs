@@ -22,7 +22,9 @@ pub(super) struct View<'t> {
     pub(super) trace: &'t Trace,
     pub(super) threads: Vec<ThreadView<'t>>,
     /// For each exchange that asks the model for something, positions of its thread and of its attempt there.
-    places: HashMap<usize, (usize, usize)>,
+    places: Vec<Option<(usize, usize)>>,
+    /// Positions of the requests of the trace by their exchanges.
+    requests: Vec<Option<usize>>,
     /// When the last exchange began.
     last_start_ms: f64,
 }
@@ -78,11 +80,15 @@ impl<'t> View<'t> {
             attempts: number(flat, requests),
         };
         let threads: Vec<ThreadView<'t>> = by_thread(trace).into_iter().map(view).collect();
-        let mut places = HashMap::new();
+        let mut places = vec![None; flat.len()];
         for (thread, view) in threads.iter().enumerate() {
             for (at, attempt) in view.attempts.iter().enumerate() {
-                places.insert(attempt.exchange(), (thread, at));
+                places[attempt.exchange()] = Some((thread, at));
             }
+        }
+        let mut requests = vec![None; flat.len()];
+        for (at, request) in trace.requests.iter().enumerate() {
+            requests[request.exchange] = Some(at);
         }
         let starts = flat.iter();
         let starts = starts.filter_map(|one| one.exchange.started_ms.as_option().copied());
@@ -91,14 +97,21 @@ impl<'t> View<'t> {
             trace,
             threads,
             places,
+            requests,
             last_start_ms: starts.fold(f64::NEG_INFINITY, f64::max),
         }
     }
 
+    /// The request that an exchange is, if it asks for a response and the capture has its body.
+    pub(super) fn request(&self, exchange: usize) -> Option<&'t Request> {
+        let at = (*self.requests.get(exchange)?)?;
+        self.trace.requests.get(at)
+    }
+
     /// The attempt that an exchange is; `None` for warm-ups, handshakes, and what asks no model.
     pub(super) fn attempt(&self, exchange: usize) -> Option<&Attempt<'t>> {
-        let (thread, at) = self.places.get(&exchange)?;
-        Some(&self.threads[*thread].attempts[*at])
+        let (thread, at) = (*self.places.get(exchange)?)?;
+        Some(&self.threads[thread].attempts[at])
     }
 
     /// Whether the capture goes on for long after the end of an exchange, so that what the agent did next would be in it.
@@ -253,7 +266,7 @@ fn number<'t>(flat: &'t [FlatExchange<'t>], requests: Vec<&'t Request>) -> Vec<A
 /// Whether a request is of another turn than the one before it: by the turn's id, else by a new message of the user.
 fn begins_turn(last: &Request, request: &Request, same_prefix: usize) -> bool {
     match (last.metadata("turn_id"), request.metadata("turn_id")) {
-        (Some((_, a)), Some((_, b))) => a != b,
+        (Some(a), Some(b)) => a != b,
         // The prompt for a compaction is in the user's name, too.
         _ if request.facts.kind == RequestKind::Compaction => false,
         _ => has_new_user_words(last, request, same_prefix),

@@ -1,5 +1,6 @@
 //! Which request of a thread continues the history of which, and what differs.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::json::{Node, Value};
@@ -85,11 +86,11 @@ impl<'t> Continuation<'t> {
         let (before, items) = (&base.request.input, &now.request.input);
         let pairs = before.iter().zip(items.iter()).skip(same_text);
         let differ = |(a, b): (&Value, &Value)| {
-            a.text() != b.text() && facts.of(a).meaning != facts.of(b).meaning
+            a.text() != b.text() && facts.of_capture(a).meaning != facts.of_capture(b).meaning
         };
         let alike = pairs.map(differ).position(|differs| differs);
         let shared = alike.map_or(before.len().min(items.len()), |behind| same_text + behind);
-        let mut all = |items: &[Value]| items.iter().map(|item| facts.of(item)).collect();
+        let mut all = |items: &[Value]| items.iter().map(|item| facts.of_capture(item)).collect();
         let delivered = base.request.response.delivered.iter();
         let delivered: Vec<Value> = delivered.map(|one| one.item.clone()).collect();
         Self {
@@ -103,10 +104,6 @@ impl<'t> Continuation<'t> {
         }
     }
 
-    fn has(&self, facts: &ItemFacts) -> bool {
-        self.new.iter().any(|new| new.meaning == facts.meaning)
-    }
-
     /// Whether turns were taken back: the last message of the user, and all that came of it, are gone.
     fn is_rolled_back(&self) -> bool {
         let Some(last) = self.old.iter().rposition(|facts| facts.is_of_user()) else {
@@ -114,7 +111,8 @@ impl<'t> Continuation<'t> {
         };
         let gone = self.old[last..].iter().filter(|facts| !facts.is_context());
         let mut came_of_it = gone.chain(&self.delivered);
-        !came_of_it.any(|facts| self.has(facts))
+        let sent: HashSet<u64> = self.new.iter().map(|new| new.meaning).collect();
+        !came_of_it.any(|facts| sent.contains(&facts.meaning))
     }
 
     /// Whether the history was shortened by a compaction that is not in the capture: there is a summary that was not there.

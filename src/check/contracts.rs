@@ -80,11 +80,12 @@ pub fn check_answers(capture: &Capture) -> Contracts {
 /// Checks what ties a request to those before it.
 fn check_across_requests(view: &View<'_>, profile: &Profile, sink: &mut Sink) {
     for thread in &view.threads {
-        let links = links(thread, &mut Facts::default());
-        tool_round_trip::check_deliveries(thread, &links, profile, sink);
+        let mut facts = Facts::default();
+        let links = links(thread, &mut facts);
+        tool_round_trip::check_deliveries(thread, &links, profile, &mut facts, sink);
         tool_round_trip::check_end(view, thread, profile, sink);
         history::check(thread, &links, sink);
-        compaction::check(thread, profile, sink);
+        compaction::check(thread, profile, &mut facts, sink);
     }
 }
 

@@ -1,5 +1,7 @@
 //! Why a request failed, and how long the server asks to wait.
 
+use std::sync::LazyLock;
+
 use regex::Regex;
 
 use crate::capture::{Body, Content, End, Event, Exchange, is_terminal};
@@ -80,7 +82,7 @@ impl Failure {
     fn read_end(event: &Event) -> Option<Self> {
         let data = event.data.json()?.node();
         let response = data.get("response").unwrap_or(data);
-        let mut failure = match event.kind().as_str() {
+        let mut failure = match event.kind().as_ref() {
             "response.failed" => Self::new(Cause::Failed),
             "response.incomplete" => Self::new(Cause::Incomplete),
             "error" => Self::new(Cause::ErrorEvent),
@@ -169,8 +171,10 @@ fn retry_after_ms(text: &str, date: Option<&str>) -> Option<f64> {
 
 /// The delay in "Please try again in 1.5s", as Codex reads it (0.169.0): a number with `s`, `ms` or `seconds`.
 fn in_message(message: &str) -> Option<f64> {
-    let pattern = Regex::new(r"(?i)try again in\s*(\d+(?:\.\d+)?)\s*(ms|s|seconds?)\b").ok()?;
-    let found = pattern.captures(message)?;
+    static DELAY: LazyLock<Option<Regex>> = LazyLock::new(|| {
+        Regex::new(r"(?i)try again in\s*(\d+(?:\.\d+)?)\s*(ms|s|seconds?)\b").ok()
+    });
+    let found = DELAY.as_ref()?.captures(message)?;
     let number: f64 = found[1].parse().ok()?;
     let is_ms = found[2].eq_ignore_ascii_case("ms");
     Some(if is_ms { number } else { number * 1000.0 })

@@ -1,5 +1,8 @@
 //! History growth: each input of a thread extends the one before it, byte for byte, under the same instructions and tools.
 
+use std::borrow::Cow;
+use std::cell::OnceCell;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::json::{Node, Pointer, Value};
@@ -9,6 +12,8 @@ use super::attempts::ThreadView;
 use super::continuation::{Continuation, Link};
 use super::item::ItemFacts;
 use super::label::{excerpt, label, the};
+use super::positions::Positions;
+use super::request::Request;
 use super::sink::{RuleName, Sink};
 use super::violation::Violation;
 
@@ -36,6 +41,7 @@ pub(super) fn check(thread: &ThreadView<'_>, links: &[Link<'_>], sink: &mut Sink
             let mut growth = Growth {
                 thread: thread.id.unwrap_or_default(),
                 continuation,
+                new_ids: OnceCell::new(),
                 sink,
             };
             growth.check_ids();
@@ -56,21 +62,28 @@ pub(super) fn check(thread: &ThreadView<'_>, links: &[Link<'_>], sink: &mut Sink
 struct Growth<'c, 't> {
     thread: &'c str,
     continuation: &'c Continuation<'t>,
+    /// The ids of the items that are new, once they were asked for.
+    new_ids: OnceCell<HashSet<Cow<'c, str>>>,
     sink: &'c mut Sink,
 }
 
-impl Growth<'_, '_> {
+impl<'c> Growth<'c, '_> {
     /// A compaction asks with settings of its own; another model has its own, too.
     fn is_turn_after_turn(&self) -> bool {
         let (base, now) = (
             self.continuation.base.request,
             self.continuation.now.request,
         );
-        let model = |body: &Value| body.get("model").map(|model| model.text().to_owned());
+        let model = |request: &'_ Request| {
+            request
+                .body
+                .get("model")
+                .map(|model| model.text().to_owned())
+        };
         [base, now]
             .iter()
             .all(|request| request.facts.kind == RequestKind::Turn)
-            && model(&base.body) == model(&now.body)
+            && model(base) == model(now)
     }
 
     /// Tells what of the base is gone or moved, and what stands before it that was not there.
@@ -79,11 +92,14 @@ impl Growth<'_, '_> {
     fn check_items(&mut self) {
         let continuation = self.continuation;
         let (old, new) = (&continuation.old, &continuation.new);
+        if old.is_empty() {
+            return;
+        }
         let mut places: Vec<Option<usize>> = vec![None; new.len()];
         let mut gone: Vec<&Arc<ItemFacts>> = Vec::new();
+        let mut free: Positions<u64> = new.iter().map(|now| now.meaning).collect();
         for (number, before) in old.iter().enumerate() {
-            let mut free = places.iter().zip(new);
-            match free.position(|(place, now)| place.is_none() && now.meaning == before.meaning) {
+            match free.take(&before.meaning, |_| true) {
                 Some(at) => places[at] = Some(number),
                 None => gone.push(before),
             }
@@ -126,7 +142,7 @@ impl Growth<'_, '_> {
     fn tell_gone(&mut self, rule: RuleName, before: &ItemFacts) {
         let continuation = self.continuation;
         let request = continuation.now.request;
-        let mut violation = rule.at(request.exchange, request.input_pointer.clone());
+        let mut violation = rule.at(request.exchange, request.input_pointer());
         violation.subject = Some(label(before));
         violation.expected = Some(excerpt(before.item.text()));
         violation.message = format!(
@@ -141,7 +157,7 @@ impl Growth<'_, '_> {
     fn tell_at(&mut self, at: usize, facts: &ItemFacts, what: &str) {
         let continuation = self.continuation;
         let request = continuation.now.request;
-        let pointer = request.input_pointer.index(continuation.shared + at);
+        let pointer = request.input_pointer().index(continuation.shared + at);
         let mut violation = HISTORY_REWRITTEN.at(request.exchange, pointer);
         violation.subject = Some(label(facts));
         violation.found = Some(excerpt(facts.item.text()));
@@ -171,27 +187,35 @@ impl Growth<'_, '_> {
                 self.tell_id(at, item, had.as_deref(), has.as_deref());
             }
         }
+        if continuation.delivered.is_empty() {
+            return;
+        }
+        let new = &continuation.new;
+        let places: Positions<u64> = new.iter().map(|now| now.meaning).collect();
         for delivered in &continuation.delivered {
-            let mut new = continuation.new.iter().enumerate();
-            let sent = new.find(|(_, now)| now.meaning == delivered.meaning);
-            if let Some((at, now)) = sent
-                && let (Some(had), Some(has)) = (delivered.id(), now.id())
+            if let Some(at) = places.of(&delivered.meaning).next()
+                && let (Some(had), Some(has)) = (delivered.id(), new[at].id())
                 && had != has
-                && !continuation
-                    .new
-                    .iter()
-                    .any(|now| now.id().as_ref() == Some(&had))
+                && !self.new_ids().contains(&had)
             {
-                let at = continuation.shared + at;
-                self.tell_id(at, &now.item, Some(&had), Some(&has));
+                let place = continuation.shared + at;
+                self.tell_id(place, &new[at].item, Some(&had), Some(&has));
             }
         }
+    }
+
+    fn new_ids(&self) -> &HashSet<Cow<'c, str>> {
+        let read = || {
+            let new = self.continuation.new.iter();
+            new.filter_map(|now| now.id()).collect()
+        };
+        self.new_ids.get_or_init(read)
     }
 
     fn tell_id(&mut self, at: usize, item: &Value, had: Option<&str>, has: Option<&str>) {
         let request = self.continuation.now.request;
         let facts = ItemFacts::new(item.clone());
-        let pointer = request.input_pointer.index(at).key("id");
+        let pointer = request.input_pointer().index(at).key("id");
         let mut violation = ITEM_ID_CHANGED.at(request.exchange, pointer);
         violation.subject = Some(label(&facts));
         violation.expected = had.map(str::to_owned);
@@ -223,7 +247,7 @@ impl Growth<'_, '_> {
         let length = |items: &[Value]| items.iter().map(|item| item.text().len()).sum::<usize>();
         let offset = length(&before[..same]) + common;
         let resent = length(&before[same..]) - common;
-        let pointer = now.input_pointer.index(same);
+        let pointer = now.input_pointer().index(same);
         let mut violation = PROMPT_CACHE_BROKEN.at(now.exchange, pointer);
         violation.subject = Some(label(&ItemFacts::new(broken.clone())));
         violation.expected = Some(excerpt(broken.text()));
@@ -248,13 +272,16 @@ impl Growth<'_, '_> {
         }
         let pointer = Pointer::root().key("request").key("body").key(name);
         let mut violation = rule.at(now.exchange, pointer);
-        violation.expected = Some(differing(before.node(), found.node()));
-        violation.found = Some(differing(found.node(), before.node()));
+        violation.expected = Some(differing(before, found));
+        violation.found = Some(differing(found, before));
         violation.message = format!(
             "the {name} of {} are not those of exchange #{}",
             continuation.now, base.exchange
         );
-        self.tell(&format!("{:x}", ItemFacts::new(found).meaning), violation);
+        self.tell(
+            &format!("{:x}", ItemFacts::new(now.body.value.part(found)).meaning),
+            violation,
+        );
     }
 }
 

@@ -2,11 +2,11 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use xxhash_rust::xxh3::xxh3_128;
 
-use crate::json::{Kind, Node, Value};
+use crate::json::{Document, Kind, Node, Value};
 use crate::normalize::embedded_json;
 use crate::responses::{call_id, context_tags, is_call, is_output, item_type};
 
@@ -38,6 +38,8 @@ pub(super) struct ItemFacts {
     /// Its `type`.
     pub(super) kind: String,
     pub(super) call_id: Option<String>,
+    /// [`delivered_meaning`], once it was asked for.
+    delivered: OnceLock<u64>,
 }
 
 impl ItemFacts {
@@ -49,6 +51,7 @@ impl ItemFacts {
             call_id: call_id(node).map(|id| id.into_owned()),
             kind,
             item,
+            delivered: OnceLock::new(),
         }
     }
 
@@ -152,6 +155,9 @@ fn has_known_parts(message: Node<'_>) -> bool {
 #[derive(Default)]
 pub(super) struct Facts {
     by_text: HashMap<u128, Arc<ItemFacts>>,
+    /// Those of items of which the text need not be read again, by document and place in it. A document that is held here is
+    /// no other one's successor in memory.
+    by_place: HashMap<(*const Document, u32), (Value, Arc<ItemFacts>)>,
 }
 
 impl Facts {
@@ -159,6 +165,18 @@ impl Facts {
         let text = xxh3_128(item.text().as_bytes());
         let entry = self.by_text.entry(text);
         Arc::clone(entry.or_insert_with(|| Arc::new(ItemFacts::new(item.clone()))))
+    }
+
+    /// Like [`Facts::of`], faster for an item of a capture, which is asked for by one rule after the other.
+    pub(super) fn of_capture(&mut self, item: &Value) -> Arc<ItemFacts> {
+        let place = (std::ptr::from_ref(item.document()), item.slot());
+        if let Some((_, facts)) = self.by_place.get(&place) {
+            return Arc::clone(facts);
+        }
+        let facts = self.of(item);
+        self.by_place
+            .insert(place, (item.clone(), Arc::clone(&facts)));
+        facts
     }
 }
 
@@ -181,7 +199,8 @@ pub(super) fn delivery_difference(disk: &ItemFacts, delivered: &ItemFacts) -> Op
 
 /// A hash of what agents keep of a delivered item: equal for the item in a response and the same item in a request.
 pub(super) fn delivered_meaning(item: &ItemFacts) -> u64 {
-    meaning(item.item.node(), is_loose_in_delivery) as u64
+    let read = || meaning(item.item.node(), is_loose_in_delivery) as u64;
+    *item.delivered.get_or_init(read)
 }
 
 /// Where an item of a request differs from the same item in an earlier request.

@@ -13,14 +13,17 @@ mod identity;
 mod input;
 mod item;
 mod label;
+mod positions;
 mod profiles;
 mod request;
+mod request_body;
 mod retry;
 mod rollout;
 mod same;
 mod sink;
 mod stream_grammar;
 mod tool_round_trip;
+mod turn_metadata;
 mod violation;
 
 pub use contracts::{Contracts, NotChecked, check_answers, check_capture};

@@ -1,14 +1,16 @@
 //! The requests of a capture, made ready for contracts.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use crate::capture::{Content, DeliveredItem, Event, FlatExchange, Recorded, is_terminal};
-use crate::http::HeaderList;
-use crate::json::{Kind, Pointer, Value};
+use crate::json::{Kind, Node, Pointer, Value};
 use crate::responses::{RequestFacts, RequestKind, endpoint, item_type};
 
 use super::failure::Failure;
 use super::input::{Input, InputPlace, Inputs};
+use super::request_body::RequestBody;
+use super::turn_metadata::{TURN_METADATA, TurnMetadata};
 
 /// All requests to the model in a capture, in order.
 pub(super) struct Trace {
@@ -24,19 +26,23 @@ pub(super) struct Request {
     pub(super) facts: RequestFacts,
     /// The whole input that it stands for; over a WebSocket with what it continues.
     pub(super) input: Input,
-    /// Where these items stand, from the exchange.
-    pub(super) input_pointer: Pointer,
+    /// Whether it names a response that it continues.
+    is_continuation: bool,
     /// Whether all of the input is known: the response that it continues is in the capture.
     pub(super) is_whole: bool,
-    /// The JSON of `x-codex-turn-metadata`, with its place from the exchange.
-    pub(super) metadata: Option<(Pointer, Value)>,
+    /// The JSON of `x-codex-turn-metadata` of its own headers; a message on a WebSocket has none.
+    pub(super) in_header: Option<Value>,
+    /// That of `client_metadata`.
+    pub(super) in_client: Option<Value>,
+    /// Whether the body has a copy at all.
+    is_in_client: bool,
     pub(super) response: ResponseFacts,
     /// How it failed; `None` when it did not, or the capture does not say.
     pub(super) failure: Option<Failure>,
     /// The version in `user-agent`, of Codex or of the Codex that a port imitates.
     pub(super) version: Option<String>,
     /// The body as sent.
-    pub(super) body: Value,
+    pub(super) body: RequestBody,
     /// When it began, in milliseconds on the recorder's clock.
     pub(super) started_ms: Option<f64>,
 }
@@ -93,6 +99,7 @@ struct Builder {
     without_body: Vec<usize>,
     /// Requests by the ids of their responses.
     by_response: HashMap<String, usize>,
+    metadata: TurnMetadata,
 }
 
 impl Builder {
@@ -110,18 +117,32 @@ impl Builder {
             self.without_body.extend(is_sampling.then_some(number));
             return;
         };
-        let mut facts = RequestFacts::new(&exchange.request.target, headers, Some(body.node()));
-        if !is_sampling(&facts.endpoint) {
+        if !is_sampling(endpoint(&exchange.request.target)) {
             return;
         }
+        let body = RequestBody::new(body);
+        let client = body.get("client_metadata");
+        let client = client.and_then(|map| map.get(TURN_METADATA));
+        let client = client.filter(|text| text.kind() == Kind::String);
+        let in_client = client.and_then(|text| self.metadata.of_body(text));
+        let own = headers.filter(|_| flat_exchange.handshake.is_none());
+        let header = own.and_then(|headers| headers.get(TURN_METADATA));
+        let in_header = header.and_then(|text| self.metadata.of_header(text));
+        let metadata = match client {
+            Some(_) => &in_client,
+            None => &in_header,
+        };
+        let metadata = metadata.as_ref().map(Value::node);
+        let target = &exchange.request.target;
+        let mut facts = RequestFacts::with_metadata(target, headers, Some(body.node()), metadata);
         if let Some(thread) = thread_of_trace(exchange.extra.as_ref()) {
             facts.thread = Some(thread);
         }
-        let (place, input_pointer, is_whole) = self.whole_input(body);
+        let (place, is_whole) = self.whole_input(&body);
         let response = response_facts(&exchange.response, exchange.extra.as_ref());
         let mut failure = Failure::of(exchange, headers);
         if let Some(failure) = &mut failure {
-            failure.facts.is_local_compaction = is_local_compaction(&facts, body);
+            failure.facts.is_local_compaction = is_local_compaction(&facts, &body);
         }
         if let Some(id) = response.id.clone() {
             self.by_response.insert(id, self.requests.len());
@@ -129,35 +150,34 @@ impl Builder {
         self.places.push(place);
         self.requests.push(Request {
             exchange: number,
-            metadata: metadata(headers.filter(|_| flat_exchange.handshake.is_none()), body),
+            in_header,
+            in_client,
+            is_in_client: client.is_some(),
             version: headers.and_then(|headers| version(headers.get("user-agent")?)),
             facts,
             input: Input::default(),
-            input_pointer,
+            is_continuation: body.node().get_string("previous_response_id").is_some(),
             is_whole,
             response,
             failure,
-            body: body.clone(),
+            body,
             started_ms: exchange.started_ms.as_option().copied(),
         });
     }
 
-    /// Puts together the items that a request sends, behind those of the response that it continues; tells where they
-    /// stand, and whether they are all.
-    fn whole_input(&mut self, body: &Value) -> (InputPlace, Pointer, bool) {
-        let request = Pointer::root().key("request");
+    /// Puts together the items that a request sends, behind those of the response that it continues; tells whether they
+    /// are all.
+    fn whole_input(&mut self, body: &RequestBody) -> (InputPlace, bool) {
         let input = body.get("input");
         let own = input.iter().flat_map(|input| {
-            let items = input.node().items();
-            items.map(|item| input.part(item))
+            let items = input.items();
+            items.map(|item| body.value.part(item))
         });
         let Some(previous) = body.node().get_string("previous_response_id") else {
-            let pointer = request.key("body").key("input");
-            return (self.inputs.add(own.collect()), pointer, true);
+            return (self.inputs.add(own.collect()), true);
         };
-        let pointer = request.key("effective_input");
         let Some(number) = self.by_response.get(previous.as_ref()).copied() else {
-            return (self.inputs.add(own.collect()), pointer, false);
+            return (self.inputs.add(own.collect()), false);
         };
         let previous = &self.requests[number];
         let delivered = previous.response.delivered.iter();
@@ -165,7 +185,7 @@ impl Builder {
         let place = self
             .inputs
             .extend(self.places[number], delivered, own.collect());
-        (place, pointer, previous.is_whole)
+        (place, previous.is_whole)
     }
 }
 
@@ -175,8 +195,8 @@ fn is_sampling(endpoint: &str) -> bool {
 }
 
 /// Whether a request asks the model for a summary, by a prompt at the end of its input.
-fn is_local_compaction(facts: &RequestFacts, body: &Value) -> bool {
-    let input = body.node().get("input");
+fn is_local_compaction(facts: &RequestFacts, body: &RequestBody) -> bool {
+    let input = body.get("input");
     let last = input.and_then(|input| input.items().last());
     facts.kind == RequestKind::Compaction
         && facts.endpoint == "/responses"
@@ -193,19 +213,6 @@ fn version(user_agent: &str) -> Option<String> {
 fn thread_of_trace(extra: Option<&Value>) -> Option<String> {
     let started = extra?.get("started")?;
     Some(started.node().get_string("thread_id")?.into_owned())
-}
-
-/// `x-codex-turn-metadata` of the body, else of the headers.
-fn metadata(headers: Option<&HeaderList>, body: &Value) -> Option<(Pointer, Value)> {
-    let key = "x-codex-turn-metadata";
-    let request = Pointer::root().key("request");
-    let in_body = body.get("client_metadata");
-    let in_body = in_body.and_then(|map| Some(map.node().get_string(key)?.into_owned()));
-    let (below, text) = match in_body {
-        Some(text) => (request.key("body").key("client_metadata"), text),
-        None => (request.key("headers"), headers?.get(key)?.to_owned()),
-    };
-    Some((below.key(key), Value::parse(text).ok()?))
 }
 
 fn response_facts(response: &crate::capture::Response, extra: Option<&Value>) -> ResponseFacts {
@@ -274,7 +281,7 @@ impl ResponseFacts {
     /// Takes over what the event says that ends a response.
     fn read_end(&mut self, event: &Event, at: &Pointer) {
         let is_completed = matches!(
-            event.kind().as_str(),
+            event.kind().as_ref(),
             "response.completed" | "response.done"
         );
         self.outcome = if is_completed {
@@ -313,10 +320,37 @@ impl Request {
         matches!(self.facts.kind, RequestKind::Turn | RequestKind::Compaction)
     }
 
-    /// A text of the turn metadata with its place; nothing for an empty one.
-    pub(super) fn metadata(&self, key: &str) -> Option<(Pointer, String)> {
-        let (pointer, value) = self.metadata.as_ref()?;
-        let text = value.node().get_string(key)?.into_owned();
-        (!text.is_empty()).then(|| (pointer.key(key), text))
+    /// Where the items of the whole input stand, from the exchange.
+    pub(super) fn input_pointer(&self) -> Pointer {
+        let request = Pointer::root().key("request");
+        match self.is_continuation {
+            true => request.key("effective_input"),
+            false => request.key("body").key("input"),
+        }
+    }
+
+    /// The turn metadata: of the body, else of the headers.
+    pub(super) fn turn_metadata(&self) -> Option<Node<'_>> {
+        let value = match self.is_in_client {
+            true => &self.in_client,
+            false => &self.in_header,
+        };
+        value.as_ref().map(Value::node)
+    }
+
+    /// Where the turn metadata stands, from the exchange.
+    pub(super) fn turn_metadata_at(&self) -> Pointer {
+        let request = Pointer::root().key("request");
+        let owner = match self.is_in_client {
+            true => request.key("body").key("client_metadata"),
+            false => request.key("headers"),
+        };
+        owner.key(TURN_METADATA)
+    }
+
+    /// A text of the turn metadata; nothing for an empty one.
+    pub(super) fn metadata(&self, key: &str) -> Option<Cow<'_, str>> {
+        let text = self.turn_metadata()?.get_string(key)?;
+        (!text.is_empty()).then_some(text)
     }
 }

@@ -33,8 +33,9 @@ fn meaning_at(node: Node<'_>, loose: Loose, depth: usize) -> u128 {
             for (key, value) in node.members().filter(|(_, value)| !value.is_null()) {
                 let key = key.string().unwrap_or_default();
                 if !loose(depth, &key) {
-                    let value = meaning_at(value, loose, depth + 1).to_le_bytes();
-                    sum = sum.wrapping_add(tagged(b'm', &[key.as_bytes(), &[0], &value].concat()));
+                    let value = meaning_at(value, loose, depth + 1);
+                    let folded = (value as u64) ^ ((value >> 64) as u64).rotate_left(32);
+                    sum = sum.wrapping_add(xxh3_128_with_seed(key.as_bytes(), folded));
                 }
             }
             tagged(b'o', &sum.to_le_bytes())

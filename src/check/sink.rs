@@ -1,6 +1,6 @@
 //! Where rules put what they find: each cause once, with the exchanges in which it recurs.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::json::Pointer;
 use crate::normalize::Level;
@@ -13,7 +13,10 @@ use super::violation::Violation;
 pub(super) struct Sink {
     contracts: Contracts,
     /// Violations by rule and cause.
-    told: HashMap<(&'static str, String), usize>,
+    told: HashMap<&'static str, HashMap<String, usize>>,
+    /// Reasons for which rules could not be checked, with their first rules.
+    reasons: HashSet<(&'static str, String)>,
+    count: usize,
 }
 
 impl Sink {
@@ -21,19 +24,36 @@ impl Sink {
     ///
     /// What has the same rule and cause later is one more exchange of the first.
     pub(super) fn tell(&mut self, cause: String, violation: Violation) {
-        let key = (violation.rule, cause);
-        match self.told.get(&key) {
-            Some(at) => {
-                let first = &mut self.contracts.violations[*at];
-                let seen = first.recurs.last().copied().or(first.exchange);
-                let exchange = violation.exchange.filter(|now| seen != Some(*now));
-                first.recurs.extend(exchange);
-            }
-            None => {
-                self.told.insert(key, self.contracts.violations.len());
-                self.contracts.violations.push(violation);
-            }
+        if !self.recurs(violation.rule, &cause, violation.exchange) {
+            let causes = self.told.entry(violation.rule).or_default();
+            causes.insert(cause, self.contracts.violations.len());
+            self.contracts.violations.push(violation);
+            self.count += 1;
         }
+    }
+
+    /// How often anything was told.
+    pub(super) fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Notes one more exchange of a violation that was told already; whether it was.
+    pub(super) fn recurs(
+        &mut self,
+        rule: &'static str,
+        cause: &str,
+        exchange: Option<usize>,
+    ) -> bool {
+        let Some(at) = self.told.get(rule).and_then(|causes| causes.get(cause)) else {
+            return false;
+        };
+        let first = &mut self.contracts.violations[*at];
+        let seen = first.recurs.last().copied().or(first.exchange);
+        first
+            .recurs
+            .extend(exchange.filter(|now| seen != Some(*now)));
+        self.count += 1;
+        true
     }
 
     /// Notes once that rules could not be checked.
@@ -43,8 +63,8 @@ impl Sink {
         exchange: Option<usize>,
         reason: String,
     ) {
-        let is_same = |one: &NotChecked| one.rules == rules && one.reason == reason;
-        if !self.contracts.not_checked.iter().any(is_same) {
+        let first = rules.first().copied().unwrap_or_default();
+        if self.reasons.insert((first, reason.clone())) {
             self.contracts.not_checked.push(NotChecked {
                 rules,
                 exchange,

@@ -391,7 +391,12 @@ fn report_other_end(
         added.push(j);
         return;
     }
-    let mut change = became("event-changed", Level::Error.max(streams.level), a, b);
+    let mut change = became(
+        "event-changed",
+        Level::Error.max(streams.level),
+        a.into_owned(),
+        b.into_owned(),
+    );
     change.message = format!("the response ends otherwise: {}", change.message);
     cx.recorder
         .change(Place::new(streams.row, streams.pointer.index(j)), change);
@@ -419,10 +424,10 @@ fn one_sided(cx: &mut Comparer<'_>, streams: &Streams<'_>, index: usize, is_base
     } else {
         &cx.names.candidate
     };
-    let shown = event
-        .data
-        .json()
-        .map_or(kind.clone(), |data| shown_text(data.text(), scanner));
+    let shown = match event.data.json() {
+        Some(data) => shown_text(data.text(), scanner),
+        None => kind.clone().into_owned(),
+    };
     let (baseline, candidate) = if is_baseline {
         (Some(shown), None)
     } else {

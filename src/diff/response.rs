@@ -1,5 +1,7 @@
 //! How two responses differ: status, headers, events, end.
 
+use std::borrow::Cow;
+
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::capture::{
@@ -79,7 +81,7 @@ pub(super) fn end_name(response: &Response) -> String {
         (_, Content::Events(stream)) if !stream.events.is_empty() => {
             let mut kinds = stream.events.iter().map(Event::kind);
             let end = kinds.rfind(|kind| is_terminal(kind));
-            end.unwrap_or_else(|| "stream without an end event".to_owned())
+            end.map_or_else(|| "stream without an end event".to_owned(), Cow::into_owned)
         }
         (Some(Some(status)), _) => format!("answered {status}"),
         (None, _) => "answer not recorded".to_owned(),

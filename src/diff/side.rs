@@ -208,7 +208,8 @@ impl<'c> Side<'c> {
                     .iter()
                     .map(Event::kind)
                     .find(|k| is_terminal(k))
-                    .unwrap_or_default(),
+                    .unwrap_or_default()
+                    .into_owned(),
             ),
             _ => None,
         };

@@ -78,7 +78,7 @@ impl Pointer {
     /// The pointer to the member with this key of the value here; `key` is not escaped.
     #[must_use]
     pub fn key(&self, key: &str) -> Self {
-        let mut below = self.clone();
+        let mut below = self.with_room_for(key.len() + 1);
         below.push_key(key);
         below
     }
@@ -86,9 +86,16 @@ impl Pointer {
     /// The pointer to the element at this index of the value here.
     #[must_use]
     pub fn index(&self, index: usize) -> Self {
-        let mut below = self.clone();
+        let mut below = self.with_room_for("/000000".len());
         below.push_index(index);
         below
+    }
+
+    /// A copy that can grow by so many bytes.
+    fn with_room_for(&self, more: usize) -> Self {
+        let mut text = String::with_capacity(self.text.len() + more);
+        text.push_str(&self.text);
+        Self { text }
     }
 
     /// The pointer that leads first here, then along `below`.

@@ -101,7 +101,7 @@ fn error_of(body: Node<'_>) -> (Option<String>, Option<String>) {
 
 fn terminal(event: &Event) -> Answer {
     let kind = event.kind();
-    if matches!(kind.as_str(), "response.completed" | "response.done") {
+    if matches!(kind.as_ref(), "response.completed" | "response.done") {
         return Answer::Complete;
     }
     let data = event.data.json().map(|data| data.node());
@@ -112,7 +112,7 @@ fn terminal(event: &Event) -> Answer {
         return failed("the response is incomplete", why);
     }
     let (message, code) = response.map_or((None, None), error_of);
-    failed(message.unwrap_or_else(|| kind.clone()), code)
+    failed(message.unwrap_or_else(|| kind.into_owned()), code)
 }
 
 fn cut(end: Option<End>) -> Answer {

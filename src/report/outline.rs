@@ -137,7 +137,7 @@ fn answer(exchange: &FlatExchange<'_>) -> String {
             .iter()
             .map(Event::kind)
             .find(|kind| is_terminal(kind));
-        let end = end.unwrap_or_else(|| "no end event".to_owned());
+        let end = end.unwrap_or("no end event".into());
         parts.push(format!("{} events, {end}", stream.events.len()));
     }
     if let Some(end) = response

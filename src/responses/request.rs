@@ -70,12 +70,23 @@ impl RequestFacts {
     ///
     /// `target` is the path with its query; `headers` of a WebSocket message are those of its handshake.
     pub fn new(target: &str, headers: Option<&HeaderList>, body: Option<Node<'_>>) -> Self {
-        let client = body.and_then(|body| body.get("client_metadata"));
+        let metadata = turn_metadata(headers, body);
+        Self::with_metadata(target, headers, body, metadata.as_ref().map(Value::node))
+    }
+
+    /// Like [`RequestFacts::new`], for callers that have read `x-codex-turn-metadata` of the request already: of the body, else,
+    /// but for a WebSocket message, of the headers.
+    pub fn with_metadata(
+        target: &str,
+        headers: Option<&HeaderList>,
+        body: Option<Node<'_>>,
+        metadata: Option<Node<'_>>,
+    ) -> Self {
         let source = Source {
             headers,
             body,
-            client,
-            metadata: turn_metadata(headers, body, client),
+            client_metadata: body.and_then(|body| body.get("client_metadata")),
+            metadata,
         };
         let endpoint = endpoint(target).to_owned();
         Self {
@@ -90,20 +101,15 @@ impl RequestFacts {
 struct Source<'a> {
     headers: Option<&'a HeaderList>,
     body: Option<Node<'a>>,
-    /// `client_metadata` of the body.
-    client: Option<Node<'a>>,
-    metadata: Option<Value>,
+    client_metadata: Option<Node<'a>>,
+    metadata: Option<Node<'a>>,
 }
 
 /// `x-codex-turn-metadata`: JSON in a header, and in `client_metadata` of the body. Over a WebSocket only the body's
 /// belongs to the request; the handshake's headers speak of the prewarm (codex 0.137.0 and later).
-fn turn_metadata(
-    headers: Option<&HeaderList>,
-    body: Option<Node<'_>>,
-    client: Option<Node<'_>>,
-) -> Option<Value> {
+fn turn_metadata(headers: Option<&HeaderList>, body: Option<Node<'_>>) -> Option<Value> {
     let key = "x-codex-turn-metadata";
-    let in_body = client.and_then(|client| client.get_string(key));
+    let in_body = body.and_then(|body| body.get("client_metadata")?.get_string(key));
     let is_message = body.is_some_and(|b| {
         b.get_string("type")
             .is_some_and(|kind| kind == "response.create")
@@ -112,18 +118,18 @@ fn turn_metadata(
     Value::parse(in_body.map(|text| text.into_owned()).or_else(in_header)?).ok()
 }
 
-impl Source<'_> {
-    fn metadata(&self, key: &str) -> Option<String> {
-        let text = self.metadata.as_ref()?.node().get_string(key)?.into_owned();
+impl<'a> Source<'a> {
+    fn metadata(&self, key: &str) -> Option<Cow<'a, str>> {
+        let text = self.metadata?.get_string(key)?;
         (!text.is_empty()).then_some(text)
     }
 
-    fn client_metadata(&self, key: &str) -> Option<String> {
-        Some(self.client?.get_string(key)?.into_owned())
+    fn client_metadata(&self, key: &str) -> Option<Cow<'a, str>> {
+        self.client_metadata?.get_string(key)
     }
 
-    fn header(&self, name: &str) -> Option<String> {
-        self.headers?.get(name).map(str::to_owned)
+    fn header(&self, name: &str) -> Option<Cow<'a, str>> {
+        self.headers?.get(name).map(Cow::Borrowed)
     }
 
     fn kind(&self, endpoint: &str) -> RequestKind {
@@ -157,7 +163,10 @@ impl Source<'_> {
 
     /// The thread that most places of the request name; one place that disagrees must not tear it from its thread.
     fn thread(&self) -> Option<String> {
-        let window = |text: String| text.rsplit_once(':').map(|(thread, _)| thread.to_owned());
+        let window = |text: Cow<'a, str>| match text {
+            Cow::Borrowed(text) => Some(Cow::Borrowed(text.rsplit_once(':')?.0)),
+            Cow::Owned(text) => Some(Cow::Owned(text.rsplit_once(':')?.0.to_owned())),
+        };
         let places = [
             self.client_metadata("thread_id"),
             self.metadata("thread_id"),
@@ -169,7 +178,7 @@ impl Source<'_> {
             self.header("conversation_id"),
             self.header("session-id"),
             self.body
-                .and_then(|body| Some(body.get_string("prompt_cache_key")?.into_owned())),
+                .and_then(|body| body.get_string("prompt_cache_key")),
         ];
         let votes = |name: &str| {
             places
@@ -183,13 +192,15 @@ impl Source<'_> {
             .flatten()
             .enumerate()
             .max_by_key(|(i, name)| (votes(name), std::cmp::Reverse(*i)));
-        best.map(|(_, name)| name.clone())
+        best.map(|(_, name)| name.clone().into_owned())
     }
 
     fn subagent(&self) -> Option<String> {
-        self.header("x-openai-subagent")
+        let named = self
+            .header("x-openai-subagent")
             .or_else(|| self.client_metadata("x-openai-subagent"))
-            .or_else(|| self.metadata("subagent_kind"))
+            .or_else(|| self.metadata("subagent_kind"));
+        named.map(Cow::into_owned)
     }
 }
 

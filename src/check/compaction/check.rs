@@ -17,11 +17,16 @@ use super::window::check_window;
 use crate::json::Pointer;
 
 /// Checks the compactions of a thread, and whether one is missing.
-pub(in super::super) fn check(thread: &ThreadView<'_>, profile: &Profile, sink: &mut Sink) {
+pub(in super::super) fn check(
+    thread: &ThreadView<'_>,
+    profile: &Profile,
+    facts: &mut Facts,
+    sink: &mut Sink,
+) {
     let episodes = episodes(thread);
     let mut checker = Checker {
         profile,
-        facts: Facts::default(),
+        facts,
         sink,
     };
     check_due(thread, &episodes, &mut checker);
@@ -56,7 +61,7 @@ pub(in super::super) fn check(thread: &ThreadView<'_>, profile: &Profile, sink: 
 /// What the checks of a compaction share.
 pub(super) struct Checker<'c> {
     pub(super) profile: &'c Profile,
-    pub(super) facts: Facts,
+    pub(super) facts: &'c mut Facts,
     pub(super) sink: &'c mut Sink,
 }
 

@@ -28,7 +28,7 @@ pub(super) fn check_context(outcome: &Outcome<'_, '_>, summary: usize, checker: 
             .collect();
         let Some(first) = places.first() else {
             let now = outcome.now;
-            let place = (now, now.request.input_pointer.clone());
+            let place = (now, now.request.input_pointer());
             let exchange = outcome.episode.last().request.exchange;
             checker.tell(outcome.episode, kind.name(), rules::CONTEXT_MISSING, place, |violation| {
                 violation.subject = Some(label(&old.facts));
@@ -91,7 +91,7 @@ fn tell_misplaced(
     checker: &mut Checker<'_>,
 ) {
     let (now, entry) = (outcome.now, &outcome.items[at]);
-    let place = (now, now.request.input_pointer.index(at));
+    let place = (now, now.request.input_pointer().index(at));
     let agent = checker.profile.label();
     checker.tell(outcome.episode, kind.name(), rules::CONTEXT_MISPLACED, place, |violation| {
         violation.subject = Some(label(&entry.facts));

@@ -1,5 +1,6 @@
 //! When a compaction is due: by the tokens that responses report, and when a request was too long for the model.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use crate::json::Pointer;
@@ -44,6 +45,7 @@ pub(super) fn check_due(
     }
     for episode in episodes {
         check_early(episode, &state, attempts, checker);
+        check_same_turn(episode, checker);
     }
 }
 
@@ -84,14 +86,8 @@ impl States {
 /// Whether a request sends all that the one before it sent, to the same model.
 fn continues(before: &Attempt<'_>, now: &Attempt<'_>) -> bool {
     let (one, other) = (before.request, now.request);
-    let model = |attempt: &Attempt<'_>| {
-        let model = attempt.request.body.get("model");
-        model.map(|model| model.text().to_owned())
-    };
     let is_known = one.is_whole && other.is_whole;
-    is_known
-        && one.input.same_prefix(&other.input) == one.input.len()
-        && model(before) == model(now)
+    is_known && now.same_prefix == one.input.len() && model(before) == model(now)
 }
 
 /// The tokens at which the agent compacts, at most.
@@ -141,7 +137,7 @@ impl Limits {
             };
             let known = limits
                 .by_model
-                .entry(model(episode.first()))
+                .entry(model(episode.first()).into_owned())
                 .or_insert(limit);
             if tokens < known.tokens {
                 *known = limit;
@@ -156,7 +152,7 @@ impl Limits {
             let label = checker.profile.label();
             return Some((tokens, format!("{label} compacts from {tokens} tokens on")));
         }
-        let limit = self.by_model.get(&model(attempt))?;
+        let limit = self.by_model.get(model(attempt).as_ref())?;
         let (tokens, exchange) = (limit.tokens, limit.shown_by);
         Some((
             tokens,
@@ -165,9 +161,13 @@ impl Limits {
     }
 }
 
-fn model(attempt: &Attempt<'_>) -> String {
-    let model = attempt.request.body.node().get_string("model");
-    model.unwrap_or_default().into_owned()
+fn model<'t>(attempt: &Attempt<'t>) -> Cow<'t, str> {
+    let model = attempt
+        .request
+        .body
+        .get("model")
+        .and_then(|model| model.string());
+    model.unwrap_or_default()
 }
 
 /// Whether a compaction came because of the tokens that were reported, as far as the capture shows it.
@@ -305,11 +305,34 @@ impl Request<'_, '_> {
             None => (rules::MISSING, String::new()),
         };
         let now = self.now;
-        let mut violation = rule.at(exchange, now.request.input_pointer.clone());
+        let mut violation = rule.at(exchange, now.request.input_pointer());
         violation.message = format!("{now} is sent without a compaction before it: {what}{ending}");
         let thread = self.thread.id.unwrap_or_default();
         checker.sink.tell(format!("{thread} {cause}"), violation);
     }
+}
+
+/// Tells a compaction in the turn that was too long for the model, where the agent ends such a turn.
+fn check_same_turn(episode: &Episode<'_>, checker: &mut Checker<'_>) {
+    let what = match checker.profile.compaction.on_overflow {
+        Some(OnOverflow::Fail) => "ends such a turn, and compacts before the next one",
+        Some(OnOverflow::GiveUp) => "ends such a turn, and does not compact",
+        Some(OnOverflow::Compact) | None => return,
+    };
+    let Some(before) = episode.before.filter(|before| is_overflow(before)) else {
+        return;
+    };
+    if episode.is_in_turn() != Some(true) {
+        return;
+    }
+    let (first, exchange) = (episode.first(), before.request.exchange);
+    let agent = checker.profile.label();
+    let place = (first, Pointer::root());
+    checker.tell(episode, "turn", rules::EARLY, place, |violation| {
+        violation.message = format!(
+            "{first} compacts in the turn that was too long for the model in exchange #{exchange}; {agent} {what}"
+        );
+    });
 }
 
 /// Tells a compaction that came though fewer tokens than the limit can have been counted.

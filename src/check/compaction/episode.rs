@@ -1,5 +1,7 @@
 //! The compactions of a thread: each with its attempts, and with the requests before and behind it.
 
+use std::borrow::Cow;
+
 use crate::json::Value;
 use crate::responses::{RequestKind, item_type};
 
@@ -116,15 +118,17 @@ pub(super) fn is_overflow(attempt: &Attempt<'_>) -> bool {
 }
 
 /// The turn id of a request.
-pub(super) fn turn_id(attempt: &Attempt<'_>) -> Option<String> {
-    Some(attempt.request.metadata("turn_id")?.1)
+pub(super) fn turn_id<'t>(attempt: &Attempt<'t>) -> Option<Cow<'t, str>> {
+    attempt.request.metadata("turn_id")
 }
 
 /// What `compaction` of the turn metadata says: `trigger`, `reason`, `implementation`, `phase` (Codex 0.137.0–0.169.0).
-pub(super) fn said(attempt: &Attempt<'_>, key: &str) -> Option<String> {
-    let (_, metadata) = attempt.request.metadata.as_ref()?;
-    let said = metadata.node().get("compaction")?.get_string(key)?;
-    Some(said.into_owned())
+pub(super) fn said<'t>(attempt: &Attempt<'t>, key: &str) -> Option<Cow<'t, str>> {
+    attempt
+        .request
+        .turn_metadata()?
+        .get("compaction")?
+        .get_string(key)
 }
 
 impl<'t> Episode<'t> {
@@ -160,7 +164,7 @@ impl<'t> Episode<'t> {
         match said(self.last(), "reason") {
             Some(reason) => reason == "context_limit",
             None => {
-                let id = |one: Option<&Attempt<'_>>| turn_id(one?);
+                let id = |one: Option<&'t Attempt<'t>>| turn_id(one?);
                 let after = id(self.after());
                 after.is_some() && (id(Some(self.last())) == after || id(self.before) == after)
             }

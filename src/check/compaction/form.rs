@@ -1,5 +1,7 @@
 //! How a compaction is asked for.
 
+use std::borrow::Cow;
+
 use crate::json::{Pointer, Value};
 
 use super::super::attempts::Attempt;
@@ -59,18 +61,16 @@ fn check_kind(episode: &Episode<'_>, checker: &mut Checker<'_>) {
             );
         });
     }
-    let Some((pointer, _)) = &attempt.request.metadata else {
-        return;
-    };
     let named = said(attempt, "implementation");
     let Some(expected) = named.as_deref().and_then(Form::named) else {
         return;
     };
     if expected != form {
+        let pointer = attempt.request.turn_metadata_at();
         let place = (attempt, pointer.key("compaction").key("implementation"));
         checker.tell(episode, "implementation", rules::FORM, place, |violation| {
             violation.expected = Some(form.name().to_owned());
-            violation.found = named;
+            violation.found = named.map(Cow::into_owned);
             violation.message = format!(
                 "{attempt} says that it asks for a compaction by {} and asks by {}",
                 expected.name(),
@@ -93,12 +93,12 @@ fn check_history(episode: &Episode<'_>, checker: &mut Checker<'_>) {
     let history: Vec<u64> = episode
         .history()
         .iter()
-        .map(|item| checker.facts.of(item).meaning)
+        .map(|item| checker.facts.of_capture(item).meaning)
         .collect();
     // What is gone counts once an item behind it is there: turns that were taken back leave nothing behind them.
     let (mut from, mut gone, mut found) = (0, None, None);
     let mut is_first_gone = false;
-    for entry in entries(&before.request.input, &mut checker.facts) {
+    for entry in entries(&before.request.input, checker.facts) {
         // Tools and instructions may be others for a compaction.
         if entry.is_of_prompt {
             continue;
@@ -132,7 +132,7 @@ fn check_history(episode: &Episode<'_>, checker: &mut Checker<'_>) {
             .not_checked(&[rules::HISTORY_CUT.name], exchange, reason);
         return;
     }
-    let place = (first, first.request.input_pointer.clone());
+    let place = (first, first.request.input_pointer());
     checker.tell(episode, "", rules::HISTORY_CUT, place, |violation| {
         violation.expected = Some(excerpt(facts.item.text()));
         violation.message = format!(
@@ -194,7 +194,7 @@ impl Request<'_, '_> {
             return;
         };
         let attempt = self.attempt;
-        let place = (attempt, attempt.request.input_pointer.index(at));
+        let place = (attempt, attempt.request.input_pointer().index(at));
         let found = input.get(at).map(|item| excerpt(item.text()));
         checker.tell(self.episode, problem, rules::PROMPT, place, |violation| {
             violation.found = found;
@@ -204,7 +204,7 @@ impl Request<'_, '_> {
 
     /// A local compaction offers no tools, a remote one those of the turn.
     fn check_tools(&self, checker: &mut Checker<'_>) {
-        let tools = |attempt: &Attempt<'_>| attempt.request.body.get("tools");
+        let tools = |attempt: &Attempt<'_>| attempt.request.body.value.get("tools");
         let has_tools =
             |tools: &Option<Value>| tools.as_ref().is_some_and(|tools| !tools.node().is_empty());
         let found = tools(self.attempt);
@@ -237,7 +237,7 @@ impl Request<'_, '_> {
 
     fn check_parallel_calls(&self, checker: &mut Checker<'_>) {
         let key = "parallel_tool_calls";
-        let value = |attempt: &Attempt<'_>| attempt.request.body.get(key)?.node().boolean();
+        let value = |attempt: &Attempt<'_>| attempt.request.body.get(key)?.boolean();
         let expected = match self.episode.form {
             Form::Local => Some(false),
             _ => self.of_turn().and_then(value),
@@ -268,7 +268,7 @@ impl Request<'_, '_> {
     /// The old model compacts what it knows, the new one at most what grew too long under it.
     fn check_model(&self, checker: &mut Checker<'_>) {
         let model = |attempt: &Attempt<'_>| {
-            let model = attempt.request.body.node().get_string("model")?;
+            let model = attempt.request.body.get("model")?.string()?;
             Some(model.into_owned())
         };
         let (Some(before), Some(found)) =
@@ -277,7 +277,7 @@ impl Request<'_, '_> {
             return;
         };
         let reason = said(self.attempt, "reason").unwrap_or_default();
-        let is_of_switch = matches!(reason.as_str(), "comp_hash_changed" | "model_downshift");
+        let is_of_switch = matches!(reason.as_ref(), "comp_hash_changed" | "model_downshift");
         let is_new = !is_of_switch
             && self
                 .episode

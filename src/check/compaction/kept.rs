@@ -92,7 +92,7 @@ impl<'o, 'e, 't> Kept<'o, 'e, 't> {
 
     fn tell_misplaced(&self, at: usize, checker: &mut Checker<'_>) {
         let (now, items) = (self.outcome.now, &self.outcome.items);
-        let place = (now, now.request.input_pointer.index(self.summary));
+        let place = (now, now.request.input_pointer().index(self.summary));
         let episode = self.outcome.episode;
         checker.tell(episode, "", rules::SUMMARY_MISPLACED, place, |violation| {
             violation.subject = Some(label(&items[self.summary].facts));
@@ -112,7 +112,7 @@ impl<'o, 'e, 't> Kept<'o, 'e, 't> {
             return;
         };
         let (now, items) = (self.outcome.now, &self.outcome.items);
-        let place = (now, now.request.input_pointer.index(two[1]));
+        let place = (now, now.request.input_pointer().index(two[1]));
         let episode = self.outcome.episode;
         checker.tell(episode, "", rules::USER_MESSAGE_MOVED, place, |violation| {
             violation.subject = Some(label(&items[two[1]].facts));
@@ -134,7 +134,7 @@ impl<'o, 'e, 't> Kept<'o, 'e, 't> {
         let altered =
             found.find(|(at, said, is_taken)| !is_taken && *at < summary && !said.contains(CUT));
         let Some((at, said, is_taken)) = altered else {
-            let place = (now, now.request.input_pointer.clone());
+            let place = (now, now.request.input_pointer());
             checker.tell(episode, words, rules::USER_MESSAGE_LOST, place, |violation| {
                 violation.subject = Some(label(facts));
                 violation.expected = Some(excerpt(words));
@@ -146,7 +146,7 @@ impl<'o, 'e, 't> Kept<'o, 'e, 't> {
             return;
         };
         *is_taken = true;
-        let place = (now, now.request.input_pointer.index(*at));
+        let place = (now, now.request.input_pointer().index(*at));
         checker.tell(
             episode,
             words,
@@ -173,7 +173,7 @@ impl<'o, 'e, 't> Kept<'o, 'e, 't> {
     ) {
         let (now, facts) = (self.outcome.now, &self.said[number].facts);
         let budget = budget.unwrap_or_default();
-        let place = (now, now.request.input_pointer.index(at));
+        let place = (now, now.request.input_pointer().index(at));
         let episode = self.outcome.episode;
         checker.tell(episode, "", rules::BUDGET_EXCEEDED, place, |violation| {
             violation.subject = Some(label(facts));
@@ -198,7 +198,7 @@ pub(super) fn check_survivors(
     };
     let prompt = outcome.episode.last().request.input.last();
     let prompt = prompt.filter(|_| outcome.episode.form != Form::Endpoint);
-    let prompt = prompt.map(|prompt| checker.facts.of(prompt).meaning);
+    let prompt = prompt.map(|prompt| checker.facts.of_capture(prompt).meaning);
     // Behind a new message of the user there may be new items that look like old ones.
     let is_new = |entry: &Entry| entry.is_of_user() && !outcome.has(entry);
     let items = &outcome.items;
@@ -216,7 +216,7 @@ pub(super) fn check_survivors(
         }
         let (now, facts) = (outcome.now, &entry.facts);
         let exchange = outcome.episode.last().request.exchange;
-        let place = (now, now.request.input_pointer.index(at));
+        let place = (now, now.request.input_pointer().index(at));
         let what = format!("{:x}", facts.meaning);
         checker.tell(
             outcome.episode,
@@ -239,6 +239,6 @@ pub(super) fn check_survivors(
 fn delivered(outcome: &Outcome<'_, '_>, checker: &mut Checker<'_>) -> Vec<u64> {
     let delivered = outcome.episode.last().request.response.delivered.iter();
     delivered
-        .map(|one| checker.facts.of(&one.item).meaning)
+        .map(|one| checker.facts.of_capture(&one.item).meaning)
         .collect()
 }

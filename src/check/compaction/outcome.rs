@@ -11,7 +11,7 @@ use super::episode::{Episode, said, turn_id};
 use super::items::{Entry, entries};
 use super::kept::{check_survivors, check_user_messages};
 use super::rules;
-use super::summary::{Found, find_summary, tell_altered, tell_missing};
+use super::summary::{Found, check_end, find_summary, tell_altered, tell_missing};
 
 /// The history before a compaction and what the request behind it sends.
 pub(super) struct Outcome<'e, 't> {
@@ -33,8 +33,8 @@ pub(super) fn check_outcome(
         // What failed leaves everything as it was.
         return matches!(answer, Answer::Failed | Answer::Unusable(_));
     };
-    let history = entries(episode.history(), &mut checker.facts);
-    let items = entries(shown_history(now), &mut checker.facts);
+    let history = entries(episode.history(), checker.facts);
+    let items = entries(shown_history(now), checker.facts);
     let known = history.iter().map(|entry| entry.facts.meaning).collect();
     let outcome = Outcome {
         episode,
@@ -47,6 +47,7 @@ pub(super) fn check_outcome(
         Found::At(at) => {
             if checker.is_known() {
                 outcome.check_all(at, checker);
+                check_end(&outcome, answer, at, checker);
             }
             true
         }
@@ -125,7 +126,7 @@ impl Outcome<'_, '_> {
         }
         let (now, exchange) = (self.now, self.episode.last().request.exchange);
         let old = self.history.iter().position(Entry::is_replaced);
-        let place = (now, now.request.input_pointer.index(old.unwrap_or(0)));
+        let place = (now, now.request.input_pointer().index(old.unwrap_or(0)));
         let old = old.map(|at| the(&self.history[at].facts));
         checker.tell(self.episode, "", rules::NOT_APPLIED, place, |violation| {
             violation.message = format!(

@@ -63,8 +63,8 @@ fn check_retry(
                 _ => "the oldest output with its call",
             };
             let pointer = match at < next.request.input.len() {
-                true => next.request.input_pointer.index(at),
-                false => next.request.input_pointer.clone(),
+                true => next.request.input_pointer().index(at),
+                false => next.request.input_pointer(),
             };
             (pointer, format!("{agent} leaves out {what}"))
         }
@@ -126,7 +126,7 @@ struct Shortened<'i> {
 
 impl<'i> Shortened<'i> {
     fn of(items: &'i [Value], how: OverflowInRequest, checker: &mut Checker<'_>) -> Self {
-        let entries = entries(items, &mut checker.facts);
+        let entries = entries(items, checker.facts);
         let is_fixed = |entry: &&Entry| entry.is_of_prompt;
         Self {
             fixed: entries.iter().take_while(is_fixed).count(),

@@ -84,3 +84,15 @@ pub(in super::super) const ACROSS_REQUESTS: &[&str] = &[
 /// The rules about what follows a compaction that failed.
 pub(super) const BEHIND_FAILURE: &[&str] =
     &[OVERFLOW_GIVEN_UP.name, FAILURE_IGNORED.name, WINDOW.name];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rules_of_a_part_are_rules_of_the_contract() {
+        for name in [DUE, AFTERWARDS, BEHIND_FAILURE].concat() {
+            assert!(ACROSS_REQUESTS.contains(&name), "{name}");
+        }
+    }
+}

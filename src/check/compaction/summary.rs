@@ -3,7 +3,7 @@
 use crate::responses::message_text;
 use crate::rollout::ItemClass;
 
-use super::super::label::{excerpt, the};
+use super::super::label::{excerpt, label, the};
 use super::answer::Answer;
 use super::check::Checker;
 use super::items::Entry;
@@ -80,6 +80,39 @@ impl Entry {
     }
 }
 
+/// Tells text behind the summary, in the message that holds it.
+pub(super) fn check_end(
+    outcome: &Outcome<'_, '_>,
+    answer: &Answer,
+    at: usize,
+    checker: &mut Checker<'_>,
+) {
+    let Answer::Text(summary) = answer else {
+        return;
+    };
+    let text = message_text(outcome.items[at].facts.item.node());
+    let behind = text.rfind(summary.as_str());
+    let behind = behind.map_or("", |start| text[start + summary.len()..].trim());
+    if behind.is_empty() || checker.profile.compaction.ends_with_summary != Some(true) {
+        return;
+    }
+    let (now, agent) = (outcome.now, checker.profile.label());
+    let place = (now, now.request.input_pointer().index(at));
+    checker.tell(
+        outcome.episode,
+        "end",
+        rules::SUMMARY_ALTERED,
+        place,
+        |violation| {
+            violation.subject = Some(label(&outcome.items[at].facts));
+            violation.found = Some(excerpt(behind));
+            violation.message = format!(
+                "text stands behind the summary in its message in {now}; {agent} ends it with the summary"
+            );
+        },
+    );
+}
+
 /// What the compaction delivered, for messages and as an excerpt.
 fn delivered(answer: &Answer) -> (&'static str, Option<String>) {
     match answer {
@@ -92,7 +125,7 @@ fn delivered(answer: &Answer) -> (&'static str, Option<String>) {
 pub(super) fn tell_missing(outcome: &Outcome<'_, '_>, answer: &Answer, checker: &mut Checker<'_>) {
     let (now, exchange) = (outcome.now, outcome.episode.last().request.exchange);
     let (what, expected) = delivered(answer);
-    let place = (now, now.request.input_pointer.clone());
+    let place = (now, now.request.input_pointer());
     checker.tell(
         outcome.episode,
         "",
@@ -115,7 +148,7 @@ pub(super) fn tell_altered(
     let (now, exchange) = (outcome.now, outcome.episode.last().request.exchange);
     let (what, expected) = delivered(answer);
     let entry = &outcome.items[at];
-    let place = (now, now.request.input_pointer.index(at));
+    let place = (now, now.request.input_pointer().index(at));
     checker.tell(
         outcome.episode,
         "",

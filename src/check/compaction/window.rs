@@ -1,5 +1,7 @@
 //! The context window that requests name before and behind a compaction.
 
+use std::borrow::Cow;
+
 use crate::json::Pointer;
 
 use super::super::attempts::Attempt;
@@ -37,11 +39,13 @@ pub(super) fn check_window(episode: &Episode<'_>, answer: &Answer, checker: &mut
             return;
         }
     }
-    let id = |attempt: &Attempt<'_>| attempt.request.metadata("context_window_id");
-    if let (Some((_, before)), Some((pointer, now))) = (id(episode.last()), id(next))
+    let key = "context_window_id";
+    let id = |attempt: &Attempt<'_>| attempt.request.metadata(key).map(Cow::into_owned);
+    if let (Some(before), Some(now)) = (id(episode.last()), id(next))
         && (before == now) == is_done
         && is_done
     {
+        let pointer = next.request.turn_metadata_at().key(key);
         checker.tell(episode, "id", rules::WINDOW, (next, pointer), |violation| {
             violation.found = Some(now);
             violation.message = format!(
@@ -86,7 +90,7 @@ fn number(attempt: &Attempt<'_>) -> Option<(Pointer, u64)> {
         Some(text) => (request.key("headers").key(HEADER), text.to_owned()),
         None => {
             let metadata = attempt.request.body.get("client_metadata")?;
-            let text = metadata.node().get_string(HEADER)?.into_owned();
+            let text = metadata.get_string(HEADER)?.into_owned();
             let pointer = request.key("body").key("client_metadata").key(HEADER);
             (pointer, text)
         }

@@ -1,24 +1,23 @@
 //! What one request says in several places is the same.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::check::profiles::{Profile, SubagentKey};
 use crate::check::sink::{RuleName, Sink};
 
-use super::places::{
-    PARENT, REQUEST_ID, SESSION, SUBJECTS, THREAD, TURN, WINDOW, WINDOW_NUMBER, all_places,
-};
+use super::places::{PARENT, REQUEST_ID, SESSION, SUBJECTS, THREAD, TURN, WINDOW, WINDOW_NUMBER};
 use super::rules;
-use super::sent::{Place, Sent};
+use super::said::Text;
+use super::sent::{Place, Print, Sent};
 use super::subagent::is_marked;
 use super::votes::{Named, Votes};
 
 /// The session, the thread and the turn of a request, as most of its places have them.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Whose {
-    pub(super) session: Option<String>,
-    pub(super) thread: Option<String>,
-    pub(super) turn: Option<String>,
+    pub(super) session: Option<Text>,
+    pub(super) thread: Option<Text>,
+    pub(super) turn: Option<Text>,
 }
 
 /// Checks requests one by one, and says whose each is.
@@ -26,20 +25,38 @@ pub(super) fn check(all: &[Sent<'_>], profile: &Profile, sink: &mut Sink) -> Vec
     let mut checker = Checker {
         all,
         profile,
-        votes: Votes::new(all, all_places()),
+        votes: Votes::new(all),
         sessions: HashMap::new(),
+        owners: HashMap::new(),
         sink,
     };
     checker.collect_sessions();
-    all.iter().map(|sent| checker.check(sent)).collect()
+    // Most requests say what others said: of what was right once, nothing is to be told.
+    let mut right: HashMap<Print, Whose> = HashMap::new();
+    let mut whose = Vec::with_capacity(all.len());
+    for sent in all {
+        let print = sent.print();
+        let known = right.get(&print).cloned();
+        whose.push(known.unwrap_or_else(|| {
+            let told = checker.sink.count();
+            let found = checker.check(sent);
+            if checker.sink.count() == told {
+                right.insert(print, found.clone());
+            }
+            found
+        }));
+    }
+    whose
 }
 
 struct Checker<'a, 't> {
     all: &'a [Sent<'t>],
     profile: &'a Profile,
-    votes: Votes,
+    votes: Votes<'a, 't>,
     /// The session of each thread.
-    sessions: HashMap<String, String>,
+    sessions: HashMap<Text, Text>,
+    /// The first exchange of which the headers name this thread and this session.
+    owners: HashMap<(Text, Text), usize>,
     sink: &'a mut Sink,
 }
 
@@ -77,13 +94,23 @@ impl Checker<'_, '_> {
 
     /// Remembers the session of each thread, without telling anything.
     fn collect_sessions(&mut self) {
+        let mut seen = HashSet::new();
         for sent in self.all {
+            if !seen.insert(sent.print()) {
+                continue;
+            }
             let most = |places| {
                 let named = self.named(sent, places, true);
                 self.votes.winner(&named).map(|one| one.value.clone())
             };
             if let (Some(thread), Some(session)) = (most(THREAD), most(SESSION)) {
                 self.sessions.entry(thread).or_insert(session);
+            }
+            let header = |name| sent.value(Place::Header(name));
+            if let (Some(thread), Some(session)) = (header("thread-id"), header("session-id")) {
+                self.owners
+                    .entry((thread, session))
+                    .or_insert(sent.exchange);
             }
         }
     }
@@ -138,13 +165,8 @@ impl Checker<'_, '_> {
         }
         let (_, parent) = sent.first(PARENT)?;
         let value = self.sessions.get(&parent)?;
-        let mut owners = self.all.iter();
-        let has = |one: &&Sent<'_>| {
-            one.value(Place::Header("thread-id")).as_ref() == Some(&parent)
-                && one.value(Place::Header("session-id")).as_ref() == Some(value)
-        };
         Some(Named {
-            exchange: owners.find(has)?.exchange,
+            exchange: *self.owners.get(&(parent, value.clone()))?,
             place: Place::Header("session-id"),
             value: value.clone(),
         })
@@ -169,7 +191,7 @@ impl Checker<'_, '_> {
             self.tell(sent, said, rule, format!("{own}:{number}"), message);
         }
         let has = sent.first(WINDOW_NUMBER);
-        if let Some((place, has)) = has.filter(|(_, has)| has != number) {
+        if let Some((place, has)) = has.filter(|(_, has)| **has != *number) {
             let message = format!(
                 "{place} is {has}, but {} is {window} in {}",
                 said.place, sent.label
@@ -190,7 +212,7 @@ impl Checker<'_, '_> {
         named: &[Named],
         what: &str,
         rule: impl Fn(&Named) -> RuleName,
-    ) -> Option<String> {
+    ) -> Option<Text> {
         let right = self.votes.winner(named)?.clone();
         for wrong in named.iter().filter(|one| one.value != right.value) {
             let message = format!(
@@ -203,7 +225,7 @@ impl Checker<'_, '_> {
                 right.value,
                 sent.label
             );
-            self.tell(sent, wrong, rule(wrong), right.value.clone(), message);
+            self.tell(sent, wrong, rule(wrong), right.value.to_string(), message);
         }
         Some(right.value)
     }
@@ -226,7 +248,7 @@ impl Checker<'_, '_> {
     ) {
         let mut violation = rule.at(wrong.exchange, wrong.place.pointer());
         violation.expected = Some(expected);
-        violation.found = Some(wrong.value.clone());
+        violation.found = Some(wrong.value.to_string());
         violation.message = message;
         let thread = sent.request.and_then(|one| one.facts.thread.as_deref());
         let cause = format!("{} {}", thread.unwrap_or_default(), wrong.place);

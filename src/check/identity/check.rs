@@ -20,11 +20,9 @@ use super::turns::{check_compactions, check_inference_ids, check_starts, check_t
 pub(in crate::check) fn check(view: &View<'_>, profile: &Profile, sink: &mut Sink) {
     let all = sent(view);
     let whose = agree::check(&all, profile, sink);
-    for one in &all {
-        metadata::check(one, profile, sink);
-    }
+    metadata::check(&all, profile, sink);
     headers::check(&all, profile, sink);
-    subagent::check(&all, profile, sink);
+    subagent::check(view, &all, profile, sink);
     let known = Known::new(&all, &whose);
     for thread in &view.threads {
         check_cache_keys(thread, &known, profile, sink);

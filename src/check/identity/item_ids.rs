@@ -10,7 +10,7 @@ use crate::check::label::{label, the};
 use crate::check::profiles::{ItemIds, Profile};
 use crate::check::request::Request;
 use crate::check::sink::{RuleName, Sink};
-use crate::json::Value;
+use crate::json::{Node, Value};
 use crate::responses::RequestKind;
 
 use super::rules;
@@ -29,11 +29,13 @@ pub(super) fn check(thread: &ThreadView<'_>, profile: &Profile, sink: &mut Sink)
         seen: HashSet::new(),
         sink,
     };
-    let mut before: Option<&Attempt<'_>> = None;
+    let mut before: Option<(&Attempt<'_>, bool)> = None;
     for now in &thread.attempts {
         if now.request.is_whole {
             checker.check(before, now);
-            before = Some(now);
+            before = Some((now, true));
+        } else {
+            before = before.map(|(before, _)| (before, false));
         }
     }
 }
@@ -47,9 +49,15 @@ struct Checker<'c> {
 }
 
 impl Checker<'_> {
-    fn check(&mut self, before: Option<&Attempt<'_>>, now: &Attempt<'_>) {
+    /// Checks a request; `before` is the last one that is known as a whole, and whether it is the one before.
+    fn check(&mut self, before: Option<(&Attempt<'_>, bool)>, now: &Attempt<'_>) {
         let request = now.request;
-        let known = before.map_or(0, |before| before.request.input.same_prefix(&request.input));
+        let known = match before {
+            Some((before, true)) => now.same_prefix.min(before.request.input.len()),
+            Some((before, false)) => before.request.input.same_prefix(&request.input),
+            None => 0,
+        };
+        let before = before.map(|(before, _)| before);
         let items = request.input.iter().enumerate().skip(known);
         // What a message on a WebSocket continues was not sent by the agent.
         let continued = request.input.len() - own_items(request).min(request.input.len());
@@ -136,6 +144,10 @@ impl Checker<'_> {
                 continue;
             }
             let facts = ItemFacts::new((*item).clone());
+            // Behind a compaction Codex 0.147.0 sends it without one.
+            if facts.kind == "additional_tools" {
+                continue;
+            }
             let message = format!(
                 "{} has no id in {now}, but {} gives one to every item",
                 the(&facts),
@@ -153,7 +165,7 @@ impl Checker<'_> {
         message: String,
     ) {
         let request = now.request;
-        let item = request.input_pointer.index(at);
+        let item = request.input_pointer().index(at);
         let found = id_of(&facts.item);
         let pointer = match found {
             Some(_) => item.key("id"),
@@ -172,8 +184,8 @@ impl Checker<'_> {
 
 /// Number of items in the body itself.
 fn own_items(request: &Request) -> usize {
-    let input = request.body.node().get("input");
-    input.map_or(0, |input| input.items().count())
+    let input = request.body.get("input");
+    input.map_or(0, Node::len)
 }
 
 fn id_of(item: &Value) -> Option<String> {
@@ -193,5 +205,5 @@ fn begins_history(request: &Request) -> bool {
                 .any(|item| ItemFacts::new(item.clone()).is_of_model())
             && items.all(|item| id_of(item).is_none())
     };
-    said.is_some_and(|(_, said)| said == "new") || has_none()
+    said.is_some_and(|said| said == "new") || has_none()
 }

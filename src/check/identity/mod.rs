@@ -8,6 +8,7 @@ mod item_ids;
 mod metadata;
 mod places;
 mod rules;
+mod said;
 mod sent;
 mod stable;
 mod subagent;

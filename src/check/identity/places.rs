@@ -102,6 +102,17 @@ pub(super) const SUBJECTS: &[Subject] = &[
     ),
 ];
 
+/// Places beside those that are compared, and keys of the turn metadata, that rules ask for.
+pub(super) const OTHER_PLACES: &[Place] = &[
+    Header("x-codex-inference-call-id"),
+    Header("user-agent"),
+    Header("originator"),
+    InHeader("thread_source"),
+    InHeader("history_initialization"),
+    InHeader("turn_started_at_unix_ms"),
+    InHeader("request_kind"),
+];
+
 /// All places of which the values are told from each other by how often they stand in the capture.
 pub(super) fn all_places() -> impl Iterator<Item = Place> + Clone {
     let own = [SESSION, THREAD, TURN, WINDOW, &[REQUEST_ID]];

@@ -3,15 +3,17 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
+use std::rc::Rc;
 
-use crate::check::attempts::View;
+use crate::capture::FlatExchange;
+use crate::check::attempts::{Attempt, View};
 use crate::check::request::Request;
+use crate::check::turn_metadata::TURN_METADATA;
 use crate::http::HeaderList;
-use crate::json::{Kind, Node, Pointer, Value};
+use crate::json::{Node, Pointer, Value};
 use crate::responses::{RequestKind, endpoint};
 
-/// The header, and key of `client_metadata`, that holds JSON about the turn.
-pub(super) const METADATA: &str = "x-codex-turn-metadata";
+use super::said::{Said, Sayings, Text};
 
 /// Where a request names something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -32,9 +34,9 @@ impl Place {
         let client = || request.key("body").key("client_metadata");
         match self {
             Place::Header(name) => request.key("headers").key(name),
-            Place::InHeader(key) => request.key("headers").key(METADATA).key(key),
+            Place::InHeader(key) => request.key("headers").key(TURN_METADATA).key(key),
             Place::Client(key) => client().key(key),
-            Place::InClient(key) => client().key(METADATA).key(key),
+            Place::InClient(key) => client().key(TURN_METADATA).key(key),
         }
     }
 }
@@ -43,24 +45,27 @@ impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Place::Header(name) => write!(f, "the header {name}"),
-            Place::InHeader(key) => write!(f, "{key} in the header {METADATA}"),
+            Place::InHeader(key) => write!(f, "{key} in the header {TURN_METADATA}"),
             Place::Client(key) => write!(f, "client_metadata.{key}"),
-            Place::InClient(key) => write!(f, "{key} in client_metadata.{METADATA}"),
+            Place::InClient(key) => write!(f, "{key} in client_metadata.{TURN_METADATA}"),
         }
     }
 }
 
 /// Where the turn metadata stands in the headers.
 pub(super) fn metadata_in_header() -> Pointer {
-    Pointer::root().key("request").key("headers").key(METADATA)
+    Pointer::root()
+        .key("request")
+        .key("headers")
+        .key(TURN_METADATA)
 }
 
 /// A request for a response, or the handshake of a WebSocket for such requests.
 pub(super) struct Sent<'t> {
     /// Its number in the flat list of exchanges.
     pub(super) exchange: usize,
-    /// How messages name it: `turn 2, request 3`, `the WebSocket handshake`.
-    pub(super) label: String,
+    /// How messages name it.
+    pub(super) label: Name<'t>,
     /// The request with its body; `None` for a handshake, and where the body is not recorded.
     pub(super) request: Option<&'t Request>,
     /// Its own headers; a message on a WebSocket has none.
@@ -70,70 +75,131 @@ pub(super) struct Sent<'t> {
     pub(super) is_handshake: bool,
     /// Whether it is sent to `/responses`, not to `/responses/compact`.
     is_of_stream: bool,
+    /// `client_metadata` of the body.
+    pub(super) client: Option<Node<'t>>,
     in_header: Option<Value>,
     in_client: Option<Value>,
+    header_texts: Said,
+    client_texts: Said,
+    in_header_texts: Option<Rc<Said>>,
+    in_client_texts: Option<Rc<Said>>,
+}
+
+/// What a request says in all its places, in short.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Print {
+    of_places: [u64; 4],
+    handshake: Option<usize>,
+}
+
+/// A request as messages name it: `turn 2, request 3`, `the WebSocket handshake`.
+pub(super) enum Name<'t> {
+    Handshake,
+    WarmUp,
+    Attempt(&'t Attempt<'t>),
+    Exchange(usize),
+}
+
+impl fmt::Display for Name<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Name::Handshake => f.write_str("the WebSocket handshake"),
+            Name::WarmUp => f.write_str("the warm-up"),
+            Name::Attempt(attempt) => attempt.fmt(f),
+            Name::Exchange(number) => write!(f, "exchange #{number}"),
+        }
+    }
 }
 
 /// The requests for responses and their handshakes, in the order of exchanges.
-pub(super) fn sent<'t>(view: &View<'t>) -> Vec<Sent<'t>> {
-    let (flat, trace) = (view.flat, view.trace);
-    let numbered = trace.requests.iter().map(|one| (one.exchange, one));
-    let requests: HashMap<usize, &Request> = numbered.collect();
+pub(super) fn sent<'v>(view: &'v View<'_>) -> Vec<Sent<'v>> {
+    let mut sayings = Sayings::default();
     let mut places = HashMap::new();
-    let mut list: Vec<Sent<'t>> = Vec::new();
-    for (exchange, one) in flat.iter().enumerate() {
-        let request = &one.exchange.request;
+    let mut list: Vec<Sent<'v>> = Vec::new();
+    for (exchange, one) in view.flat.iter().enumerate() {
         if !matches!(
-            endpoint(&request.target),
+            endpoint(&one.exchange.request.target),
             "/responses" | "/responses/compact"
         ) {
             continue;
         }
-        let headers = request.headers.as_option().map(|headers| &headers.list);
-        let is_handshake = request.method == "GET";
-        let found = requests.get(&exchange).copied();
-        let label = match () {
-            () if is_handshake => "the WebSocket handshake".to_owned(),
-            () if found.is_some_and(is_prewarm) => "the warm-up".to_owned(),
-            () => view.place(exchange),
-        };
-        let in_header = headers.and_then(|headers| Value::parse(headers.get(METADATA)?).ok());
-        let client = found.and_then(|request| request.body.get("client_metadata"));
-        let in_client = client.and_then(|map| Value::parse(map.node().get_string(METADATA)?).ok());
         places.insert(exchange, list.len());
-        list.push(Sent {
-            exchange,
-            label,
-            request: found,
-            headers,
-            handshake: one.handshake.and_then(|at| places.get(&at).copied()),
-            is_handshake,
-            is_of_stream: endpoint(&request.target) == "/responses",
-            in_header,
-            in_client,
-        });
+        let mut sent = Sent::new(view, exchange, one, &mut sayings);
+        sent.handshake = one.handshake.and_then(|at| places.get(&at).copied());
+        list.push(sent);
     }
     list
 }
 
-fn is_prewarm(request: &Request) -> bool {
-    request.facts.kind == RequestKind::Prewarm
-}
-
 impl<'t> Sent<'t> {
-    /// What it says at a place; nothing for an empty text, as the turn of a handshake is.
-    pub(super) fn value(&self, place: Place) -> Option<String> {
-        let text = match place {
-            Place::Header(name) => Cow::Borrowed(self.headers?.get(name)?),
-            Place::InHeader(key) => scalar(self.in_header.as_ref()?.node().get(key)?)?,
-            Place::Client(key) => scalar(self.client()?.get(key)?)?,
-            Place::InClient(key) => scalar(self.in_client.as_ref()?.node().get(key)?)?,
+    fn new(
+        view: &'t View<'_>,
+        exchange: usize,
+        flat: &'t FlatExchange<'_>,
+        sayings: &mut Sayings,
+    ) -> Self {
+        let http = &flat.exchange.request;
+        let headers = http.headers.as_option().map(|headers| &headers.list);
+        let request = view.request(exchange);
+        let is_handshake = http.method == "GET";
+        let is_prewarm = |request: &Request| request.facts.kind == RequestKind::Prewarm;
+        let label = match () {
+            () if is_handshake => Name::Handshake,
+            () if request.is_some_and(is_prewarm) => Name::WarmUp,
+            () => view
+                .attempt(exchange)
+                .map_or(Name::Exchange(exchange), Name::Attempt),
         };
-        (!text.is_empty()).then(|| text.into_owned())
+        let in_header = match request {
+            Some(request) => request.in_header.clone(),
+            None => headers.and_then(|headers| Value::parse(headers.get(TURN_METADATA)?).ok()),
+        };
+        let client = request.and_then(|request| request.body.get("client_metadata"));
+        let in_client = request.and_then(|request| request.in_client.clone());
+        Self {
+            exchange,
+            label,
+            request,
+            headers,
+            handshake: None,
+            is_handshake,
+            is_of_stream: endpoint(&http.target) == "/responses",
+            client,
+            header_texts: sayings.of_headers(headers),
+            client_texts: sayings.of_client(client),
+            in_header_texts: in_header.as_ref().map(|value| sayings.of_metadata(value)),
+            in_client_texts: in_client.as_ref().map(|value| sayings.of_metadata(value)),
+            in_header,
+            in_client,
+        }
+    }
+
+    /// What it says at a place; nothing for an empty text, as the turn of a handshake is.
+    pub(super) fn value(&self, place: Place) -> Option<Text> {
+        match place {
+            Place::Header(name) => self.header_texts.get(name),
+            Place::InHeader(key) => self.in_header_texts.as_ref()?.get(key),
+            Place::Client(key) => self.client_texts.get(key),
+            Place::InClient(key) => self.in_client_texts.as_ref()?.get(key),
+        }
+    }
+
+    /// What is the same for requests that say the same in all their places.
+    pub(super) fn print(&self) -> Print {
+        let metadata = |said: &Option<Rc<Said>>| said.as_ref().map_or(0, |said| said.print());
+        Print {
+            of_places: [
+                self.header_texts.print(),
+                self.client_texts.print(),
+                metadata(&self.in_header_texts),
+                metadata(&self.in_client_texts),
+            ],
+            handshake: self.handshake,
+        }
     }
 
     /// The first of these places that says something, with what it says.
-    pub(super) fn first(&self, places: &[Place]) -> Option<(Place, String)> {
+    pub(super) fn first(&self, places: &[Place]) -> Option<(Place, Text)> {
         let mut found = places
             .iter()
             .map(|place| Some((*place, self.value(*place)?)));
@@ -141,27 +207,23 @@ impl<'t> Sent<'t> {
     }
 
     /// `prompt_cache_key` of the body.
-    pub(super) fn cache_key(&self) -> Option<String> {
-        let key = self.request?.body.node().get_string("prompt_cache_key")?;
-        Some(key.into_owned())
+    pub(super) fn cache_key(&self) -> Option<Cow<'t, str>> {
+        self.request?.body.get("prompt_cache_key")?.string()
     }
 
-    /// `client_metadata` of the body.
-    pub(super) fn client(&self) -> Option<Node<'t>> {
-        self.request?.body.node().get("client_metadata")
+    /// The turn metadata that speaks of this request: that of the headers, over a WebSocket that of the body.
+    pub(super) fn metadata(&self) -> Option<&Value> {
+        self.in_header.as_ref().or(self.in_client.as_ref())
     }
 
-    /// The turn metadata that speaks of this request, with its place: that of the body over a WebSocket, else that of
-    /// the headers.
-    pub(super) fn metadata(&self) -> Option<(Pointer, &Value)> {
-        match (&self.in_header, &self.in_client) {
-            (Some(value), _) => Some((metadata_in_header(), value)),
-            (None, Some(value)) => {
+    /// Where that stands.
+    pub(super) fn metadata_at(&self) -> Pointer {
+        match self.in_header {
+            Some(_) => metadata_in_header(),
+            None => {
                 let body = Pointer::root().key("request").key("body");
-                let client = body.key("client_metadata");
-                Some((client.key(METADATA), value))
+                body.key("client_metadata").key(TURN_METADATA)
             }
-            (None, None) => None,
         }
     }
 
@@ -171,10 +233,9 @@ impl<'t> Sent<'t> {
     }
 
     /// A text of the turn metadata.
-    pub(super) fn meta(&self, key: &str) -> Option<String> {
-        let (_, value) = self.metadata()?;
-        let text = scalar(value.node().get(key)?)?;
-        (!text.is_empty()).then(|| text.into_owned())
+    pub(super) fn meta(&self, key: &str) -> Option<Text> {
+        let texts = self.in_header_texts.as_ref();
+        texts.or(self.in_client_texts.as_ref())?.get(key)
     }
 
     /// Whether it asks the model for something that ends up in a history.
@@ -192,14 +253,6 @@ impl<'t> Sent<'t> {
     /// How Codex marks what it does by itself beside those (memories, for one) was not observed.
     pub(super) fn is_of_known_kind(&self) -> bool {
         let kind = self.value(Place::Header("x-openai-subagent"));
-        kind.is_none_or(|kind| matches!(kind.as_str(), "collab_spawn" | "review"))
-    }
-}
-
-fn scalar(node: Node<'_>) -> Option<Cow<'_, str>> {
-    match node.kind() {
-        Kind::String => node.string(),
-        Kind::Number => Some(Cow::Borrowed(node.text())),
-        _ => None,
+        kind.is_none_or(|kind| matches!(kind.as_ref(), "collab_spawn" | "review"))
     }
 }

@@ -10,6 +10,7 @@ use crate::json::Pointer;
 use super::agree::Whose;
 use super::places::INSTALLATION;
 use super::rules;
+use super::said::Text;
 use super::sent::{Place, Sent};
 use super::subagent::is_marked;
 
@@ -18,17 +19,17 @@ pub(super) struct Known<'a, 't> {
     pub(super) all: &'a [Sent<'t>],
     pub(super) whose: &'a [Whose],
     /// Positions in both by number of the exchange.
-    pub(super) at: HashMap<usize, usize>,
+    at: Vec<Option<usize>>,
 }
 
 impl<'a, 't> Known<'a, 't> {
     pub(super) fn new(all: &'a [Sent<'t>], whose: &'a [Whose]) -> Self {
-        let numbered = all.iter().enumerate();
-        Self {
-            all,
-            whose,
-            at: numbered.map(|(at, sent)| (sent.exchange, at)).collect(),
+        let last = all.last().map_or(0, |sent| sent.exchange + 1);
+        let mut at = vec![None; last];
+        for (number, sent) in all.iter().enumerate() {
+            at[sent.exchange] = Some(number);
         }
+        Self { all, whose, at }
     }
 
     /// The requests of a thread in the order in which they were made.
@@ -37,8 +38,8 @@ impl<'a, 't> Known<'a, 't> {
         thread: &'k ThreadView<'_>,
     ) -> impl Iterator<Item = (&'a Sent<'t>, &'a Whose)> + 'k {
         let attempts = thread.attempts.iter();
-        let found = attempts.filter_map(|one| self.at.get(&one.request.exchange));
-        found.map(|at| (&self.all[*at], &self.whose[*at]))
+        let found = attempts.filter_map(|one| *self.at.get(one.request.exchange)?);
+        found.map(|at| (&self.all[at], &self.whose[at]))
     }
 }
 
@@ -58,7 +59,8 @@ pub(super) fn check_cache_keys(
         if request.facts.endpoint != "/responses" {
             continue;
         }
-        let key = request.body.node().get_string("prompt_cache_key");
+        let key = request.body.get("prompt_cache_key");
+        let key = key.and_then(|key| key.string());
         let key = key.map(|key| key.into_owned());
         if let Some((first, exchange)) = before
             .as_ref()
@@ -150,7 +152,7 @@ fn tell_key(
 
 /// Checks that the requests of a session name one installation.
 pub(super) fn check_installations(known: &Known<'_, '_>, sink: &mut Sink) {
-    let mut installations: HashMap<&str, (String, usize)> = HashMap::new();
+    let mut installations: HashMap<&str, (Text, usize)> = HashMap::new();
     for (sent, whose) in known.all.iter().zip(known.whose) {
         let (Some(session), Some((place, id))) =
             (whose.session.as_deref(), sent.first(INSTALLATION))
@@ -166,8 +168,8 @@ pub(super) fn check_installations(known: &Known<'_, '_>, sink: &mut Sink) {
                 "{place} is {id} in {}, but {} in exchange #{} of the same session",
                 sent.label, first.0, first.1
             );
-            violation.expected = Some(first.0.clone());
-            violation.found = Some(id.clone());
+            violation.expected = Some(first.0.to_string());
+            violation.found = Some(id.to_string());
             sink.tell(format!("{session} {id}"), violation);
         }
     }
@@ -183,7 +185,7 @@ const OPEN_PROCESSES: usize = 8;
 pub(super) fn check_agent(thread: &ThreadView<'_>, known: &Known<'_, '_>, sink: &mut Sink) {
     for name in ["user-agent", "originator"] {
         let place = Place::Header(name);
-        let mut before: Vec<(&Sent<'_>, &Whose, String)> = Vec::new();
+        let mut before: Vec<(&Sent<'_>, &Whose, Text)> = Vec::new();
         for (sent, whose) in known.of_thread(thread) {
             let Some(value) = sent.value(place) else {
                 continue;
@@ -198,8 +200,8 @@ pub(super) fn check_agent(thread: &ThreadView<'_>, known: &Known<'_, '_>, sink: 
                         "{place} is {value} in {}, but {had} in exchange #{} of the same process",
                         sent.label, last.exchange
                     );
-                    violation.expected = Some(had.clone());
-                    violation.found = Some(value.clone());
+                    violation.expected = Some(had.to_string());
+                    violation.found = Some(value.to_string());
                     sink.tell(format!("{name} {value}"), violation);
                 }
                 // One of each process is enough.
@@ -213,7 +215,7 @@ pub(super) fn check_agent(thread: &ThreadView<'_>, known: &Known<'_, '_>, sink: 
 fn is_same_process(a: (&Sent<'_>, &Whose), b: (&Sent<'_>, &Whose)) -> bool {
     let is_new = |sent: &Sent<'_>| {
         let said = sent.meta("history_initialization");
-        said.is_some_and(|said| said == "new")
+        said.is_some_and(|said| *said == *"new")
     };
     let is_same_turn = a.1.turn.is_some() && a.1.turn == b.1.turn;
     is_same_turn || is_new(a.0) && is_new(b.0)

@@ -1,7 +1,9 @@
 //! Requests of sub-agents are marked as such.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
 
+use crate::check::attempts::{Attempt, View};
 use crate::check::profiles::Profile;
 use crate::check::sink::Sink;
 use crate::json::{Node, Pointer, Value};
@@ -9,6 +11,7 @@ use crate::responses::{RequestKind, call_id, item_type};
 
 use super::places::{PARENT, SUBAGENT, SUBAGENT_KIND};
 use super::rules;
+use super::said::Text;
 use super::sent::{Place, Sent};
 
 const SOURCE: &[Place] = &[
@@ -23,19 +26,19 @@ pub(super) fn is_marked(sent: &Sent<'_>, all: &[Sent<'_>]) -> bool {
 }
 
 /// What a request says that only sub-agents say.
-fn mark(sent: &Sent<'_>) -> Option<(Place, String)> {
+fn mark(sent: &Sent<'_>) -> Option<(Place, Text)> {
     let first = [SUBAGENT, PARENT, SUBAGENT_KIND]
         .iter()
         .find_map(|places| sent.first(places));
     first.or_else(|| {
         sent.first(SOURCE)
-            .filter(|(_, source)| source == "subagent")
+            .filter(|(_, source)| **source == *"subagent")
     })
 }
 
 /// Checks that requests of sub-agents have the marks that the profile names.
-pub(super) fn check(all: &[Sent<'_>], profile: &Profile, sink: &mut Sink) {
-    let children = children(all);
+pub(super) fn check(view: &View<'_>, all: &[Sent<'_>], profile: &Profile, sink: &mut Sink) {
+    let children = children(view);
     let mut known: HashMap<&str, String> = HashMap::new();
     for sent in all {
         let thread = sent.request.and_then(|one| one.facts.thread.as_deref());
@@ -76,7 +79,7 @@ fn check_parent(sent: &Sent<'_>, parent: &str, sink: &mut Sink) {
         .filter_map(|place| Some((*place, sent.value(*place)?)));
     let Some((place, named)) = named.next().filter(|(_, first)| {
         // Names that differ from each other are told by that.
-        first != parent && named.all(|(_, other)| other == *first)
+        **first != *parent && named.all(|(_, other)| other == *first)
     }) else {
         return;
     };
@@ -86,20 +89,33 @@ fn check_parent(sent: &Sent<'_>, parent: &str, sink: &mut Sink) {
         sent.label
     );
     violation.expected = Some(parent.to_owned());
-    violation.found = Some(named);
+    violation.found = Some(named.to_string());
     sink.tell(format!("parent {parent}"), violation);
 }
 
 fn check_marks(sent: &Sent<'_>, profile: &Profile, because: &str, sink: &mut Sink) {
+    // A review names its parent in the versions that name it in the turn metadata, too (not 0.131.0; 0.147.0–0.169.0).
+    let kind = sent.first(SUBAGENT);
+    if kind.is_some_and(|(_, kind)| *kind == *"review")
+        && profile.headers.subagent_metadata.is_empty()
+    {
+        return;
+    }
     let headers = Pointer::root().key("request").key("headers");
     let missing = names(&profile.headers.subagent, |name| {
         sent.headers.is_some_and(|list| list.get(name).is_some())
     });
     tell(sent, "its headers", (headers, missing), because, sink);
-    if let Some((pointer, metadata)) = sent.metadata() {
+    if let Some(metadata) = sent.metadata() {
         let has = |key: &str| metadata.node().get(key).is_some_and(|node| !node.is_null());
         let missing = names(&profile.headers.subagent_metadata, has);
-        tell(sent, "its turn metadata", (pointer, missing), because, sink);
+        tell(
+            sent,
+            "its turn metadata",
+            (sent.metadata_at(), missing),
+            because,
+            sink,
+        );
     }
 }
 
@@ -136,26 +152,25 @@ fn tell(
 /// The threads that calls of `spawn_agent` made, with those that called.
 ///
 /// The output names the thread: `{"agent_id": …, "nickname": …}` (Codex 0.125.0–0.169.0, pycodex 0.1.13–0.5.1).
-fn children(all: &[Sent<'_>]) -> HashMap<String, String> {
-    let requests = || all.iter().filter_map(|sent| sent.request);
-    let delivered = requests().flat_map(|request| &request.response.delivered);
+fn children<'v>(view: &'v View<'_>) -> HashMap<String, &'v str> {
+    let requests = view.trace.requests.iter();
+    let delivered = requests.flat_map(|request| &request.response.delivered);
     let calls = delivered.filter_map(|one| spawning_call(one.item.node()));
-    let mut open: Vec<String> = calls.collect();
+    let mut open: HashSet<String> = calls.collect();
     let mut children = HashMap::new();
-    for request in requests() {
-        if open.is_empty() {
-            break;
-        }
-        let Some(parent) = &request.facts.thread else {
+    for thread in &view.threads {
+        let Some(parent) = thread.id else {
             continue;
         };
-        for item in request.input.iter().rev() {
-            let Some(at) = open.iter().position(|id| is_output_of(item, id)) else {
-                continue;
-            };
-            open.swap_remove(at);
-            if let Some(child) = agent_id(item) {
-                children.insert(child, parent.clone());
+        // An item that is sent again was looked at before.
+        let new = |attempt: &'v Attempt<'_>| attempt.request.input.iter().skip(attempt.same_prefix);
+        for item in thread.attempts.iter().flat_map(new) {
+            if open.is_empty() {
+                return children;
+            }
+            let is_known = answered(item).is_some_and(|id| open.remove(id.as_ref()));
+            if let Some(child) = agent_id(item).filter(|_| is_known) {
+                children.entry(child).or_insert(parent);
             }
         }
     }
@@ -168,9 +183,10 @@ fn spawning_call(node: Node<'_>) -> Option<String> {
     (is_call && name == "spawn_agent").then(|| call_id(node).map(|id| id.into_owned()))?
 }
 
-fn is_output_of(item: &Value, id: &str) -> bool {
+/// The call that an output answers.
+fn answered(item: &Value) -> Option<Cow<'_, str>> {
     let node = item.node();
-    item_type(node) == "function_call_output" && call_id(node).is_some_and(|own| own == id)
+    call_id(node).filter(|_| item_type(node) == "function_call_output")
 }
 
 fn agent_id(output: &Value) -> Option<String> {

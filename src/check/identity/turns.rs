@@ -9,6 +9,7 @@ use crate::responses::RequestKind;
 
 use super::places::TURN;
 use super::rules;
+use super::said::Text;
 use super::sent::{Place, Sent};
 use super::stable::Known;
 
@@ -41,8 +42,8 @@ pub(super) fn check_compactions(
             "{place} is {own} in {}, but the requests before and behind this compaction are of turn {turn}",
             sent.label
         );
-        violation.expected = Some(turn.clone());
-        violation.found = Some(own.clone());
+        violation.expected = Some(turn.to_string());
+        violation.found = Some(own.to_string());
         sink.tell(
             format!("{} {turn}", thread.id.unwrap_or_default()),
             violation,
@@ -57,7 +58,7 @@ fn is_compaction(sent: &Sent<'_>) -> bool {
 
 /// Checks that requests whose turns began at the same time are of one turn (Codex 0.137.0 and later).
 pub(super) fn check_starts(thread: &ThreadView<'_>, known: &Known<'_, '_>, sink: &mut Sink) {
-    let mut turns: HashMap<String, (&str, usize)> = HashMap::new();
+    let mut turns: HashMap<Text, (&str, usize)> = HashMap::new();
     for (sent, whose) in known.of_thread(thread) {
         let (Some(turn), Some(started)) =
             (whose.turn.as_deref(), sent.meta("turn_started_at_unix_ms"))
@@ -90,7 +91,7 @@ struct Seen<'a> {
     thread: Option<&'a str>,
     exchange: usize,
     /// When it began, as the agent says.
-    started: Option<String>,
+    started: Option<Text>,
     /// Number of turns of its thread up to it; of a compaction nothing, for some agents give a turn of its own to one in
     /// the middle of another (pycodex 0.1.13).
     number: Option<usize>,
@@ -171,7 +172,7 @@ fn check_turn(sent: &Sent<'_>, turn: &str, first: &Seen<'_>, now: &Seen<'_>, sin
 
 /// Checks that each inference call has an id of its own. A request that is sent again byte for byte is the same call.
 pub(super) fn check_inference_ids(all: &[Sent<'_>], sink: &mut Sink) {
-    let mut seen: HashMap<String, &Sent<'_>> = HashMap::new();
+    let mut seen: HashMap<Text, &Sent<'_>> = HashMap::new();
     for sent in all {
         let (Some(id), Some(request)) = (sent.value(INFERENCE_ID), sent.request) else {
             continue;
@@ -191,7 +192,7 @@ pub(super) fn check_inference_ids(all: &[Sent<'_>], sink: &mut Sink) {
             "{INFERENCE_ID} is {id} in {}, and in exchange #{}, which asks for something else",
             sent.label, first.exchange
         );
-        violation.found = Some(id.clone());
-        sink.tell(id, violation);
+        violation.found = Some(id.to_string());
+        sink.tell(id.to_string(), violation);
     }
 }

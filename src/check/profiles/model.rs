@@ -174,6 +174,8 @@ pub struct Compaction {
     pub remote_stream_retries: Option<u32>,
     /// Whether user messages stay beside the summary.
     pub keeps_user_messages: Option<bool>,
+    /// Whether the message with the summary ends with it.
+    pub ends_with_summary: Option<bool>,
     /// How many tokens of user messages stay beside a local summary, the newest first; 4 bytes each.
     pub user_message_tokens: Option<u64>,
     /// The same beside a `compaction` item.

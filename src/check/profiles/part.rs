@@ -58,6 +58,7 @@ pub(super) struct CompactionPart {
     remote: Option<RemoteCompaction>,
     remote_stream_retries: Option<u32>,
     keeps_user_messages: Option<bool>,
+    ends_with_summary: Option<bool>,
     user_message_tokens: Option<u64>,
     remote_user_message_tokens: Option<u64>,
     empty_summary: Option<EmptySummary>,
@@ -171,6 +172,7 @@ impl CompactionPart {
             &mut compaction.keeps_user_messages,
             self.keeps_user_messages,
         );
+        set(&mut compaction.ends_with_summary, self.ends_with_summary);
         set(
             &mut compaction.user_message_tokens,
             self.user_message_tokens,

@@ -108,7 +108,7 @@ fn is_same(a: Node<'_>, b: Node<'_>) -> bool {
 /// The input of a retry is that of the attempt before, and behind it what the broken stream delivered.
 fn input(one: &Attempt<'_>, next: &Attempt<'_>, partial: Option<PartialItems>) -> Vec<Told> {
     let (old, new) = (&one.request.input, &next.request.input);
-    let at = &next.request.input_pointer;
+    let at = &next.request.input_pointer();
     let same = old
         .iter()
         .zip(new.iter())

@@ -109,8 +109,11 @@ impl Checker<'_, '_> {
 
     /// Whether a WebSocket was refused before this attempt, since the beginning of the one before.
     pub(super) fn is_refused_before(&self, one: &Attempt<'_>, next: &Attempt<'_>) -> bool {
-        let between = one.exchange()..next.exchange();
-        self.refusals.iter().any(|number| between.contains(number))
+        let first = self
+            .refusals
+            .partition_point(|number| *number < one.exchange());
+        let refusal = self.refusals.get(first);
+        refusal.is_some_and(|number| *number < next.exchange())
     }
 
     /// The limits of the request loop and of the stream loop.

@@ -124,7 +124,7 @@ impl Checker<'_, '_> {
             "retry-truncated-taken",
             Level::Error,
             next.exchange(),
-            next.request.input_pointer.index(known + at),
+            next.request.input_pointer().index(known + at),
             format!("{next} goes on from a response that broke off"),
         );
         true

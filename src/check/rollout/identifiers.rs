@@ -58,13 +58,14 @@ fn violation(exchange: usize, pointer: Pointer, what: &str) -> Violation {
 
 /// The session: the id of the tree of threads.
 fn session(stretch: &Stretch<'_>) -> Option<Violation> {
-    let (pointer, sent) = stretch.request.metadata("session_id")?;
+    let sent = stretch.request.metadata("session_id")?.into_owned();
     let file = stretch.file()?;
     let (record, meta) = file.index().metas.first()?;
     let written = meta.session_id.as_ref()?;
     if *written == sent {
         return None;
     }
+    let pointer = stretch.request.turn_metadata_at().key("session_id");
     let mut violation = violation(stretch.request.exchange, pointer, "session");
     let below = Pointer::root().key("payload").key("session_id");
     violation.place = Some(file.own_place(*record, below));
@@ -76,7 +77,7 @@ fn session(stretch: &Stretch<'_>) -> Option<Violation> {
 /// The turn: one that began before the answer. Requests are put where the history first was what they sent, and a turn
 /// may begin behind that with a compaction.
 fn turn(stretch: &Stretch<'_>) -> Option<Violation> {
-    let (pointer, sent) = stretch.request.metadata("turn_id")?;
+    let sent = stretch.request.metadata("turn_id")?.into_owned();
     let file = stretch.file()?;
     let index = file.index();
     let began = |number: usize| match index.entries[number].what {
@@ -95,6 +96,7 @@ fn turn(stretch: &Stretch<'_>) -> Option<Violation> {
     if candidates.iter().any(|(_, id)| *id == sent) {
         return None;
     }
+    let pointer = stretch.request.turn_metadata_at().key("turn_id");
     let mut violation = violation(stretch.request.exchange, pointer, "turn");
     let below = Pointer::root().key("payload").key("turn_id");
     violation.place = Some(file.own_place(record, below));
@@ -106,7 +108,7 @@ fn turn(stretch: &Stretch<'_>) -> Option<Violation> {
 /// The context window: that of the last compaction, before the first one that of the `session_meta` (0.153 and later).
 /// Forks go on in the window of their parent.
 fn window(stretch: &Stretch<'_>) -> Option<Violation> {
-    let (pointer, sent) = stretch.request.metadata("context_window_id")?;
+    let sent = stretch.request.metadata("context_window_id")?.into_owned();
     let file = stretch.file()?;
     let until = stretch.from.record.min(file.records.len());
     let mut compactions = file.records[..until].iter().enumerate().rev();
@@ -130,6 +132,7 @@ fn window(stretch: &Stretch<'_>) -> Option<Violation> {
     if written == sent {
         return None;
     }
+    let pointer = stretch.request.turn_metadata_at().key("context_window_id");
     let mut violation = violation(stretch.request.exchange, pointer, "context window");
     violation.place = Some(file.own_place(record, below));
     violation.expected = Some(written);

@@ -213,7 +213,7 @@ impl<'a> Compared<'a> {
     fn missing(&self, due: &Due) -> Violation {
         let (rule, whence) = rule_for(due, "rollout-input-missing");
         let message = format!("{} is in {whence} and not in the request", the(&due.facts));
-        let mut violation = self.violation(rule, self.request.input_pointer.clone(), message);
+        let mut violation = self.violation(rule, self.request.input_pointer(), message);
         violation.subject = Some(label(&due.facts));
         violation.place = Some(self.place(due, &Pointer::root()));
         violation.expected = Some(excerpt(due.facts.item.text()));
@@ -278,7 +278,7 @@ impl<'a> Compared<'a> {
 
     /// Where an item of the input stands.
     fn pointer(&self, sent: &WireItem) -> Pointer {
-        self.request.input_pointer.index(sent.number)
+        self.request.input_pointer().index(sent.number)
     }
 }
 

@@ -1,6 +1,6 @@
 //! The items of one response: opened, filled by deltas, and done.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use crate::json::{Node, Pointer};
 use crate::responses::{is_call, item_type};
@@ -17,6 +17,7 @@ pub(super) struct Items {
     /// Whether the server tells of items when they begin. Some scripted servers only tell when they are done.
     has_added: bool,
     done: Vec<Option<String>>,
+    done_ids: HashSet<String>,
 }
 
 #[derive(Default)]
@@ -151,7 +152,7 @@ impl Items {
         let at = data_at(event);
         let id = id_of(item);
         let mut told = Vec::new();
-        if id.is_some() && self.done.contains(&id) {
+        if id.clone().is_some_and(|id| !self.done_ids.insert(id)) {
             let message = "an item is done twice".to_owned();
             told.push(("stream-item-doubled", at, message));
             return told;

@@ -8,7 +8,7 @@ use crate::check::attempts::View;
 use crate::check::sink::Sink;
 use crate::json::{Node, Pointer};
 use crate::normalize::Level;
-use crate::responses::{RequestFacts, RequestKind};
+use crate::responses::{RequestKind, endpoint};
 
 use super::item::Items;
 
@@ -18,9 +18,11 @@ use super::item::Items;
 /// the exchanges.
 pub(in super::super) fn check(view: &View<'_>, sink: &mut Sink) {
     for number in 0..view.flat.len() {
-        let Some((stream, kind)) = stream_of(view.flat, number) else {
+        let Some(stream) = stream_of(view.flat, number) else {
             continue;
         };
+        let request = view.request(number);
+        let kind = request.map_or(RequestKind::Other, |request| request.facts.kind);
         let response = &view.flat[number].exchange.response;
         let mut reader = Reader::new(number);
         for (index, event) in stream.events.iter().enumerate() {
@@ -36,21 +38,16 @@ pub(in super::super) fn check(view: &View<'_>, sink: &mut Sink) {
 }
 
 /// The stream that answers a request to the model.
-fn stream_of<'f>(
-    flat: &'f [FlatExchange<'_>],
-    number: usize,
-) -> Option<(&'f EventStream, RequestKind)> {
+fn stream_of<'f>(flat: &'f [FlatExchange<'_>], number: usize) -> Option<&'f EventStream> {
     let one = &flat[number];
     let Content::Events(stream) = &one.exchange.response.content else {
         return None;
     };
     let request = &one.exchange.request;
-    let body = request.body.json().map(|body| body.node());
-    let facts = RequestFacts::new(&request.target, None, body);
     let has_answer = one.transport != Transport::Handshake
-        && facts.endpoint == "/responses"
+        && endpoint(&request.target) == "/responses"
         && (one.transport == Transport::WebSocket || request.method == "POST");
-    has_answer.then_some((stream, facts.kind))
+    has_answer.then_some(stream)
 }
 
 /// Reads the events of one response in order.

@@ -11,6 +11,7 @@ use super::super::item::{
     Facts, ItemFacts, delivered_meaning, delivery_difference, resent_difference,
 };
 use super::super::label::{excerpt, label, the};
+use super::super::positions::Positions;
 use super::super::profiles::{InvalidArguments, Profile};
 use super::super::request::{Outcome, Request};
 use super::super::same::Difference;
@@ -24,6 +25,7 @@ pub(in super::super) fn check_deliveries<'t>(
     thread: &'t ThreadView<'t>,
     links: &[Link<'t>],
     profile: &'t Profile,
+    facts: &mut Facts,
     sink: &mut Sink,
 ) {
     let mut walk = Walk {
@@ -31,7 +33,7 @@ pub(in super::super) fn check_deliveries<'t>(
         profile,
         known: HashSet::new(),
         executions: Executions::default(),
-        facts: Facts::default(),
+        facts,
     };
     let mut last: Option<&Attempt<'_>> = None;
     for (now, link) in thread.attempts.iter().zip(links) {
@@ -50,20 +52,20 @@ pub(in super::super) fn check_deliveries<'t>(
 }
 
 /// A thread while it is walked through.
-struct Walk<'t> {
+struct Walk<'f, 't> {
     thread: &'t ThreadView<'t>,
     profile: &'t Profile,
     /// What the model made, and outputs, as far as they have been seen.
     known: HashSet<u64>,
     executions: Executions,
-    facts: Facts,
+    facts: &'f mut Facts,
 }
 
-impl Walk<'_> {
+impl Walk<'_, '_> {
     /// Takes the items of an input as they are.
     fn learn(&mut self, now: &Attempt<'_>) {
         for item in now.request.input.iter() {
-            let facts = self.facts.of(item);
+            let facts = self.facts.of_capture(item);
             if facts.is_of_model() || facts.is_output() {
                 self.known.insert(key(&facts));
             }
@@ -73,7 +75,7 @@ impl Walk<'_> {
 
     fn learn_delivered(&mut self, request: &Request) {
         for delivered in &request.response.delivered {
-            let facts = self.facts.of(&delivered.item);
+            let facts = self.facts.of_capture(&delivered.item);
             self.known.insert(key(&facts));
         }
         self.executions.learn_delivered(request);
@@ -100,7 +102,7 @@ impl Walk<'_> {
 }
 
 fn violation(rule: RuleName, now: &Attempt<'_>, at: usize, facts: &ItemFacts) -> Violation {
-    let pointer = now.request.input_pointer.index(at);
+    let pointer = now.request.input_pointer().index(at);
     let mut violation = rule.at(now.request.exchange, pointer);
     violation.subject = Some(label(facts));
     violation.found = Some(excerpt(facts.item.text()));
@@ -121,8 +123,8 @@ fn key(facts: &ItemFacts) -> u64 {
 }
 
 /// From one request to the next that continues its history.
-struct Step<'w, 't> {
-    walk: &'w mut Walk<'t>,
+struct Step<'w, 'f, 't> {
+    walk: &'w mut Walk<'f, 't>,
     continuation: &'w Continuation<'w>,
     base: &'w Attempt<'w>,
     now: &'w Attempt<'w>,
@@ -135,15 +137,18 @@ struct NewItem {
     /// Its position in the input.
     at: usize,
     facts: Arc<ItemFacts>,
+    /// What it is known by.
+    key: u64,
     is_matched: bool,
 }
 
-impl<'w, 't> Step<'w, 't> {
-    fn new(walk: &'w mut Walk<'t>, continuation: &'w Continuation<'w>) -> Self {
+impl<'w, 'f, 't> Step<'w, 'f, 't> {
+    fn new(walk: &'w mut Walk<'f, 't>, continuation: &'w Continuation<'w>) -> Self {
         let new = continuation.new.iter().enumerate();
         let new = new.map(|(number, facts)| NewItem {
             at: continuation.shared + number,
             facts: Arc::clone(facts),
+            key: key(facts),
             is_matched: false,
         });
         Self {
@@ -165,37 +170,46 @@ impl<'w, 't> Step<'w, 't> {
             self.match_delivered(sink);
             self.check_invented(sink);
         }
-        let new = self.new.iter().map(|new| &new.facts);
-        let made = new.filter(|facts| facts.is_of_model() || facts.is_output());
-        self.walk.known.extend(made.map(|facts| key(facts)));
+        let is_made = |new: &&NewItem| new.facts.is_of_model() || new.facts.is_output();
+        let made = self.new.iter().filter(is_made);
+        self.walk.known.extend(made.map(|new| new.key));
     }
 
     /// Finds what was sent before among the new items, and what of it is sent otherwise.
     fn match_old(&mut self, sink: &mut Sink) {
+        if self.continuation.old.is_empty() {
+            return;
+        }
         let mut left: Vec<&Arc<ItemFacts>> = Vec::new();
+        let mut places: Positions<u64> = self.new.iter().map(|new| new.facts.meaning).collect();
         for facts in &self.continuation.old {
-            let same = |new: &&mut NewItem| !new.is_matched && new.facts.meaning == facts.meaning;
-            match self.new.iter_mut().find(same) {
-                Some(new) => new.is_matched = true,
+            match places.take(&facts.meaning, |_| true) {
+                Some(at) => self.new[at].is_matched = true,
                 None => left.push(facts),
             }
         }
+        let named: Positions<(&str, Option<&str>)> = {
+            let new = self.continuation.new.iter();
+            new.map(|new| (new.kind.as_str(), new.call_id.as_deref()))
+                .collect()
+        };
         for before in left {
             let known = &self.walk.known;
-            let is_version = |new: &&mut NewItem| {
+            let is_version = |at: &usize| {
+                let new = &self.new[*at];
                 !new.is_matched
-                    && new.facts.kind == before.kind
                     && role(&new.facts) == role(before)
-                    && new.facts.call_id == before.call_id
                     && (before.call_id.is_some()
-                        || (before.is_of_model() && !known.contains(&key(&new.facts))))
+                        || (before.is_of_model() && !known.contains(&new.key)))
             };
-            let Some(new) = self.new.iter_mut().find(is_version) else {
+            let name = (before.kind.as_str(), before.call_id.as_deref());
+            let Some(new) = named.of(&name).find(is_version) else {
                 continue;
             };
+            let new = &mut self.new[new];
             new.is_matched = true;
             let (at, facts) = (new.at, Arc::clone(&new.facts));
-            let is_back = known.contains(&key(&facts));
+            let is_back = known.contains(&new.key);
             if let Some(difference) = resent_difference(before, &facts).filter(|_| !is_back) {
                 self.tell_changed(at, &facts, &difference, "an earlier request", sink);
             }
@@ -205,17 +219,29 @@ impl<'w, 't> Step<'w, 't> {
     fn match_delivered(&mut self, sink: &mut Sink) {
         let delivered = &self.continuation.delivered;
         let mut left = Vec::new();
+        let mut places: Positions<u64> = self.new.iter().map(|new| new.key).collect();
         for facts in delivered {
-            let meaning = key(facts);
-            let same = |new: &&mut NewItem| !new.is_matched && key(&new.facts) == meaning;
-            match self.new.iter_mut().find(same) {
-                Some(new) => new.is_matched = true,
+            match places.take(&key(facts), |at| !self.new[at].is_matched) {
+                Some(at) => self.new[at].is_matched = true,
                 None => left.push(facts),
             }
         }
+        if left.is_empty() {
+            return;
+        }
+        let ids: Positions<Option<&str>> = {
+            let new = self.continuation.new.iter();
+            new.map(|new| new.call_id.as_deref()).collect()
+        };
+        let is_sent = |other: &Arc<ItemFacts>| {
+            other.is_call()
+                && other.call_id.is_some()
+                && ids.of(&other.call_id.as_deref()).next().is_some()
+        };
+        let has_sent_call = delivered.iter().any(is_sent);
         let is_complete = self.base.request.response.outcome == Outcome::Completed;
         for facts in left {
-            match self.version_of(facts) {
+            match self.version_of(facts, &ids) {
                 Some(at) => {
                     let new = &mut self.new[at];
                     new.is_matched = true;
@@ -230,7 +256,7 @@ impl<'w, 't> Step<'w, 't> {
                     }
                 }
                 None if is_complete && self.walk.is_sent_back(facts) => {
-                    self.tell_missing(facts, delivered, sink);
+                    self.tell_missing(facts, has_sent_call, sink);
                 }
                 None => {}
             }
@@ -238,26 +264,24 @@ impl<'w, 't> Step<'w, 't> {
     }
 
     /// Position among the new items of one that is another version of what was delivered.
-    fn version_of(&self, delivered: &ItemFacts) -> Option<usize> {
-        let is_named = |new: &&NewItem| match (&delivered.call_id, delivered.id()) {
-            (Some(id), _) => new.facts.call_id.as_ref() == Some(id),
-            (None, Some(id)) => new.facts.id() == Some(id),
-            (None, None) => false,
-        };
+    fn version_of(&self, delivered: &ItemFacts, ids: &Positions<Option<&str>>) -> Option<usize> {
         let is_alike = |new: &&NewItem| {
             !new.is_matched
                 && new.facts.kind == delivered.kind
                 && role(&new.facts) == role(delivered)
         };
-        let is_free = |new: &&NewItem| {
-            delivered.call_id.is_none() && !self.walk.known.contains(&key(&new.facts))
+        if delivered.call_id.is_some() {
+            let id = delivered.call_id.as_deref();
+            let mut named = ids.of(&id);
+            return named.find(|at| is_alike(&&self.new[*at]));
+        }
+        let is_free = |new: &&NewItem| !self.walk.known.contains(&new.key);
+        let has_id = |new: &&NewItem| delivered.id().is_some() && new.facts.id() == delivered.id();
+        let position = |is_it: &dyn Fn(&&NewItem) -> bool| {
+            let mut new = self.new.iter();
+            new.position(|new| is_alike(&new) && is_it(&new))
         };
-        let mut named = self.new.iter();
-        let named = named.position(|new| is_alike(&new) && is_named(&new));
-        named.or_else(|| {
-            let mut alike = self.new.iter();
-            alike.position(|new| is_alike(&new) && is_free(&new))
-        })
+        position(&has_id).or_else(|| position(&is_free))
     }
 
     fn tell_changed(
@@ -287,22 +311,17 @@ impl<'w, 't> Step<'w, 't> {
         self.walk.tell(facts, violation, sink);
     }
 
-    fn tell_missing(&self, facts: &ItemFacts, delivered: &[Arc<ItemFacts>], sink: &mut Sink) {
-        let is_sent = |other: &&Arc<ItemFacts>| {
-            let mut new = self.new.iter();
-            other.is_call()
-                && other.call_id.is_some()
-                && new.any(|new| new.facts.call_id == other.call_id)
-        };
+    /// Tells what was delivered and is not sent; `has_sent_call` is whether a call that was delivered with it is.
+    fn tell_missing(&self, facts: &ItemFacts, has_sent_call: bool, sink: &mut Sink) {
         // What the server executes itself has no id that an output could name.
         let is_client_call = facts.is_call() && facts.call_id.is_some();
-        let is_parallel = is_client_call && delivered.iter().any(|other| is_sent(&other));
+        let is_parallel = is_client_call && has_sent_call;
         let rule = match is_parallel {
             true => rules::PARALLEL_CALL_LOST,
             false => rules::DELIVERED_ITEM_MISSING,
         };
         let request = self.now.request;
-        let mut violation = rule.at(request.exchange, request.input_pointer.clone());
+        let mut violation = rule.at(request.exchange, request.input_pointer());
         violation.subject = Some(label(facts));
         violation.expected = Some(excerpt(facts.item.text()));
         violation.message = match is_parallel {
@@ -325,9 +344,8 @@ impl<'w, 't> Step<'w, 't> {
     /// What stands there in the model's name and no response delivered.
     fn check_invented(&self, sink: &mut Sink) {
         for (number, new) in self.new.iter().enumerate() {
-            let is_news = !new.is_matched
-                && new.facts.is_of_model()
-                && !self.walk.known.contains(&key(&new.facts));
+            let is_news =
+                !new.is_matched && new.facts.is_of_model() && !self.walk.known.contains(&new.key);
             if !is_news {
                 continue;
             }

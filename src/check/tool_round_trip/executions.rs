@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use crate::responses::{call_id, is_output, item_type};
+use crate::responses::{call_id, is_call, is_output, item_type};
 
 use super::super::attempts::Attempt;
 use super::super::item::ItemFacts;
@@ -50,9 +50,9 @@ impl Executions {
             return;
         }
         for delivered in &request.response.delivered {
-            let facts = ItemFacts::new(delivered.item.clone());
-            if let Some(id) = facts.call_id.clone().filter(|_| facts.is_call()) {
-                *self.asked.entry(id).or_default() += 1;
+            let node = delivered.item.node();
+            if let Some(id) = call_id(node).filter(|_| is_call(&item_type(node))) {
+                *self.asked.entry(id.into_owned()).or_default() += 1;
             }
         }
     }
@@ -98,7 +98,7 @@ impl Executions {
                 continue;
             }
             let facts = ItemFacts::new(now.request.input[count.at].clone());
-            let pointer = now.request.input_pointer.index(count.at);
+            let pointer = now.request.input_pointer().index(count.at);
             let mut violation = rules::CALL_EXECUTED_TWICE.at(now.exchange(), pointer);
             violation.subject = Some(label(&facts));
             violation.found = Some(excerpt(facts.item.text()));

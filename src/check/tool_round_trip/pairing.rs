@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use crate::json::{Node, Value};
-use crate::responses::{call_id, is_output, item_type, output_text};
+use crate::responses::{call_id, is_output, item_type};
 
 use super::super::attempts::{Attempt, ThreadView};
 use super::super::item::ItemFacts;
@@ -16,15 +16,9 @@ use super::rules;
 /// Checks each input of a thread by itself.
 pub(in super::super) fn check_inputs(thread: &ThreadView<'_>, sink: &mut Sink) {
     let mut pairs = Pairs::new(thread, &[]);
+    tell_unknown(thread, sink);
     for attempt in &thread.attempts {
         let input = &attempt.request.input;
-        if !attempt.request.is_whole {
-            let reason = format!(
-                "exchange #{} continues a response that is not in the capture",
-                attempt.request.exchange
-            );
-            sink.not_checked(rules::WHOLE_INPUT, Some(attempt.request.exchange), reason);
-        }
         // What begins with the input before it is read from there on.
         let mut known = pairs.items.len();
         if attempt.same_prefix != known {
@@ -37,6 +31,22 @@ pub(in super::super) fn check_inputs(thread: &ThreadView<'_>, sink: &mut Sink) {
         }
         pairs.tell(attempt, sink);
     }
+}
+
+/// Notes the requests of which the input is not known as a whole.
+fn tell_unknown(thread: &ThreadView<'_>, sink: &mut Sink) {
+    let unknown = thread.attempts.iter().filter(|one| !one.request.is_whole);
+    let mut unknown = unknown.map(Attempt::exchange);
+    let Some(first) = unknown.next() else {
+        return;
+    };
+    let reason = match unknown.count() {
+        0 => format!("exchange #{first} continues a response that is not in the capture"),
+        more => format!(
+            "exchange #{first}, and {more} more, continue a response that is not in the capture"
+        ),
+    };
+    sink.not_checked(rules::WHOLE_INPUT, Some(first), reason);
 }
 
 /// The type of output that a call asks the client for; `None` for calls that the server answers itself.
@@ -59,6 +69,12 @@ pub(super) fn outputs_of(call: Node<'_>) -> &'static [&'static str] {
 /// Whether the client wrote this output: a server's own search results answer no call of the client.
 fn is_of_client(output: Node<'_>) -> bool {
     is_output(&item_type(output)) && output.get_string("execution").as_deref() != Some("server")
+}
+
+/// Whether an output is what Codex puts behind a call that has none (0.169.0).
+fn is_made_up(output: Node<'_>) -> bool {
+    let text = output.get("output");
+    text.is_some_and(|text| text.is_key("aborted"))
 }
 
 /// The calls and outputs of an input, matched as far as it has been read.
@@ -147,7 +163,7 @@ impl<'t> Pairs<'t> {
     /// Outputs stand in the order of their calls. One that was made up for a call without an output stands directly
     /// behind its call (Codex 0.169.0), wherever the others are.
     fn check_order(&mut self, call: usize, at: usize, attempt: &Attempt<'_>) {
-        if at == call + 1 && output_text(self.items[at].node()) == "aborted" {
+        if at == call + 1 && is_made_up(self.items[at].node()) {
             return;
         }
         let later = self.outputs.range(call..).next();
@@ -179,31 +195,42 @@ impl<'t> Pairs<'t> {
 
     /// Tells what is wrong with the input of this request.
     fn tell(&self, attempt: &Attempt<'_>, sink: &mut Sink) {
+        let exchange = Some(attempt.exchange());
         for (cause, violation) in &self.found {
-            let mut violation = violation.clone();
-            violation.exchange = Some(attempt.exchange());
-            sink.tell(cause.clone(), violation);
+            if !sink.recurs(violation.rule, cause, exchange) {
+                let mut violation = violation.clone();
+                violation.exchange = exchange;
+                sink.tell(cause.clone(), violation);
+            }
         }
         if attempt.request.is_whole {
             for at in sorted(self.early.values()) {
-                let mut violation = self.at(rules::OUTPUT_WITHOUT_CALL, at, attempt);
-                violation.message = format!(
-                    "{} answers no call of the input in {attempt}",
-                    self.name(at)
-                );
-                sink.tell(self.cause(at), violation);
+                self.tell_one(rules::OUTPUT_WITHOUT_CALL, at, attempt, sink);
             }
         }
         for at in sorted(self.open.values().flatten()) {
-            let mut violation = self.at(rules::CALL_WITHOUT_OUTPUT, at, attempt);
-            violation.message = format!("{} has no output in {attempt}", self.name(at));
-            sink.tell(self.cause(at), violation);
+            self.tell_one(rules::CALL_WITHOUT_OUTPUT, at, attempt, sink);
         }
+    }
+
+    /// Tells an item that is there without its other half.
+    fn tell_one(&self, rule: RuleName, at: usize, attempt: &Attempt<'_>, sink: &mut Sink) {
+        let cause = self.cause(at);
+        if sink.recurs(rule.name, &cause, Some(attempt.exchange())) {
+            return;
+        }
+        let mut violation = self.at(rule, at, attempt);
+        let name = self.name(at);
+        violation.message = match rule.name == rules::CALL_WITHOUT_OUTPUT.name {
+            true => format!("{name} has no output in {attempt}"),
+            false => format!("{name} answers no call of the input in {attempt}"),
+        };
+        sink.tell(cause, violation);
     }
 
     fn at(&self, rule: RuleName, at: usize, attempt: &Attempt<'_>) -> Violation {
         let request = attempt.request;
-        let pointer = request.input_pointer.index(at);
+        let pointer = request.input_pointer().index(at);
         let mut violation = rule.at(request.exchange, pointer);
         violation.subject = Some(label(&ItemFacts::new(self.items[at].clone())));
         violation.found = Some(self.excerpt(at));

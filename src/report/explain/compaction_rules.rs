@@ -27,11 +27,14 @@ pub(super) const RULES: &[Rule] = &[
         name: "compaction-early",
         level: Level::Warning,
         example: "",
-        means: "A compaction comes by itself though fewer tokens than the limit were reported.",
-        matters: "The model forgets more than it has to, and each compaction costs a request.",
+        means: "A compaction comes by itself though fewer tokens than the limit were reported, or in a turn that was too long for the \
+             model, where this agent ends such a turn.",
+        matters: "The model forgets more than it has to, and each compaction costs a request. Who is told that the turn failed can decide \
+             what is to be forgotten.",
         expectation: "The limit of the profile, `[compaction] limit`. Codex adds an estimate of 4 bytes for each token of what came since \
              the last report (0.125.0–0.169.0: 19,500 tokens and a long output pass a limit of 20,000), of which twice as much \
-             is allowed here; python-codex adds nothing (0.3.3, 0.5.1).",
+             is allowed here; python-codex adds nothing (0.3.3, 0.5.1). After `context_length_exceeded` Codex ends the turn, and compacts \
+             before the next one (0.115.0–0.169.0); python-codex compacts in the same turn, once (0.1.13–0.5.1).",
     },
     Rule {
         name: "compaction-doubled",
@@ -122,9 +125,10 @@ pub(super) const RULES: &[Rule] = &[
         name: "compaction-summary-altered",
         level: Level::Error,
         example: "/request/body/input/*",
-        means: "What stands in the place of the summary is not what the response delivered.",
+        means: "What stands in the place of the summary is not what the response delivered, or more than that.",
         matters: "The model goes on from something that nobody told it, or can't read its own compaction.",
-        expectation: "As for `compaction-summary-missing`. python-codex 0.3.3 and 0.5.1 add where the session's file is, which is allowed.",
+        expectation: "As for `compaction-summary-missing`. Codex 0.115.0–0.169.0 and python-codex 0.1.13 end the message with the summary; \
+             python-codex 0.3.3 and 0.5.1 add where the session's file is, which their profile allows (`ends_with_summary`).",
     },
     Rule {
         name: "compaction-summary-misplaced",

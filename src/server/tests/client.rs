@@ -240,7 +240,7 @@ pub(in crate::server) fn outline(exchange: &Exchange) -> String {
     };
     let content = match &response.content {
         Content::Events(stream) => {
-            let kinds: Vec<String> = stream.events.iter().map(|event| event.kind()).collect();
+            let kinds: Vec<_> = stream.events.iter().map(|event| event.kind()).collect();
             let tail = stream.partial_tail.as_ref();
             format!(
                 "{}{}",

@@ -131,6 +131,16 @@ pub(super) const CASES: &[Case] = &[
         pointer: "",
     },
     Case {
+        name: "compacted in the turn that was too long",
+        fixture: PYCODEX,
+        profile: "from = \"pycodex@0.5.1\"\n[compaction]\non_overflow = \"fail\"\n",
+        change: |_| {},
+        rule: "compaction-early",
+        follows: &[],
+        exchange: 1,
+        pointer: "",
+    },
+    Case {
         name: "compacted twice",
         fixture: REMOTE,
         profile: "",
@@ -352,6 +362,21 @@ pub(super) const CASES: &[Case] = &[
             let text = records.input(3)[at]
                 .to_string()
                 .replace("SUMMARY: pruned.", "Nothing.");
+            records.input(3)[at] = serde_json::from_str(&text).unwrap();
+        },
+        rule: "compaction-summary-altered",
+        follows: &[],
+        exchange: 3,
+        pointer: "/request/body/input/4",
+    },
+    Case {
+        name: "text behind the summary",
+        fixture: LOCAL,
+        profile: "",
+        change: |records| {
+            let at = records.at(3, "SUMMARY: pruned.");
+            let text = records.input(3)[at].to_string();
+            let text = text.replace("SUMMARY: pruned.", "SUMMARY: pruned.\\n\\nMore.");
             records.input(3)[at] = serde_json::from_str(&text).unwrap();
         },
         rule: "compaction-summary-altered",

@@ -48,7 +48,11 @@ fn text_of(body: &Body) -> String {
 
 fn kinds(exchange: &Exchange) -> Vec<String> {
     match &exchange.response.content {
-        Content::Events(stream) => stream.events.iter().map(Event::kind).collect(),
+        Content::Events(stream) => stream
+            .events
+            .iter()
+            .map(|event| event.kind().into_owned())
+            .collect(),
         other => panic!("no events: {other:?}"),
     }
 }
