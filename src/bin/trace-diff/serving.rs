@@ -1,5 +1,6 @@
 //! What commands have in common that serve until they are told to stop.
 
+use std::env;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -11,6 +12,7 @@ use anyhow::{Context, anyhow};
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use trace_diff::report::visible;
+use trace_diff::server::{ProxyError, ProxyVariables, StartError};
 
 use crate::exit::Failure;
 use crate::output;
@@ -143,4 +145,33 @@ fn write_whole(path: &Path, content: &[u8]) -> io::Result<()> {
         let _ = fs::remove_file(&draft);
     }
     outcome
+}
+
+/// What to do about a proxy that can't be started.
+pub(crate) fn proxy_failure(error: ProxyError) -> Failure {
+    let hint = match &error {
+        ProxyError::Start(StartError::Listen { .. }) => {
+            "port 0 takes any free port; --host takes an address of this machine"
+        }
+        ProxyError::Variable(_) => {
+            "HTTP_PROXY, HTTPS_PROXY and ALL_PROXY are URLs of HTTP proxies: http://HOST:PORT"
+        }
+        ProxyError::NoAuthorities => "--ca names a file of certificate authorities",
+        _ => return Failure::new(error),
+    };
+    Failure::new(error).with_hint(hint)
+}
+
+/// The proxy variables; those in small letters count first, as most programs have it.
+pub(crate) fn proxy_variables() -> ProxyVariables {
+    let value = |name: &str| {
+        let small = env::var(name.to_lowercase());
+        small.or_else(|_| env::var(name)).ok()
+    };
+    ProxyVariables {
+        http: value("HTTP_PROXY"),
+        https: value("HTTPS_PROXY"),
+        all: value("ALL_PROXY"),
+        no: value("NO_PROXY"),
+    }
 }

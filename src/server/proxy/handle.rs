@@ -18,6 +18,7 @@ use super::connection;
 use super::known::Known;
 use super::options::{ProxyError, ProxyOptions};
 use super::shared::Shared;
+use super::stand_in::StandIn;
 
 /// Most threads that serve connections, unless told otherwise.
 const MAX_THREADS: usize = 4;
@@ -75,6 +76,7 @@ impl Proxy {
             upstream: options.upstream,
             connector,
             known: options.known.map(Known::new),
+            stand_in: options.stand_in.map(StandIn::new),
             keeps_known: options.keeps_known,
             large_bodies: Mutex::default(),
         });

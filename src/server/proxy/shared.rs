@@ -10,6 +10,7 @@ use super::super::ledger::Ledger;
 use super::super::options::Limits;
 use super::connect::Connector;
 use super::known::Known;
+use super::stand_in::StandIn;
 use super::upstream::Upstream;
 
 #[derive(Debug)]
@@ -19,6 +20,7 @@ pub(super) struct Shared {
     pub(super) upstream: Upstream,
     pub(super) connector: Connector,
     pub(super) known: Option<Known>,
+    pub(super) stand_in: Option<StandIn>,
     /// Whether what is answered from there is written down.
     pub(super) keeps_known: bool,
     /// Held by who decodes a large body, so that few such bodies are in memory at once.

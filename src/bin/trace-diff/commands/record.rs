@@ -1,6 +1,5 @@
 //! `trace-diff record`: the recording proxy.
 
-use std::env;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -8,9 +7,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
 use trace_diff::capture::{Capture, Redactor, Residual, residual_secrets};
-use trace_diff::server::{
-    CaptureTarget, Limits, Proxy, ProxyError, ProxyOptions, ProxyVariables, StartError, Upstream,
-};
+use trace_diff::server::{CaptureTarget, Limits, Proxy, ProxyOptions, Upstream};
 
 use crate::exit::{Failure, Outcome, Status};
 use crate::serving::{self, ListenArgs, Signals, say};
@@ -77,14 +74,14 @@ pub(crate) fn run(args: &Args) -> Outcome {
     let mut options = ProxyOptions::new(args.upstream.clone());
     options.address = args.listen.address();
     options.ca = args.ca.clone();
-    options.variables = variables();
+    options.variables = serving::proxy_variables();
     set_capture(&mut options, args)?;
     options.limits = Limits {
         body_bytes: args.max_body.saturating_mul(1 << 20),
         ..Limits::default()
     };
     let mut signals = Signals::catch()?;
-    let proxy = Proxy::start(options).map_err(failure)?;
+    let proxy = Proxy::start(options).map_err(serving::proxy_failure)?;
     serving::announce(proxy.address(), args.server_info.as_deref())?;
     signals.or(proxy.capture_failed());
     proxy.stop();
@@ -205,32 +202,4 @@ fn in_words(place: &Residual) -> String {
         .map_or_else(String::new, |number| format!(" (exchange {number})"));
     let (line, form) = (place.line, place.form.name());
     format!("line {line}{exchange} may hold a secret, {form}")
-}
-
-fn failure(error: ProxyError) -> Failure {
-    let hint = match &error {
-        ProxyError::Start(StartError::Listen { .. }) => {
-            "port 0 takes any free port; --host takes an address of this machine"
-        }
-        ProxyError::Variable(_) => {
-            "HTTP_PROXY, HTTPS_PROXY and ALL_PROXY are URLs of HTTP proxies: http://HOST:PORT"
-        }
-        ProxyError::NoAuthorities => "--ca names a file of certificate authorities",
-        _ => return Failure::new(error),
-    };
-    Failure::new(error).with_hint(hint)
-}
-
-/// The proxy variables; those in small letters count first, as most programs have it.
-fn variables() -> ProxyVariables {
-    let value = |name: &str| {
-        let small = env::var(name.to_lowercase());
-        small.or_else(|_| env::var(name)).ok()
-    };
-    ProxyVariables {
-        http: value("HTTP_PROXY"),
-        https: value("HTTPS_PROXY"),
-        all: value("ALL_PROXY"),
-        no: value("NO_PROXY"),
-    }
 }
