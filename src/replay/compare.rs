@@ -10,7 +10,7 @@ use crate::diff::{Comparison, ExchangePair, Options, compare};
 use crate::responses::RequestKind;
 use crate::rollout::{ItemClass, classify};
 use crate::script::StepId;
-use crate::server::{Observed, Observer, Renaming};
+use crate::server::{EXCHANGE, Observed, Observer, Renaming};
 
 use super::circumstances::between;
 use super::divergence::Divergence;
@@ -455,7 +455,12 @@ fn last_user_message(asked: &Asked) -> Option<String> {
 fn request_of(seen: &Observed<'_>, whole: bool) -> Request {
     let view = seen.request;
     let is_message = seen.transport == Transport::WebSocket;
-    let headers = || Recorded::Yes(Headers::exact(view.headers.clone()));
+    let headers = || {
+        // The number that a proxy puts into what it leaves to the server is none of the agent's.
+        let own = view.headers.iter().filter(|header| header.name != EXCHANGE);
+        let own = own.map(|header| (header.name.as_str(), header.value.as_str()));
+        Recorded::Yes(Headers::exact(own.collect()))
+    };
     Request {
         method: match is_message {
             true => WEBSOCKET_METHOD.to_owned(),

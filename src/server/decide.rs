@@ -19,7 +19,7 @@ use super::observe::{Observed, Observer, Renaming};
 use super::service::error_answer;
 
 /// The field with the number that an exchange has for the proxy that stands before this server.
-pub(super) const EXCHANGE: &str = "x-trace-diff-exchange";
+pub(crate) const EXCHANGE: &str = "x-trace-diff-exchange";
 /// The field by which that proxy sees that a request is refused, and asks the upstream instead.
 pub(super) const DIVERTED: (&str, &str) = ("x-trace-diff", "diverted");
 
