@@ -5,15 +5,16 @@ usage: replay.py TRACE_DIFF CORPUS [--all] [--jobs N] [NAME...]
 
 Installs codex from npm and pycodex from PyPI below target/. Each capture and each set of rollouts is played by
 `trace-diff replay` to the same agent in the same version, which is driven as it was when it was recorded; then captures to
-another version, of which the first divergence must be the one that a comparison of two recorded runs begins with. A NAME
-picks runs by agent, scenario or kind (capture, rollouts). Without --all a part of the runs is replayed. Nothing is sent to
-any other address.
+another version, of which the first divergence must be the one that a comparison of two recorded runs begins with; then
+captures whose commands were made harmful and impossible, with `--tools recorded`; then some that are left in the middle, with
+`--on-divergence live`. A NAME picks runs by agent, scenario or kind (capture, rollouts, commands, live). Without --all a part of the runs is replayed. Nothing is sent to any other address.
 """
 
 import argparse
 import json
 import subprocess
 import sys
+import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -53,6 +54,12 @@ OTHERS = (
     ("codex-0.125.0", "01-plain-turn", "codex-0.137.0"),
     ("pycodex-0.1.13", "02-shell-roundtrip", "pycodex-0.5.1"),
 )
+# Captures whose commands are answered, whatever they would do.
+ANSWERED = ("02-shell-roundtrip", "02b", "03-", "05", "07", "10b", "17b", "25-", "29", "31-lite-shell", "39")
+# Captures that are left in the middle, and what a command prints there.
+LIVE = {"02-shell-roundtrip": "alpha", "25-websocket": "over-ws"}
+# They tell the model the command again, so it can't be another one.
+REPEATS_COMMAND = ("codex-0.115.0", "pycodex-0.1.13")
 
 
 class Replay:
@@ -78,10 +85,47 @@ class Replay:
 
     def __call__(self, program):
         """The report, or what went wrong."""
-        recording = self.run / ("capture.jsonl" if self.kind == "capture" else "rollouts")
+        if self.kind == "commands":
+            return self.answered(program)
+        if self.kind == "live":
+            return self.live(program)
+        return self.play(program, self.run / ("rollouts" if self.kind == "rollouts" else "capture.jsonl"))
+
+    def answered(self, program):
+        """Plays commands that would leave a file and fail, if they ran."""
+        with tempfile.TemporaryDirectory() as folder:
+            recording, file = Path(folder) / "capture.jsonl", Path(folder) / "they-ran"
+            lines = (self.run / "capture.jsonl").read_text().splitlines()
+            harm = lambda line: json.dumps(harmed(json.loads(line), file), ensure_ascii=False)
+            recording.write_text("".join(harm(line) + "\n" for line in lines))
+            report, told = self.play(program, recording, "--tools", "recorded")
+            if str(file) not in recording.read_text() or file.exists():
+                return None, f"no command was changed, or one ran\n{told}"
+            return report, told
+
+    def live(self, program):
+        """Leaves the recording in the middle, where an output is another, and goes on with a server that says "OK"."""
+        with tempfile.TemporaryDirectory() as folder:
+            folder = Path(folder)
+            script, recording = folder / "script.json", folder / "recording.jsonl"
+            script.write_text('{"version": 1}')
+            text = (self.run / "capture.jsonl").read_text()
+            for output in LIVE.values():
+                text = text.replace(f"Output:\\n{output}", "Output:\\nother").replace(f"Output:\\\\n{output}", "Output:\\\\nother")
+            recording.write_text(text)
+            server = agent.Server(program, script, folder)
+            try:
+                report, told = self.play(program, recording, "--on-divergence", "live", "--upstream", f"{server.url}/v1")
+            finally:
+                server.stop()
+            asked = server.capture.read_text().count('"type":"request"')
+            return report, f"{told}\nthe upstream was asked {asked} times"
+
+    def play(self, program, recording, *more):
         drive = [sys.executable, DRIVE, self.run, agent.AGENTS / self.played_to, "{base_url}", "{home}", "{work}", self.kind]
         options = ["--format", "json", "--agent", "other", "--timeout", f"{TIMEOUT_S}s", "--show-output"]
         options += ["--timing", "exact"] if self.run.name.startswith(TIMED) else []
+        options += more
         done = subprocess.run(
             [program, "replay", recording, *options, "--", *drive], capture_output=True, text=True, timeout=TIMEOUT_S + 30
         )
@@ -94,6 +138,9 @@ class Replay:
         """Whether all went as it should, and lines that say what did not."""
         if report is None:
             return False, told.strip().splitlines()[-6:]
+        if self.kind == "live":
+            is_right = "the recording ends here" in told and "asked 1 times" in told and report["verdict"] == "findings"
+            return is_right, told.strip().splitlines()[-6:]
         if self.played_to == self.agent:
             is_right = report["verdict"] == "clean" and "was recorded with" not in told
             return is_right, first(report)[:4] + told.strip().splitlines()[-6:]
@@ -110,6 +157,30 @@ class Replay:
         wanted, found = places(recorded, number), places(report, number)
         is_right = report["verdict"] == "findings" and wanted == found and "diverges in turn" in told
         return is_right, [f"only recorded: {sorted(wanted - found)}", f"only replayed: {sorted(found - wanted)}"]
+
+
+def harmed(value, file):
+    """A part of a capture, with commands of calls that leave a file and fail."""
+    if isinstance(value, list):
+        return [harmed(part, file) for part in value]
+    if isinstance(value, dict):
+        value = {key: harmed(part, file) for key, part in value.items()}
+        if value.get("type") == "function_call" and value.get("name") == "exec_command" and '"cmd"' in value["arguments"]:
+            arguments = json.loads(value["arguments"])
+            arguments["cmd"] = f"touch {file}; no-such-program '{len(arguments['cmd'])}' # {arguments['cmd']}"
+            value["arguments"] = json.dumps(arguments)
+        return value
+    if isinstance(value, str) and '"function_call"' in value:
+        lines = []
+        for line in value.split("\n"):
+            start = line.find("{")
+            try:
+                line = line[:start] + json.dumps(harmed(json.loads(line[start:]), file)) if start >= 0 else line
+            except ValueError:
+                pass
+            lines.append(line)
+        return "\n".join(lines)
+    return value
 
 
 def first(report):
@@ -135,6 +206,11 @@ def replays(corpus, agents):
             replay = Replay(run.parent, kind)
             if replay.agent in agents or replay.cannot():
                 yield replay
+        replay = Replay(run.parent, "commands")
+        if replay.agent in agents.difference(REPEATS_COMMAND) and run.parent.name.startswith(ANSWERED):
+            yield replay
+        if replay.agent in agents and run.parent.name in LIVE:
+            yield Replay(run.parent, "live")
     for name, scenario, other in OTHERS:
         if (corpus / name / scenario).is_dir() and {name, other} <= agents:
             yield Replay(corpus / name / scenario, "capture", other)

@@ -1,7 +1,7 @@
 //! Compares requests one by one as they arrive.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crate::capture::{
     Body, Capture, CaptureKind, Headers, Recorded, Request, Transport, WEBSOCKET_METHOD,
@@ -10,13 +10,14 @@ use crate::diff::{Comparison, ExchangePair, Options, compare};
 use crate::responses::RequestKind;
 use crate::rollout::{ItemClass, classify};
 use crate::script::StepId;
-use crate::server::{Observed, Observer, Renaming};
+use crate::server::{EXCHANGE, Observed, Observer, Renaming};
 
 use super::circumstances::between;
 use super::divergence::Divergence;
 use super::expected::{Asked, Expected, capture_of};
 use super::played::Played;
 use super::session::{Judge, ReplayOptions};
+use super::tools::Answers;
 
 /// What becomes of an agent whose request is not the recorded one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -26,6 +27,9 @@ pub enum OnDivergence {
     Stop,
     /// It gets the recorded response anyway.
     Continue,
+    /// The request is refused, and so are all that follow, for a [`Proxy`](crate::server::Proxy) before the server that sends
+    /// them to a real one: [`Replay::is_live`](super::Replay::is_live).
+    Live,
 }
 
 /// Compares each request with the one whose response it gets.
@@ -37,7 +41,9 @@ pub(super) struct Comparer {
     pub(super) on_divergence: OnDivergence,
     pub(super) options: Options,
     judge: Judge,
-    played: Played,
+    pub(super) played: Played,
+    /// What commands get, if they are answered, and the names in it.
+    pub(super) answers: OnceLock<(Answers, Played)>,
     /// The recorded work directory.
     work: Option<String>,
     state: Mutex<State>,
@@ -121,6 +127,7 @@ impl Comparer {
             options,
             judge,
             played,
+            answers: OnceLock::new(),
             work,
             state: Mutex::default(),
         }
@@ -130,8 +137,8 @@ impl Comparer {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether a request was refused, so that the agent has nothing more to do.
-    pub(super) fn is_over(&self) -> bool {
+    /// Whether a request was refused, and all behind it are.
+    pub(super) fn is_stopped(&self) -> bool {
         self.state().is_stopped
     }
 
@@ -210,8 +217,33 @@ impl Comparer {
         if let (Some(was), Some(is)) = (&self.work, told)
             && *was != is
         {
-            self.state().learn(&[(was.clone(), is)], &self.played);
+            self.learn(&[(was.clone(), is)]);
         }
+    }
+
+    /// Takes down what the agent calls otherwise, if it is played or printed.
+    fn learn(&self, renamed: &[(String, String)]) {
+        let printed = self.answers.get().map(|(_, printed)| printed);
+        let is_told = |name: &str| {
+            self.played.names(name) || printed.is_some_and(|printed| printed.names(name))
+        };
+        let pairs = &mut self.state().renaming.pairs;
+        for (from, to) in renamed {
+            let is_known = pairs.iter().any(|(known, _)| known == from);
+            if !is_known && is_told(from) {
+                pairs.push((from.clone(), to.clone()));
+            }
+        }
+    }
+
+    /// Gets the answers ready for the commands of the response that a request gets.
+    fn prepare(&self, seen: &Observed<'_>, renaming: &Renaming) -> Result<(), String> {
+        let (Some((answers, _)), StepId::Step(step)) = (self.answers.get(), seen.step) else {
+            return Ok(());
+        };
+        let prepared = answers.prepare(step, renaming);
+        prepared
+            .map_err(|error| format!("What commands are to print could not be written: {error}."))
     }
 
     fn candidate_kind(&self) -> CaptureKind {
@@ -288,7 +320,7 @@ impl Comparer {
         let candidate = capture_of("this run", self.candidate_kind(), candidates);
         let mut comparison = compare(&baseline, &candidate, &self.options);
         window.keep_last(&mut comparison);
-        self.state().learn(&comparison.renamed, &self.played);
+        self.learn(&comparison.renamed);
         let counts = (self.judge.0)(&baseline, &candidate, &comparison);
         counts.then(|| {
             self.state().renumber(&mut comparison, window);
@@ -303,7 +335,9 @@ const AFTER_DIVERGENCE: &str = "The replay has ended: an earlier request was not
 impl Observer for Comparer {
     fn request(&self, seen: &Observed<'_>) -> Result<Renaming, String> {
         self.see(seen)?;
-        Ok(self.state().renaming.clone())
+        let renaming = self.state().renaming.clone();
+        self.prepare(seen, &renaming)?;
+        Ok(renaming)
     }
 }
 
@@ -341,17 +375,6 @@ impl State {
             .iter()
             .filter(|first| latest.is_none_or(|latest| latest.numbers != first.numbers));
         first.chain(latest).cloned().collect()
-    }
-
-    /// Takes down what the agent calls otherwise, if it is played.
-    fn learn(&mut self, renamed: &[(String, String)], played: &Played) {
-        for (from, to) in renamed {
-            let pairs = &mut self.renaming.pairs;
-            let is_known = pairs.iter().any(|(known, _)| known == from);
-            if !is_known && played.names(from) {
-                pairs.push((from.clone(), to.clone()));
-            }
-        }
     }
 
     /// Takes down what a request was compared with.
@@ -432,7 +455,12 @@ fn last_user_message(asked: &Asked) -> Option<String> {
 fn request_of(seen: &Observed<'_>, whole: bool) -> Request {
     let view = seen.request;
     let is_message = seen.transport == Transport::WebSocket;
-    let headers = || Recorded::Yes(Headers::exact(view.headers.clone()));
+    let headers = || {
+        // The number that a proxy puts into what it leaves to the server is none of the agent's.
+        let own = view.headers.iter().filter(|header| header.name != EXCHANGE);
+        let own = own.map(|header| (header.name.as_str(), header.value.as_str()));
+        Recorded::Yes(Headers::exact(own.collect()))
+    };
     Request {
         method: match is_message {
             true => WEBSOCKET_METHOD.to_owned(),

@@ -22,6 +22,14 @@ pub enum ReplayError {
     /// It is nothing that was recorded.
     #[error(transparent)]
     Unknown(#[from] OpenError),
+    /// What its commands printed can't be put where shells find it.
+    #[error("failed to write to {path}")]
+    Write {
+        /// The agent's home.
+        path: String,
+        /// What the system says.
+        source: io::Error,
+    },
     /// No request to the model was answered in it.
     #[error("{path} holds no response that could be played")]
     NothingToPlay {

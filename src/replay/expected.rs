@@ -81,6 +81,14 @@ impl Expected {
         }
     }
 
+    /// Where the response of a step stands: which file, and which exchange or record of it.
+    pub(super) fn place(&self, step: usize) -> (usize, usize) {
+        match self {
+            Expected::Requests { .. } => (0, self.number(step)),
+            Expected::Inputs(inputs) => inputs.place(step),
+        }
+    }
+
     /// What was sent, reduced to what the recording can tell.
     pub(super) fn reduced(&self, candidate: Asked) -> Asked {
         match self {

@@ -7,6 +7,7 @@
 //!   compared with the one whose response it gets, together with the first request of the session and the one before in
 //!   its thread, so that identifiers are held against each other; the whole session is compared once more at the end, by
 //!   [`Replay::verdict`], which has the last word.
+//! * **Commands** of the model run again, or are answered with what was recorded: [`Replay::answer_commands`].
 //! * A **divergence** is the first request, or a later one, that says something new which the recording does not say.
 
 mod circumstances;
@@ -18,10 +19,11 @@ mod played;
 mod recording;
 mod rollouts;
 mod session;
+mod tools;
 
 pub use circumstances::{Circumstances, SandboxMode};
 pub use compare::OnDivergence;
 pub use divergence::Divergence;
 pub use error::ReplayError;
 pub use recording::{Recording, RecordingKind};
-pub use session::{Judge, Judgement, Replay, ReplayOptions, Verdict};
+pub use session::{AnsweredCommands, Judge, Judgement, Replay, ReplayOptions, Verdict};

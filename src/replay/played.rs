@@ -33,6 +33,11 @@ impl Played {
         Self { text, words }
     }
 
+    /// The text of the script.
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
     /// Whether an identifier or a directory stands in it.
     pub(super) fn names(&self, name: &str) -> bool {
         match name.contains(['/', '\\']) {

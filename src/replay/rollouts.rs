@@ -206,6 +206,12 @@ impl Inputs {
         self.steps.len()
     }
 
+    /// The file and the record in which the response of a step begins.
+    pub(super) fn place(&self, step: usize) -> (usize, usize) {
+        let point = self.steps.get(step);
+        point.map_or((0, 0), |point| (point.file, point.record))
+    }
+
     /// What disk tells of the request that a step answers, beside what was sent. Both are reduced to their `input`; items
     /// that are never on disk are taken from what was sent.
     ///

@@ -1,6 +1,8 @@
 //! A replay: what is played, who compares, and what came out of it.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::capture::{Capture, CaptureKind};
@@ -16,6 +18,7 @@ use super::expected::{Expected, requests_of};
 use super::played::Played;
 use super::recording::{Recording, RecordingKind};
 use super::rollouts;
+use super::tools::{Answers, RecordedCalls};
 
 /// How a session is replayed.
 #[derive(Debug, Clone, Default)]
@@ -60,6 +63,19 @@ pub struct Replay {
     pub script: Arc<Script>,
     recording: Recording,
     comparer: Arc<Comparer>,
+}
+
+/// How the commands of a session are answered, and which of its calls are carried out all the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AnsweredCommands {
+    /// What the agent is to find in its environment.
+    pub variables: Vec<(String, String)>,
+    /// Calls that agents carry out themselves, by their names: `apply_patch`, `view_image`, those of MCP servers.
+    pub carried_out: BTreeMap<String, usize>,
+    /// How many outputs are told with a gap, for the agent had cut their middle out.
+    pub cut: usize,
+    /// How many scripts of the model (`exec`) may run commands that were not recorded one by one.
+    pub scripts: usize,
 }
 
 /// What came out of a replay.
@@ -125,6 +141,39 @@ impl Replay {
         })
     }
 
+    /// Has commands that the model called answered with what was recorded of them, so that nothing of them runs.
+    ///
+    /// `home` is the agent's `HOME`, made for this replay: startup files are written into it. `own` is the agent's command
+    /// line, of which a shell may run what it is told there. The agent is to be started behind this, with the variables.
+    ///
+    /// # Errors
+    ///
+    /// When a file can't be written.
+    pub fn answer_commands(
+        &self,
+        home: &Path,
+        own: &[String],
+    ) -> Result<AnsweredCommands, ReplayError> {
+        let comparer = &self.comparer;
+        let calls = RecordedCalls::of(&self.recording, &comparer.expected, comparer.played.text());
+        let printed: Vec<&str> = calls.texts().collect();
+        let printed = Played::new(printed.join("\n"));
+        let answers = Answers::new(home, own, calls).map_err(|source| ReplayError::Write {
+            path: home.display().to_string(),
+            source,
+        })?;
+        let calls = answers.calls();
+        let told = AnsweredCommands {
+            variables: answers.variables(),
+            carried_out: calls.carried_out(),
+            cut: calls.cut(),
+            scripts: calls.scripts(),
+        };
+        // A second home would take the first one's answers.
+        let _ = comparer.answers.set((answers, printed));
+        Ok(told)
+    }
+
     /// Who compares: for [`ServerOptions::observer`](crate::server::ServerOptions::observer).
     pub fn observer(&self) -> Arc<dyn Observer> {
         self.comparer.clone()
@@ -137,7 +186,12 @@ impl Replay {
 
     /// Whether the agent left the recording and was stopped there.
     pub fn is_over(&self) -> bool {
-        self.comparer.is_over()
+        self.comparer.on_divergence == OnDivergence::Stop && self.comparer.is_stopped()
+    }
+
+    /// Whether the agent left the recording and is answered by a real server from there on.
+    pub fn is_live(&self) -> bool {
+        self.comparer.on_divergence == OnDivergence::Live && self.comparer.is_stopped()
     }
 
     /// Where the agent left the recording so far.
@@ -154,7 +208,7 @@ impl Replay {
             // Rollouts are always rebuilt.
             (None, RecordingKind::Rollouts(_)) => (candidate.clone(), candidate),
         };
-        let stopped = divergences.first().filter(|_| self.comparer.is_over());
+        let stopped = divergences.first().filter(|_| self.comparer.is_stopped());
         let comparison = match stopped {
             Some(divergence) => divergence.comparison.clone(),
             None => {

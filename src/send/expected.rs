@@ -1,5 +1,6 @@
 //! What the recorded answers of a capture have in common.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::capture::{Content, Event, EventStream, FlatExchange, Response, is_terminal};
@@ -98,7 +99,7 @@ impl Expected {
     fn learn_stream(&mut self, stream: &EventStream, response: &Response) {
         self.learn_items(response);
         for event in &stream.events {
-            let kind = event.kind();
+            let kind = event.kind().into_owned();
             self.kinds.insert(kind.clone());
             let Some(data) = event.data.json().map(|data| data.node()) else {
                 continue;
@@ -168,7 +169,7 @@ pub(super) fn lives(stream: &EventStream) -> Vec<(String, Life)> {
     let mut lives = Vec::new();
     let mut unnamed = BTreeSet::new();
     for event in &stream.events {
-        let (kind, names) = (event.kind(), Names::of(event));
+        let (kind, names) = (event.kind().into_owned(), Names::of(event));
         if !names.is_any() && !is_of_response(&kind) {
             unnamed.insert(kind.clone());
         }
@@ -206,7 +207,7 @@ impl ToldBy {
     fn of(stream: &EventStream) -> Self {
         let mut told = Self::default();
         for event in &stream.events {
-            let (kind, names) = (event.kind(), Names::of(event));
+            let (kind, names) = (event.kind().into_owned(), Names::of(event));
             if is_of_response(&kind) {
                 continue;
             }
@@ -298,7 +299,8 @@ fn contents(item: Node<'_>) -> BTreeSet<&'static str> {
 /// The types of the events of a stream that are about the response as a whole.
 pub(super) fn frame(stream: &EventStream) -> BTreeSet<String> {
     let kinds = stream.events.iter().map(Event::kind);
-    kinds.filter(|kind| is_of_response(kind)).collect()
+    let own = kinds.filter(|kind| is_of_response(kind));
+    own.map(Cow::into_owned).collect()
 }
 
 /// Members of items and bodies in which a model may put what it likes.

@@ -55,7 +55,7 @@ impl Outcome {
                 end => cut(end),
             };
         };
-        match last.kind().as_str() {
+        match &*last.kind() {
             "response.completed" | "response.done" => Outcome::Good,
             kind => {
                 let said = last.data.json().map(|data| reason(data.node()));

@@ -56,7 +56,7 @@ impl Form<'_, '_> {
     }
 
     fn event(&mut self, index: usize, event: &Event) {
-        let kind = event.kind();
+        let kind = event.kind().into_owned();
         let Some(data) = event.data.json().map(|data| data.node()) else {
             let is_mark = matches!(&event.data, Body::Text(text) if text == "[DONE]");
             let is_empty = matches!(&event.data, Body::Empty);

@@ -9,16 +9,19 @@ use tokio::sync::watch;
 
 use crate::capture::Transport;
 use crate::json::Value;
-#[cfg(test)]
-use crate::script::Piece;
 use crate::script::{
-    Answer, Conversation, Decision, Ending, Player, RequestView, StepId, Upgrade, WsAnswer,
+    Answer, Conversation, Decision, Ending, Piece, Player, RequestView, StepId, Upgrade, WsAnswer,
     WsDecision, WsPiece,
 };
 
 use super::head::RequestHead;
 use super::observe::{Observed, Observer, Renaming};
 use super::service::error_answer;
+
+/// The field with the number that an exchange has for the proxy that stands before this server.
+pub(crate) const EXCHANGE: &str = "x-trace-diff-exchange";
+/// The field by which that proxy sees that a request is refused, and asks the upstream instead.
+pub(super) const DIVERTED: (&str, &str) = ("x-trace-diff", "diverted");
 
 /// Finds answers.
 #[derive(Debug)]
@@ -73,7 +76,7 @@ impl Decider {
         let seen = self.observe(request, None, Transport::Http, decision.answer.step);
         match seen {
             Ok(renaming) => renaming.apply(&mut decision.answer),
-            Err(reason) => decision.answer = error_answer(400, &reason),
+            Err(reason) => decision.answer = refusal(head, &reason),
         }
         decision
     }
@@ -134,7 +137,7 @@ impl Decider {
         match self.observe(request, None, Transport::Handshake, step) {
             Ok(_) => upgrade,
             Err(reason) => Upgrade::Refuse(Decision {
-                answer: error_answer(400, &reason),
+                answer: refusal(head, &reason),
                 violation: None,
             }),
         }
@@ -170,8 +173,21 @@ impl Decider {
     }
 }
 
+/// What a request gets that the observer refuses.
+fn refusal(head: &RequestHead, reason: &str) -> Answer {
+    let mut answer = error_answer(400, reason);
+    if head.headers.get(EXCHANGE).is_some()
+        && let Some(Piece::Head(answered)) = answer.pieces.first_mut()
+    {
+        answered.headers.push(DIVERTED.0, DIVERTED.1);
+    }
+    answer
+}
+
 fn view<'a>(number: u64, head: &'a RequestHead, body: Option<&'a Value>) -> RequestView<'a> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let told = head.headers.get(EXCHANGE);
+    let number = told.and_then(|told| told.parse().ok()).unwrap_or(number);
     RequestView {
         number: usize::try_from(number).unwrap_or(usize::MAX),
         method: &head.method,

@@ -34,6 +34,7 @@ mod websocket;
 mod wire;
 mod worker;
 
+pub(crate) use decide::EXCHANGE;
 pub use gates::Gates;
 pub use ledger::State;
 pub use listener::Server;

@@ -1,13 +1,13 @@
 //! An agent of the user's: its options, where it runs, what became of it.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
 use trace_diff::agent::{Ending, Outcome, Outside, Profile, Settings, Surroundings};
 use trace_diff::replay::{Circumstances, SandboxMode};
-use trace_diff::server::Server;
 
 use crate::duration::duration;
 use crate::exit::{Failure, Status};
@@ -62,7 +62,7 @@ enum Kind {
 impl AgentArgs {
     pub(crate) fn surroundings(
         &self,
-        server: &Server,
+        address: SocketAddr,
         circumstances: &Circumstances,
     ) -> Surroundings {
         let prefix = circumstances.prefix.as_deref().unwrap_or("/v1");
@@ -74,7 +74,7 @@ impl AgentArgs {
                 None => Some((variable.into(), std::env::var_os(variable)?)),
             });
         Surroundings {
-            base_url: format!("http://{}{prefix}", server.address()),
+            base_url: format!("http://{address}{prefix}"),
             path: std::env::var_os("PATH").unwrap_or_default(),
             time_zone: circumstances.time_zone.clone().unwrap_or_default(),
             variables: variables.collect(),

@@ -21,6 +21,7 @@ use super::relay::{After, Relay};
 use super::replayed;
 use super::request::{framing, rewritten};
 use super::shared::Shared;
+use super::stand_in::numbered;
 use super::taken::Taken;
 
 /// How long a reset waits behind the last byte. A reset discards what the system has not sent yet.
@@ -87,6 +88,11 @@ impl Connection {
                 return answer.send(taken, &mut self.client, true).await;
             }
         };
+        if let Some(stand_in) = &self.shared.stand_in
+            && !stand_in.is_over()
+        {
+            return self.ask_stand_in(taken, body, &bytes).await;
+        }
         if self.shared.known.is_some() && !is_websocket {
             return self.look_up(taken, body, &bytes).await;
         }
@@ -136,7 +142,49 @@ impl Connection {
             first,
             body,
         );
-        relay.run().await
+        relay.run().await.0
+    }
+
+    /// Leaves a request to the stand-in; passes it on if that does not answer it.
+    async fn ask_stand_in(&mut self, mut taken: Taken, mut body: BodyScan, head: &[u8]) -> After {
+        let shared = Arc::clone(&self.shared);
+        let Some(stand_in) = &shared.stand_in else {
+            return After::Close;
+        };
+        let waits_for_leave = taken.request().headers.get("expect").is_some();
+        if waits_for_leave && self.client.write_all(LEAVE).await.is_err() {
+            return After::Close;
+        }
+        let mut read = Vec::new();
+        // Where the body is longer than what is kept, nobody could send it again.
+        if !self.read_body(&mut taken, &mut body, Some(&mut read)).await || !body.is_done() {
+            return After::Close;
+        }
+        taken.request_done(body.trailer());
+        taken.set_from_stand_in(true);
+        let Ok(mut stream) = stand_in.connect().await else {
+            return After::Close;
+        };
+        let route = stand_in.route(&taken.request().target);
+        let first = rewritten(head, taken.request(), &route);
+        let mut first = numbered(first, taken.number());
+        first.extend_from_slice(&read);
+        let mut relay = Relay::new(
+            &mut self.client,
+            &mut self.input,
+            &mut stream,
+            taken,
+            first,
+            BodyScan::Length(0),
+        );
+        relay.is_stand_in = true;
+        let (after, mut taken) = relay.run().await;
+        if after != After::Elsewhere {
+            return after;
+        }
+        stand_in.end();
+        taken.set_from_stand_in(false);
+        self.pass_on(taken, BodyScan::Length(0), head, read).await
     }
 
     /// The bytes of the next head, and when the first came; `None` when no head comes any more.

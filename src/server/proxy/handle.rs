@@ -18,6 +18,7 @@ use super::connection;
 use super::known::Known;
 use super::options::{ProxyError, ProxyOptions};
 use super::shared::Shared;
+use super::stand_in::StandIn;
 
 /// Most threads that serve connections, unless told otherwise.
 const MAX_THREADS: usize = 4;
@@ -71,6 +72,7 @@ impl Proxy {
             Recorder::start(options.capture, "record", redactor).map_err(StartError::Capture)?;
         let shared = Arc::new(Shared {
             known: options.known.map(Known::new),
+            stand_in: options.stand_in.map(StandIn::new),
             keeps_known: options.keeps_known,
             ..Shared::new(recorder, options.limits, options.upstream, connector)
         });

@@ -16,6 +16,7 @@ mod replayed;
 mod request;
 mod response;
 mod shared;
+mod stand_in;
 mod stream;
 mod taken;
 #[cfg(test)]

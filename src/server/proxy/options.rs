@@ -31,6 +31,10 @@ pub struct ProxyOptions {
     pub known: Option<Capture>,
     /// Whether exchanges that are answered from `known` are written to the capture, too.
     pub keeps_known: bool,
+    /// A [`Server`](super::super::Server) that answers in the upstream's place. A request that its
+    /// [`Observer`](super::super::Observer) refuses goes to the upstream instead, and so do all later ones; a WebSocket on
+    /// which a message is refused is closed, and the next one goes to the upstream.
+    pub stand_in: Option<SocketAddr>,
     /// Whether secrets are replaced before anything is written to the capture.
     pub redact: bool,
     /// Bounds for both sides. Bodies and messages of more than `body_bytes` pass, but are not kept.
@@ -52,6 +56,7 @@ impl ProxyOptions {
             capture: CaptureTarget::None,
             known: None,
             keeps_known: true,
+            stand_in: None,
             redact: true,
             limits: Limits::default(),
             connect_time: Duration::from_secs(20),

@@ -21,6 +21,7 @@ use super::buffer::Buffer;
 use super::frames::{Compression, FrameScan, Message};
 use super::message::BodyScan;
 use super::response::ResponseHead;
+use super::stand_in::is_diverted;
 use super::stream::Stream;
 use super::taken::Taken;
 
@@ -38,6 +39,8 @@ pub(super) enum After {
     Close,
     /// It is reset.
     Reset,
+    /// Nothing was sent on it: the stand-in leaves the request to the upstream.
+    Elsewhere,
 }
 
 /// An exchange that is being passed on.
@@ -51,6 +54,8 @@ pub(super) struct Relay<'a> {
     up: Up,
     down: Down,
     after: Option<After>,
+    /// Whether the upstream is a stand-in, which may leave the request to another.
+    pub(super) is_stand_in: bool,
     /// Runs when the client of a WebSocket has gone.
     linger: Option<Pin<Box<Sleep>>>,
 }
@@ -135,6 +140,7 @@ impl<'a> Relay<'a> {
                 ended: None,
             },
             after: None,
+            is_stand_in: false,
             linger: None,
         };
         // What came together goes on together.
@@ -146,9 +152,10 @@ impl<'a> Relay<'a> {
         relay
     }
 
-    /// Passes bytes on until the exchange has ended.
-    pub(super) async fn run(mut self) -> After {
-        poll_fn(|cx| self.poll(cx)).await
+    /// Passes bytes on until the exchange has ended; gives what was written down of it.
+    pub(super) async fn run(mut self) -> (After, Taken) {
+        let after = poll_fn(|cx| self.poll(cx)).await;
+        (after, self.taken)
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<After> {
@@ -388,6 +395,10 @@ impl<'a> Relay<'a> {
                             self.down.state = State::Raw;
                             continue;
                         };
+                        if self.is_stand_in && is_diverted(&head) {
+                            self.after = Some(After::Elsewhere);
+                            return;
+                        }
                         self.down.ready += length;
                         self.response_head(head);
                     }

@@ -11,6 +11,7 @@ use super::super::options::Limits;
 use super::super::record::Recorder;
 use super::connect::Connector;
 use super::known::Known;
+use super::stand_in::StandIn;
 use super::upstream::Upstream;
 
 #[derive(Debug)]
@@ -20,6 +21,7 @@ pub(super) struct Shared {
     pub(super) upstream: Upstream,
     pub(super) connector: Connector,
     pub(super) known: Option<Known>,
+    pub(super) stand_in: Option<StandIn>,
     /// Whether what is answered from there is written down.
     pub(super) keeps_known: bool,
     /// Held by who decodes a large body, so that few such bodies are in memory at once.
@@ -40,6 +42,7 @@ impl Shared {
             upstream,
             connector,
             known: None,
+            stand_in: None,
             keeps_known: true,
             large_bodies: Mutex::default(),
         }

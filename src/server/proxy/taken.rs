@@ -120,6 +120,19 @@ impl Taken {
         self.open();
     }
 
+    /// The number of the exchange, once its request is written down.
+    pub(super) fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// Says whether the answer is a stand-in's.
+    pub(super) fn set_from_stand_in(&mut self, is_from_stand_in: bool) {
+        match is_from_stand_in {
+            true => self.note("answered_by", "capture"),
+            false => drop(self.extra.remove("answered_by")),
+        }
+    }
+
     /// The answer to the request that was recorded before, if its body has come whole and there is one. Where such exchanges are not
     /// kept, nothing is written down.
     pub(super) fn known_answer(&mut self) -> Option<Answer> {

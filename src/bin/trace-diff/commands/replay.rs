@@ -1,6 +1,7 @@
 //! `trace-diff replay`: a recorded session, played to an agent.
 
 use std::cell::Cell;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -14,10 +15,11 @@ use trace_diff::capture::{Capture, read_capture};
 use trace_diff::diff::Comparison;
 use trace_diff::normalize::Rules;
 use trace_diff::replay::{
-    Circumstances, Judge, OnDivergence, Recording, Replay, ReplayError, ReplayOptions,
+    AnsweredCommands, Circumstances, Judge, OnDivergence, Recording, Replay, ReplayError,
+    ReplayOptions,
 };
 use trace_diff::report::{Standards, Verdict, comparison_report};
-use trace_diff::server::{CaptureTarget, Server, ServerOptions};
+use trace_diff::server::{CaptureTarget, Proxy, ProxyOptions, Server, ServerOptions, Upstream};
 
 use crate::agent::{AgentArgs, tell};
 use crate::exit::{Failure, Outcome, Status};
@@ -25,7 +27,7 @@ use crate::report::ReportArgs;
 use crate::report_forms::{Format, Rendered};
 use crate::rules;
 use crate::scratch::Scratch;
-use crate::serving::{ListenArgs, interruption, open_capture, say};
+use crate::serving::{ListenArgs, interruption, open_capture, proxy_failure, proxy_variables, say};
 
 /// Plays a recorded session to an agent, and compares what it sends with what was recorded
 ///
@@ -33,7 +35,7 @@ use crate::serving::{ListenArgs, interruption, open_capture, say};
 /// compared with the recorded one as it arrives; ids, times and paths may differ. In COMMAND {base_url}, {port}, {home} and
 /// {work} are filled in. Without COMMAND the server waits for an agent until Ctrl-C, and prints how to connect.
 ///
-/// Commands that the model called run again, for real.
+/// Commands that the model called run again, for real, unless --tools recorded answers them.
 ///
 /// Exit status: 0 the agent sent what was recorded, 1 it did not, 2 the job could not be done.
 #[derive(Debug, clap::Args)]
@@ -47,9 +49,18 @@ pub(crate) struct Args {
     /// What happens at the first request that is not the recorded one
     #[arg(long, value_enum, default_value_t = Reaction::Stop)]
     on_divergence: Reaction,
+    /// Where requests go from the first divergence on, for --on-divergence live: http://HOST[:PORT][/PATH] or https://…
+    #[arg(long, value_name = "URL")]
+    upstream: Option<Upstream>,
+    /// Trusts the certificate authorities in FILE (PEM), too, for --upstream
+    #[arg(long, value_name = "FILE", requires = "upstream")]
+    ca: Option<PathBuf>,
     /// Pauses in responses: none, exact as recorded, or so many times as long, such as 0.1
     #[arg(long, value_name = "none|exact|FACTOR", default_value = "none", value_parser = pace)]
     timing: Pace,
+    /// What becomes of commands that the model called
+    #[arg(long, value_enum, default_value_t = Tools::Run)]
+    tools: Tools,
     #[command(flatten)]
     listen: ListenArgs,
     /// Writes every request and response of this run to OUT, secrets replaced
@@ -83,6 +94,16 @@ enum Reaction {
     Stop,
     /// It gets the recorded responses all the same
     Continue,
+    /// This request and all later ones go to the real server of --upstream
+    Live,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Tools {
+    /// They run again, for real
+    Run,
+    /// They print what was recorded, and nothing of them runs, as far as the agent uses bash, zsh or sh
+    Recorded,
 }
 
 /// How many times as long as recorded pauses last.
@@ -101,6 +122,11 @@ fn pace(text: &str) -> Result<Pace, String> {
 }
 
 pub(crate) fn run(args: &Args) -> Outcome {
+    check_tools(args)?;
+    if (args.on_divergence == Reaction::Live) != args.upstream.is_some() {
+        let error = anyhow::anyhow!("--on-divergence live and --upstream go together");
+        return Err(Failure::new(error).with_hint("--upstream names the real server"));
+    }
     let rules = args.rules.load()?;
     let standards = Arc::new(args.rules.standards(&rules));
     let recording = Recording::read(&args.recording).map_err(failure)?;
@@ -115,8 +141,10 @@ pub(crate) fn run(args: &Args) -> Outcome {
         Some(path) => path.clone(),
         None => scratch.root.join("capture.jsonl"),
     };
+    let (server, front) = start(args, &replay, &capture)?;
     let session = Session {
-        server: start(args, &replay, &capture)?,
+        server,
+        front,
         args,
         replay,
         circumstances,
@@ -126,8 +154,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
         true => session.wait_for_signal().map(|()| None)?,
         false => Some(session.run_agent()?),
     };
-    session.server.stop();
-    let written = session.server.wait();
+    let written = stop(session.server, session.front);
     written.with_context(|| format!("failed to write {}", capture.display()))?;
     let status = match &outcome {
         Some(outcome) => tell(&args.agent, outcome, &session.scratch)?,
@@ -148,6 +175,25 @@ pub(crate) fn run(args: &Args) -> Outcome {
         Verdict::Clean => status,
         Verdict::Findings => status.max(Status::Findings),
     })
+}
+
+/// Commands are answered by startup files in a home that is made for this.
+fn check_tools(args: &Args) -> Result<(), Failure> {
+    if args.tools == Tools::Run {
+        return Ok(());
+    }
+    if args.agent.home.is_some() {
+        return Err(Failure::new(anyhow::anyhow!("--tools recorded does not go with --home"))
+            .with_hint("it writes startup files of shells, and a home of yours is not touched; leave --home out, and give settings with the agent's options"));
+    }
+    if args.command.is_empty() {
+        return Err(
+            Failure::new(anyhow::anyhow!("--tools recorded needs a COMMAND")).with_hint(
+                "commands are answered by the startup files of a home that is made for the agent",
+            ),
+        );
+    }
+    Ok(())
 }
 
 /// Words with commas and an "and" between them.
@@ -172,6 +218,7 @@ fn replay_options(args: &Args, rules: &Rules, standards: &Arc<Standards>) -> Rep
         on_divergence: match args.on_divergence {
             Reaction::Stop => OnDivergence::Stop,
             Reaction::Continue => OnDivergence::Continue,
+            Reaction::Live => OnDivergence::Live,
         },
         compare: args.rules.options(rules),
         judge: Judge(Arc::new(judge)),
@@ -183,6 +230,8 @@ struct Session<'a> {
     args: &'a Args,
     replay: Replay,
     server: Server,
+    /// What agents speak to, where a real server may have to answer them.
+    front: Option<Proxy>,
     circumstances: Circumstances,
     scratch: Scratch,
 }
@@ -199,34 +248,76 @@ fn failure(error: ReplayError) -> Failure {
     }
 }
 
-fn start(args: &Args, replay: &Replay, capture: &Path) -> Result<Server, Failure> {
+/// Starts the server and, where the agent may go on with a real one, the proxy before both.
+fn start(args: &Args, replay: &Replay, capture: &Path) -> Result<(Server, Option<Proxy>), Failure> {
     // A file that the user did not name is this run's own.
     let file = open_capture(capture, args.force || args.capture.is_none())?;
-    let options = ServerOptions {
+    let target = CaptureTarget::File(Arc::new(file));
+    let mut options = ServerOptions {
         script: replay.script.clone(),
-        address: args.listen.address(),
-        capture: CaptureTarget::File(Arc::new(file)),
         observer: Some(replay.observer()),
         ..ServerOptions::default()
     };
-    Server::start(options).map_err(|error| {
+    match args.upstream {
+        None => (options.address, options.capture) = (args.listen.address(), target.clone()),
+        Some(_) => options.capture = CaptureTarget::None,
+    }
+    let server = Server::start(options).map_err(|error| {
         Failure::new(error)
             .with_hint("port 0 takes any free port; --host takes an address of this machine")
-    })
+    })?;
+    let Some(upstream) = &args.upstream else {
+        return Ok((server, None));
+    };
+    let mut options = ProxyOptions::new(upstream.clone());
+    options.address = args.listen.address();
+    options.ca = args.ca.clone();
+    options.variables = proxy_variables();
+    options.capture = target;
+    options.stand_in = Some(server.address());
+    let front = Proxy::start(options).map_err(proxy_failure)?;
+    Ok((server, Some(front)))
+}
+
+/// Ends what agents spoke to. The proxy goes first, for it writes down what the server says.
+fn stop(server: Server, front: Option<Proxy>) -> std::io::Result<()> {
+    if let Some(front) = front {
+        front.stop();
+        front.wait()?;
+    }
+    server.stop();
+    server.wait()
 }
 
 impl Session<'_> {
+    /// Where the agent finds its server.
+    fn address(&self) -> SocketAddr {
+        let front = self.front.as_ref();
+        front.map_or(self.server.address(), Proxy::address)
+    }
+
+    fn requests(&self) -> u64 {
+        let front = self.front.as_ref();
+        front
+            .map_or_else(|| self.server.state(), Proxy::state)
+            .requests
+    }
+
     fn run_agent(&self) -> Result<AgentOutcome, Failure> {
         let options = &self.args.agent;
         let place = Place::below(&self.scratch.root.join("agent"))
             .and_then(|place| place.with(options.home.as_deref(), options.work.as_deref()))
             .context("failed to make the agent's directories")?;
-        let surroundings = options.surroundings(&self.server, &self.circumstances);
+        let surroundings = options.surroundings(self.address(), &self.circumstances);
         let profile = options.profile(&self.args.command);
         let settings = options.settings(&self.circumstances);
         configure(profile, &settings, &place, &surroundings)?;
-        self.say_how_it_runs(profile, &settings);
         let mut command = AgentCommand::new(self.args.command.iter().cloned());
+        let answered = self.answer_commands(&place)?;
+        self.say_how_it_runs(profile, &settings, answered.as_ref());
+        command
+            .variables
+            .extend(answered.into_iter().flat_map(|answered| answered.variables));
         if self.circumstances.is_traced {
             let traces = place.temp.join("traces").to_string_lossy().into_owned();
             let variable = ("CODEX_ROLLOUT_TRACE_ROOT".to_owned(), traces);
@@ -241,24 +332,45 @@ impl Session<'_> {
         let said = Cell::new(0);
         let interrupted = interruption()?;
         let watch = Watch {
-            has_connected: &|| self.server.state().requests > 0,
+            has_connected: &|| self.requests() > 0,
             is_over: &|| {
-                say_divergences(&self.replay, &said);
+                self.say_divergences(&said);
                 self.replay.is_over() || interrupted.load(Ordering::Relaxed)
             },
         };
         let outcome = trace_diff::agent::run(&command, &place, &surroundings, &limits, &watch)
             .map_err(|error| Failure::new(error).with_hint("check the command behind --"))?;
-        say_divergences(&self.replay, &said);
+        self.say_divergences(&said);
         if interrupted.load(Ordering::Relaxed) {
             say("interrupted: the agent was ended");
         }
         Ok(outcome)
     }
 
+    /// Has commands answered, if they are to be.
+    fn answer_commands(&self, place: &Place) -> Result<Option<AnsweredCommands>, Failure> {
+        if self.args.tools == Tools::Run {
+            return Ok(None);
+        }
+        let command = &self.args.command;
+        let answered = self.replay.answer_commands(&place.home, command);
+        answered.map(Some).map_err(failure)
+    }
+
     /// What the model had called is called again.
-    fn say_how_it_runs(&self, profile: Profile, settings: &Settings) {
-        let warning = "commands that the model called run again, for real";
+    fn say_how_it_runs(
+        &self,
+        profile: Profile,
+        settings: &Settings,
+        answered: Option<&AnsweredCommands>,
+    ) {
+        let warning = match answered {
+            None => "commands that the model called run again, for real",
+            Some(_) => "commands that the model called print what was recorded, and do not run",
+        };
+        if let Some(answered) = answered {
+            Self::say_what_is_not_answered(answered);
+        }
         if profile == Profile::Other {
             return say(&format!("{warning}, if the agent runs them"));
         }
@@ -274,26 +386,66 @@ impl Session<'_> {
         ));
     }
 
+    /// What is done or told otherwise, though commands are answered.
+    fn say_what_is_not_answered(answered: &AnsweredCommands) {
+        if !answered.carried_out.is_empty() {
+            let calls = answered.carried_out.iter();
+            let calls: Vec<String> = calls
+                .map(|(name, count)| format!("{name} ({count})"))
+                .collect();
+            say(&format!(
+                "carried out by the agent itself, for real: {}",
+                calls.join(", ")
+            ));
+        }
+        if answered.scripts > 0 {
+            say(&format!(
+                "{} scripts of the model: what a command printed in them was not recorded, so it does not run and fails",
+                answered.scripts
+            ));
+        }
+        if answered.cut > 0 {
+            say(&format!(
+                "{} outputs are printed as the model was shown them, with their middle cut out",
+                answered.cut
+            ));
+        }
+    }
+
     fn wait_for_signal(&self) -> Result<(), Failure> {
         // Signals are caught before anyone can know of the server.
         let interrupted = interruption()?;
-        let listening = format!("listening on http://{}\n", self.server.address());
+        let listening = format!("listening on http://{}\n", self.address());
         crate::output::write(listening.as_bytes())?;
         self.say_how_to_connect();
         let said = Cell::new(0);
         while !self.replay.is_over() && !interrupted.load(Ordering::Relaxed) {
             std::thread::sleep(Duration::from_millis(50));
-            say_divergences(&self.replay, &said);
+            self.say_divergences(&said);
         }
-        say_divergences(&self.replay, &said);
+        self.say_divergences(&said);
         Ok(())
+    }
+
+    /// Tells of divergences when they happen, and of where the recording ends for it.
+    fn say_divergences(&self, said: &Cell<usize>) {
+        let before = said.get();
+        say_divergences(&self.replay, said);
+        if let (Some(upstream), true) = (
+            &self.args.upstream,
+            said.get() > before && self.replay.is_live(),
+        ) {
+            say(&format!(
+                "the recording ends here: this request and all later ones go to {upstream}"
+            ));
+        }
     }
 
     fn say_how_to_connect(&self) {
         let surroundings = self
             .args
             .agent
-            .surroundings(&self.server, &self.circumstances);
+            .surroundings(self.address(), &self.circumstances);
         let base_url = &surroundings.base_url;
         let model = self.circumstances.model.as_deref().unwrap_or("MODEL");
         say(&format!(
