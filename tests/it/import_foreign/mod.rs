@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use trace_diff::capture::import::read_har;
-use trace_diff::capture::{Body, Capture, Content, Event, Exchange};
+use trace_diff::capture::{Body, Capture, Content, Exchange};
 
 fn root(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
