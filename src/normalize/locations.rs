@@ -5,13 +5,14 @@ use std::sync::LazyLock;
 use memchr::memmem;
 
 static MARKS: LazyLock<[memmem::Finder<'static>; 4]> = LazyLock::new(|| {
-    ["<cwd>", "/.codex/", "/skills/.system/", "/sessions/2"].map(memmem::Finder::new)
+    ["<cwd>", "/.codex/", "/skills/.system", "/sessions/2"].map(memmem::Finder::new)
 });
 
 /// Finds working directories and agent homes named in texts, in order of first appearance.
 ///
 /// Working directories stand in `<cwd>…</cwd>` of the environment context (codex 0.115.0–0.169.0, pycodex 0.1.2–0.5.1);
-/// homes are what stands before `/.codex/` (with and without it), `/skills/.system/` or `/sessions/<year>/` in a path.
+/// homes are what stands before `/.codex/` (with and without it), `/skills/.system` or `/sessions/<year>/` in a path. Codex
+/// 0.153.4–0.169.0 tells the model the directory of skills without a path behind it.
 #[derive(Debug, Default)]
 pub struct LocationFinder {
     found: Vec<String>,
@@ -85,5 +86,8 @@ mod tests {
                 "/srv/agent-home"
             ]
         );
+        let mut finder = LocationFinder::default();
+        finder.add("- `r0` = `/srv/codex/skills/.system`");
+        assert_eq!(finder.finish(), ["/srv/codex"]);
     }
 }

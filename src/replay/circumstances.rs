@@ -29,6 +29,10 @@ pub struct Circumstances {
     pub uses_websocket: bool,
     /// Whether Codex wrote a rollout trace (`CODEX_ROLLOUT_TRACE_ROOT`), which shows in its requests (0.169.0).
     pub is_traced: bool,
+    /// The terminal, as the user agent names it: the value of `TERM`, or a program with its version.
+    pub terminal: Option<String>,
+    /// Whether it worked in a git repository, which it tells in `x-codex-turn-metadata`.
+    pub is_in_repository: bool,
     /// What stands before `/responses` in the path of requests: `/v1`.
     pub prefix: Option<String>,
 }
@@ -95,6 +99,15 @@ impl Circumstances {
             let facts = RequestFacts::new(&request.target, headers, Some(body.node()));
             if matches!(facts.kind, RequestKind::Models | RequestKind::Other) {
                 continue;
+            }
+            if let Some(headers) = headers {
+                keep(
+                    &mut self.terminal,
+                    headers.get("user-agent").and_then(terminal),
+                );
+                let metadata = headers.get("x-codex-turn-metadata").map(Raw::new);
+                self.is_in_repository |=
+                    metadata.is_some_and(|metadata| metadata.get("workspaces").is_some());
             }
             let path = request.target.split('?').next().unwrap_or_default();
             let prefix = path.strip_suffix(&facts.endpoint).map(str::to_owned);
@@ -181,6 +194,14 @@ fn is_upgrade(request: &crate::capture::Request) -> bool {
     headers.is_some_and(|headers| headers.list.get("sec-websocket-key").is_some())
 }
 
+/// The terminal in a user agent: `codex_exec/0.169.0 (Debian 12.0.0; x86_64) xterm-256color (codex_exec; 0.169.0)` (Codex
+/// 0.115.0–0.169.0, pycodex 0.1.13–0.5.1).
+fn terminal(user_agent: &str) -> Option<String> {
+    let (_, rest) = user_agent.split_once(") ")?;
+    let word = rest.split(' ').next()?;
+    (!word.is_empty() && !word.starts_with('(')).then(|| word.to_owned())
+}
+
 /// The first that is told counts.
 fn keep<T>(known: &mut Option<T>, told: Option<T>) {
     if known.is_none() {
@@ -196,4 +217,19 @@ pub(super) fn between(text: &str, before: &str, after: &str) -> Option<String> {
     let (_, rest) = text.split_once(before)?;
     let (value, _) = rest.split_once(after)?;
     Some(value.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::terminal;
+
+    #[test]
+    fn the_terminal_stands_behind_the_system() {
+        let agent =
+            "codex_exec/0.169.0 (Debian 12.0.0; x86_64) iTerm.app/3.5 (codex_exec; 0.169.0)";
+        assert_eq!(terminal(agent).as_deref(), Some("iTerm.app/3.5"));
+        assert_eq!(terminal("a/1 (b; c) xterm").as_deref(), Some("xterm"));
+        assert_eq!(terminal("a/1 (b; c) (d; e)"), None);
+        assert_eq!(terminal("curl/8"), None);
+    }
 }

@@ -1,5 +1,6 @@
 //! An agent of the user's: its options, where it runs, what became of it.
 
+use std::ffi::OsString;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -77,7 +78,10 @@ impl AgentArgs {
             base_url: format!("http://{address}{prefix}"),
             path: std::env::var_os("PATH").unwrap_or_default(),
             time_zone: circumstances.time_zone.clone().unwrap_or_default(),
-            variables: variables.collect(),
+            variables: terminal(circumstances)
+                .into_iter()
+                .chain(variables)
+                .collect(),
         }
     }
 
@@ -156,6 +160,13 @@ pub(crate) fn tell(
             }
         }
     }
+    // Codex 0.115.0–0.169.0 ask for it where no repository is.
+    let flag = "--skip-git-repo-check";
+    if !outcome.has_connected && outcome.stderr.text().contains(flag) {
+        say(&format!(
+            "hint: add {flag} to the command, or name a repository with --work"
+        ));
+    }
     match outcome.ending {
         _ if is_well || is_stopped => Ok(Status::Clean),
         Ending::NeverConnected(_) => Ok(Status::Failed),
@@ -164,6 +175,21 @@ pub(crate) fn tell(
         Ending::Exited(_) => Ok(Status::Clean),
         _ => Ok(Status::Findings),
     }
+}
+
+/// Variables that make the terminal the recorded one, as far as the user agent names it.
+fn terminal(circumstances: &Circumstances) -> Vec<(OsString, OsString)> {
+    let Some(word) = &circumstances.terminal else {
+        return Vec::new();
+    };
+    let variables = match word.split_once('/') {
+        Some((program, version)) => {
+            vec![("TERM_PROGRAM", program), ("TERM_PROGRAM_VERSION", version)]
+        }
+        None => vec![("TERM", word.as_str())],
+    };
+    let owned = |(name, value): (&str, &str)| (name.into(), value.into());
+    variables.into_iter().map(owned).collect()
 }
 
 /// Tells of files that an agent wrote where it should not, and of those that may be its.

@@ -318,6 +318,11 @@ impl Session<'_> {
         command
             .variables
             .extend(answered.into_iter().flat_map(|answered| answered.variables));
+        if self.circumstances.is_in_repository && options.work.is_none() {
+            say(
+                "recorded in a git repository: name a copy of it with --work, or requests lack `workspaces`",
+            );
+        }
         if self.circumstances.is_traced {
             let traces = place.temp.join("traces").to_string_lossy().into_owned();
             let variable = ("CODEX_ROLLOUT_TRACE_ROOT".to_owned(), traces);
