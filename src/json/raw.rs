@@ -56,6 +56,14 @@ impl<'a> Raw<'a> {
         end.map_or("", |end| &self.rest[..end])
     }
 
+    /// The text of this value with another one in the place of `part`, a value that was found in it.
+    pub fn text_with(self, part: Raw<'_>, new: &str) -> String {
+        let whole = self.text();
+        let start = self.length_to_end() - part.length_to_end();
+        let end = start + part.text().len();
+        format!("{}{new}{}", &whole[..start], &whole[end..])
+    }
+
     /// The string, without its escapes; `None` for another kind of value.
     pub fn string(self) -> Option<Cow<'a, str>> {
         let (inner, is_escaped) = match self.length {

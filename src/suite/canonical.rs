@@ -38,7 +38,8 @@ fn rewrite(body: &mut Body) {
 
 /// Orders the members of `client_metadata` by name.
 fn sorted_metadata(text: &str) -> String {
-    let Some(metadata) = Raw::new(text).get("client_metadata") else {
+    let body = Raw::new(text);
+    let Some(metadata) = body.get("client_metadata") else {
         return text.to_owned();
     };
     let mut members: Vec<(String, &str)> = metadata
@@ -50,14 +51,7 @@ fn sorted_metadata(text: &str) -> String {
         .iter()
         .map(|(name, value)| format!("{}:{value}", serde_json::Value::from(name.as_str())))
         .collect();
-    let old = metadata.text();
-    let start = old.as_ptr() as usize - text.as_ptr() as usize;
-    format!(
-        "{}{{{}}}{}",
-        &text[..start],
-        members.join(","),
-        &text[start + old.len()..]
-    )
+    body.text_with(metadata, &format!("{{{}}}", members.join(",")))
 }
 
 /// Leaves the fraction of each `create_time` out.

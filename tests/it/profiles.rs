@@ -219,7 +219,7 @@ that no row matches.
 stream is silent (`limits.idle_ms`) is only checked where a file says it.
 
 `items.sent_back` lists the types of items of a completed response that the next request sends back; nothing is asked of others. `ids.items` says
-what becomes of their ids: `dropped`, `kept` (those of the model), `made` (the agent's own items get some, too).
+what becomes of their ids: `dropped`, `kept` (those of the model), `made` (the agent's own items get some, too), `made-but-tools` (all but `additional_tools`).
 
 ## The built-in profiles
 

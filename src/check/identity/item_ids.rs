@@ -73,8 +73,9 @@ impl Checker<'_> {
                 self.check_kept(before, now, &fresh, is_reasoning);
             }
             ItemIds::Kept => self.check_kept(before, now, &fresh, |_| true),
-            ItemIds::Made if before.is_none() && !begins_history(request) => {}
-            ItemIds::Made => self.check_made(now, &fresh),
+            ItemIds::Made | ItemIds::MadeButTools
+                if before.is_none() && !begins_history(request) => {}
+            ItemIds::Made | ItemIds::MadeButTools => self.check_made(now, &fresh),
         }
     }
 
@@ -144,8 +145,7 @@ impl Checker<'_> {
                 continue;
             }
             let facts = ItemFacts::new((*item).clone());
-            // Behind a compaction Codex 0.147.0 sends it without one.
-            if facts.kind == "additional_tools" {
+            if self.ids == ItemIds::MadeButTools && facts.kind == "additional_tools" {
                 continue;
             }
             let message = format!(

@@ -298,6 +298,8 @@ pub enum ItemIds {
     OfReasoning,
     /// Items of the model keep theirs.
     Kept,
+    /// As [`Made`](Self::Made), but `additional_tools` may have none: behind a compaction Codex 0.147.0 sends it so.
+    MadeButTools,
     /// Items of the model keep theirs, and those of the agent get one.
     Made,
 }

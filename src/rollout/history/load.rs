@@ -172,10 +172,7 @@ fn cut_output(item: Raw<'_>, budget: Budget) -> (String, bool) {
     let Some(new) = new else {
         return (whole.to_owned(), false);
     };
-    let old = output.text();
-    let start = old.as_ptr() as usize - whole.as_ptr() as usize;
-    let (before, after) = (&whole[..start], &whole[start + old.len()..]);
-    (format!("{before}{new}{after}"), true)
+    (item.text_with(output, &new), true)
 }
 
 /// Keeps of texts in an array what the budget allows for all of them; pictures stay. `None` where all is kept.

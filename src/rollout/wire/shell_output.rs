@@ -55,11 +55,7 @@ fn rewritten(item: Raw<'_>) -> Option<String> {
         .get("output")
         .filter(|output| output.kind() == Kind::String)?;
     let text = as_text(&output.string()?)?;
-    let whole = item.text();
-    let old = output.text();
-    let start = old.as_ptr() as usize - whole.as_ptr() as usize;
-    let (before, after) = (&whole[..start], &whole[start + old.len()..]);
-    Some(format!("{before}{}{after}", quoted(&text)))
+    Some(item.text_with(output, &quoted(&text)))
 }
 
 fn as_text(json: &str) -> Option<String> {

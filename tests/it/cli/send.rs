@@ -414,7 +414,7 @@ fn a_capture_without_requests_to_the_model_is_an_error() {
     let output = program.run(&["send", "asked.jsonl", "--to", "http://127.0.0.1:9"]);
     assert_eq!(code(&output), 2);
     assert!(
-        stderr(&output).contains("hint: its requests are 1 for other endpoints"),
+        stderr(&output).contains("hint: left out are 1 for other endpoints"),
         "{}",
         stderr(&output)
     );

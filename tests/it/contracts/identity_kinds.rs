@@ -247,7 +247,13 @@ pub(super) const KINDS: &[Kind] = &[
     kind("item-id-missing", |trace, unit| {
         let index = new_item(trace, unit, true)?;
         // What a port makes ids for, and what was continued over a WebSocket, it need not have.
-        (trace.input(unit)[index]["type"] != "additional_tools").then_some(())?;
+        let is_of_codex = trace.headers(unit).iter().any(|header| {
+            header[0] == "user-agent"
+                && header[1]
+                    .as_str()
+                    .is_some_and(|agent| !agent.starts_with("codex-tui/"))
+        });
+        (is_of_codex || trace.input(unit)[index]["type"] != "additional_tools").then_some(())?;
         (!trace.headers(unit).is_empty()).then_some(())?;
         let id = trace.input(unit)[index]["id"].clone();
         for other in turns(trace) {

@@ -191,7 +191,7 @@ impl Args {
                 true => {
                     "requests to /responses, /responses/compact and /models are sent".to_owned()
                 }
-                false => format!("its requests are {why}"),
+                false => format!("left out are {why}"),
             };
             return Err(Failure::new(error).with_hint(hint));
         }
