@@ -208,7 +208,12 @@ fn write_shared(matrix: &Matrix, out: &mut impl Write) -> io::Result<()> {
             continue;
         }
         write_heading(column, agent, own.len(), out)?;
+        let mut section = None;
         for one in own {
+            if let Some(of) = one.finding.section.filter(|of| section != Some(*of)) {
+                writeln!(out, "<h3>{}</h3>", escaped(of.title()))?;
+                section = Some(of);
+            }
             writeln!(
                 out,
                 "<details class=\"shared\"><summary><span class=\"count\">{} ×</span> {}</summary>\n<p>{}</p></details>",
