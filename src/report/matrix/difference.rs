@@ -30,8 +30,9 @@ impl Difference {
         {
             about.push(subject);
         }
-        let is_named = self.sentence.contains(&self.label);
-        if !is_named {
+        let quoted = ["`{}`", "`{}: "].map(|form| form.replace("{}", &self.label));
+        let is_named = quoted.iter().any(|quoted| self.sentence.contains(quoted));
+        if !is_named && !self.label.is_empty() {
             about.push(&self.label);
         }
         match about.join(" ") {
@@ -60,7 +61,7 @@ pub(super) fn merged(findings: &[CellFinding]) -> Option<CellFinding> {
     let sentence = match (sentences.len(), plain.into_iter().collect::<Vec<_>>()) {
         (1, _) => own.sentence.clone(),
         (_, plain) if plain.len() == 1 => plain.concat(),
-        _ => own.sentence.clone(),
+        _ => common_beginning(&sentences),
     };
     let is_one_value = parts.iter().all(|one| one.value == own.value);
     let difference = Difference {
@@ -74,6 +75,20 @@ pub(super) fn merged(findings: &[CellFinding]) -> Option<CellFinding> {
         difference: Some(difference),
         ..first.clone()
     })
+}
+
+/// The words with which all begin.
+fn common_beginning(sentences: &BTreeSet<String>) -> String {
+    let words = |text: &String| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
+    let mut all = sentences.iter().map(words);
+    let mut common = all.next().unwrap_or_default();
+    for other in all {
+        let same = common.iter().zip(&other).take_while(|(a, b)| a == b);
+        let count = same.count();
+        common.truncate(count);
+    }
+    common.push("…".to_owned());
+    common.join(" ")
 }
 
 /// A sentence without what it quotes of items, each of which has other words: `user message "First thing."`.
@@ -229,8 +244,8 @@ mod tests {
             "tools `x`, `y`: 1 line",
         );
         check(
-            &[("tool `x`", "a: 1"), ("tool `x`", "a: 2")],
-            "tool `x`: a: 1",
+            &[("tool `x`", "is sent: 1"), ("tool `x`", "is sent: 2")],
+            "tool `x`: is sent: …",
         );
     }
 }

@@ -21,23 +21,23 @@ pub(super) struct Line {
 /// As many scenarios are named.
 const FEW: usize = 6;
 
-/// The differences of an agent, in their order; members and header fields that only one side sends stand together where as many
+/// The differences of an agent, in their order; members, header fields and tools that only one side sends stand together where the same
 /// scenarios show them.
 pub(super) fn lines(shared: &[&SharedDifference]) -> Vec<Line> {
     let mut lines: Vec<Line> = Vec::new();
     // Where the line of members stands that are alike.
-    let mut members: HashMap<(&str, Option<Section>, &[String]), usize> = HashMap::new();
+    let mut members: HashMap<(String, Option<Section>, &[String]), usize> = HashMap::new();
     for one in shared {
         let finding = &one.finding;
         let text = match member(one) {
-            Some(member) => {
-                let key = (finding.rule.as_str(), finding.section, &one.shown_by[..]);
+            Some((beginning, member)) => {
+                let key = (beginning.clone(), finding.section, &one.shown_by[..]);
                 if let Some(line) = members.get(&key).and_then(|at| lines.get_mut(*at)) {
                     line.text.push_str(&format!(", {member}"));
                     continue;
                 }
                 members.insert(key, lines.len());
-                format!("{}: {member}", finding.rule)
+                format!("{beginning}{member}")
             }
             None => format!("{}: {}", finding.rule, finding.message),
         };
@@ -59,19 +59,79 @@ pub(super) fn lines(shared: &[&SharedDifference]) -> Vec<Line> {
     lines
 }
 
-/// A member or header field that only one side sends, with its value if that is short; `None` for all else.
-fn member(one: &SharedDifference) -> Option<String> {
+/// A member, header field or tool that only one side sends, with its value if that is short, and how its line begins; `None` for all
+/// else.
+fn member(one: &SharedDifference) -> Option<(String, String)> {
     const MOST: usize = 24;
-    let rules = ["key-added", "key-missing", "header-added", "header-missing"];
-    let difference = one.finding.difference.as_ref();
-    let difference = difference.filter(|_| rules.contains(&one.finding.rule.as_str()))?;
-    if difference.subject.is_some() || difference.label.is_empty() {
-        return None;
+    let difference = one.finding.difference.as_ref()?;
+    let rule = one.finding.rule.as_str();
+    match (rule, &difference.subject) {
+        ("tool-added" | "tool-missing", Some(subject)) => {
+            let (before, tool) = subject.split_once('`')?;
+            Some((format!("{rule}: {before}"), format!("`{tool}")))
+        }
+        ("key-added" | "key-missing" | "header-added" | "header-missing", None)
+            if !difference.label.is_empty() =>
+        {
+            let value = difference.value.as_ref();
+            let value = value.filter(|value| value.chars().count() <= MOST);
+            let member = match value {
+                Some(value) => format!("`{}` {value}", difference.label),
+                None => format!("`{}`", difference.label),
+            };
+            Some((format!("{rule}: "), member))
+        }
+        _ => None,
     }
-    let value = difference.value.as_ref();
-    let value = value.filter(|value| value.chars().count() <= MOST);
-    Some(match value {
-        Some(value) => format!("`{}` {value}", difference.label),
-        None => format!("`{}`", difference.label),
-    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::{CellFinding, Difference, Level};
+
+    fn shared(rule: &str, subject: Option<&str>, label: &str, names: &[&str]) -> SharedDifference {
+        let difference = Difference {
+            id: String::new(),
+            subject: subject.map(str::to_owned),
+            label: label.to_owned(),
+            sentence: "is sent".to_owned(),
+            value: Some("1".to_owned()),
+        };
+        SharedDifference {
+            agent: "port".to_owned(),
+            finding: CellFinding {
+                section: Some(Section::Body),
+                difference: Some(difference.clone()),
+                ..CellFinding::new(rule, Level::Error, difference.message())
+            },
+            scenarios: names.len(),
+            shown_by: names.iter().map(|name| (*name).to_owned()).collect(),
+        }
+    }
+
+    #[test]
+    fn what_only_one_side_sends_stands_together_where_the_same_scenarios_show_it() {
+        let many: Vec<String> = (0..=FEW).map(|number| number.to_string()).collect();
+        let many: Vec<&str> = many.iter().map(String::as_str).collect();
+        let all = [
+            shared("key-added", None, "a", &["x", "y"]),
+            shared("key-added", None, "b", &["x", "y"]),
+            shared("key-added", None, "c", &["x", "z"]),
+            shared("tool-added", Some("tool `t`"), "", &many),
+            shared("tool-added", Some("tool `u`"), "", &many),
+            shared("value-changed", None, "d", &["x", "y"]),
+        ];
+        let texts: Vec<String> = lines(&all.iter().collect::<Vec<_>>())
+            .into_iter()
+            .map(|line| format!("{} × {}", line.scenarios, line.text))
+            .collect();
+        let expect = [
+            "2 × key-added: `a` 1, `b` 1 [x, y]",
+            "2 × key-added: `c` 1 [x, z]",
+            "7 × tool-added: tool `t`, `u`",
+            "2 × value-changed: d: is sent [x, y]",
+        ];
+        assert_eq!(texts, expect);
+    }
 }
