@@ -42,6 +42,16 @@ impl Difference {
     }
 }
 
+/// By what scenarios share a difference: its cause, and what is said of it, but for the words of items. Of a member or header field
+/// that one side never sends the value may be another in each.
+pub(super) fn kind(rule: &str, difference: &Difference) -> String {
+    let is_member = rule.starts_with("key-") || rule.starts_with("header-");
+    match is_member {
+        true => difference.id.clone(),
+        false => format!("{} {}", difference.id, without_quotes(&difference.sentence)),
+    }
+}
+
 /// What several scenarios tell of one cause: what their messages have in common.
 pub(super) fn merged(findings: &[CellFinding]) -> Option<CellFinding> {
     let first = findings.first()?;

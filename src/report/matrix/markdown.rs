@@ -43,6 +43,9 @@ pub fn render_matrix_markdown(
             cells.collect::<String>()
         ));
     }
+    if let Some(legend) = matrix.legend() {
+        page.push(&format!("\n{}.\n", prose(&legend)));
+    }
     for row in &matrix.scenarios {
         for (cell, agent) in row.cells.iter().zip(&matrix.agents) {
             if !cell.findings.is_empty() || cell.verdict == CellVerdict::Gap {

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::report::text::plural;
 use crate::report::{Level, Section, Verdict};
 
-use super::difference::{Difference, merged};
+use super::difference::{Difference, kind, merged};
 
 /// Scenarios × agents, in the key order of its JSON form. Nothing in it changes from run to run unless an agent does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -222,6 +222,17 @@ impl Matrix {
         )
     }
 
+    /// What the numbers behind `differs` mean, if there are any.
+    pub(super) fn legend(&self) -> Option<String> {
+        let mut cells = self.scenarios.iter().flat_map(|row| &row.cells);
+        cells.find(|cell| cell.verdict == CellVerdict::Differs)?;
+        let baseline = self.agents.first()?;
+        Some(format!(
+            "differs (2+30): two differences from {} in this scenario alone, and 30 that several show, which are told once, at the end",
+            baseline.name
+        ))
+    }
+
     /// The differences of an agent from the baseline that several scenarios show.
     pub(super) fn shared_of(&self, agent: &MatrixAgent) -> Vec<&SharedDifference> {
         let shared = self.shared.iter();
@@ -312,7 +323,8 @@ impl Key {
         Self {
             rule: finding.rule.clone(),
             level: finding.level,
-            what: difference.map_or_else(|| finding.message.clone(), |one| one.id.clone()),
+            what: difference
+                .map_or_else(|| finding.message.clone(), |one| kind(&finding.rule, one)),
         }
     }
 }

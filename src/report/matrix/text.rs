@@ -54,13 +54,8 @@ impl Text<'_> {
             let words = row.cells.iter().map(|cell| (cell.word(), style(cell)));
             self.line(&visible(&row.name), first, words.collect(), &widths, out)?;
         }
-        let mut cells = rows.iter().flat_map(|row| &row.cells);
-        if cells.any(|cell| cell.verdict == CellVerdict::Differs) {
-            writeln!(
-                out,
-                "\ndiffers (2+30): two differences from {} in this scenario alone, 30 that several show, told once below",
-                visible(&self.matrix.agents[0].name)
-            )?;
+        if let Some(legend) = self.matrix.legend() {
+            writeln!(out, "\n{}", visible(&legend))?;
         }
         writeln!(out)
     }

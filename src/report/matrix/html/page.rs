@@ -51,6 +51,9 @@ pub fn render_matrix_html(
     write_agents(matrix, out)?;
     write_filter(matrix, out)?;
     write_table(matrix, options.kept.as_deref(), out)?;
+    if let Some(legend) = matrix.legend() {
+        writeln!(out, "<p class=\"dim\">{}.</p>", escaped(&legend))?;
+    }
     write_cells(matrix, options.kept.as_deref(), out)?;
     write_shared(matrix, out)?;
     let own = matrix.scenarios.iter().flat_map(|row| &row.cells);
