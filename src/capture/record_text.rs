@@ -1,5 +1,7 @@
 //! The text of one record of our own capture format.
 
+use std::ops::Range;
+
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 
@@ -87,13 +89,16 @@ impl RecordPart {
         }
     }
 
-    fn redacted(self, redactor: &mut Redactor, clean: usize) -> Self {
+    fn redacted(self, redactor: &mut Redactor, new: Option<&Range<usize>>) -> Self {
         match self {
             RecordPart::Own(text) => RecordPart::Own(redactor.text(text)),
-            RecordPart::Shared(value) => match redactor.replaced(value.text(), clean) {
-                Some(text) => RecordPart::Own(text),
-                None => RecordPart::Shared(value),
-            },
+            RecordPart::Shared(value) => {
+                let new = new.cloned().unwrap_or(0..value.text().len());
+                match redactor.replaced(value.text(), new) {
+                    Some(text) => RecordPart::Own(text),
+                    None => RecordPart::Shared(value),
+                }
+            }
         }
     }
 }
@@ -244,12 +249,13 @@ impl Record {
         record
     }
 
-    /// The record with secrets in its texts replaced. Each long JSON text in it begins with so many `clean` bytes that were
+    /// The record with secrets in its texts replaced. Where a `new` part is given, all long JSON texts but that part of them were
     /// looked at before, in another text ([`Body::from_bytes_after`]) in which nothing is secret.
     #[must_use]
-    pub fn redacted(mut self, redactor: &mut Redactor, clean: usize) -> Self {
+    pub fn redacted(mut self, redactor: &mut Redactor, new: Option<Range<usize>>) -> Self {
         let parts = self.before.into_iter();
-        self.before = parts.map(|part| part.redacted(redactor, clean)).collect();
+        let redacted = parts.map(|part| part.redacted(redactor, new.as_ref()));
+        self.before = redacted.collect();
         self.object.redact(redactor);
         self
     }
@@ -421,7 +427,7 @@ mod tests {
         let mut line = String::new();
         record().push_line(12, &mut line);
         assert_eq!(line, expect);
-        let parts = record().redacted(&mut Redactor::new(), 0).into_line(12);
+        let parts = record().redacted(&mut Redactor::new(), None).into_line(12);
         assert!(matches!(&parts[..], [_, RecordPart::Shared(_), _]));
         assert_eq!(
             parts.iter().map(RecordPart::as_str).collect::<String>(),

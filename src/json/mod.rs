@@ -25,4 +25,4 @@ pub use reader::RecordReader;
 pub use record::{Part, Record, Records, read_records};
 pub use source_problem::{SourceProblem, bad_regex};
 pub use syntax::{ErrorKind, SyntaxError};
-pub use tree::{Document, Items, Kind, MAX_DEPTH, Members, Node, Value};
+pub use tree::{Document, Items, Kind, MAX_DEPTH, Members, Node, NotParsed, Value};

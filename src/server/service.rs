@@ -61,10 +61,10 @@ impl Connection {
         let (connection, shared, number) = (self.clone(), shared.clone(), self.number);
         let (length, wire_bytes) = (body.bytes.len(), body.wire_bytes);
         let (head, mut exchange, decision) = elsewhere(length, move || {
-            let (body, clean) = connection.former.parse(body.bytes);
+            let (body, new) = connection.former.parse(body.bytes);
             let captured = captured(&head, body, wire_bytes);
             let began = shared.ms(head.began);
-            let exchange = Exchange::open(shared, &captured, clean, number, began);
+            let exchange = Exchange::open(shared, &captured, new, number, began);
             connection.former.keep(&captured.body, &exchange);
             let decider = &exchange.shared.decider;
             let decision =
