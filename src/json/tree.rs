@@ -240,11 +240,6 @@ impl Value {
         &self.document
     }
 
-    /// A number for the place of this value in its document, the same for all handles to it.
-    pub(crate) fn slot(&self) -> u32 {
-        self.slot
-    }
-
     /// A handle to a part: `part` must come from [`Value::node`] of this same document.
     pub fn part(&self, part: Node<'_>) -> Self {
         debug_assert!(std::ptr::eq(part.document, Arc::as_ptr(&self.document)));
@@ -403,17 +398,21 @@ impl<'a> Node<'a> {
             return None;
         }
         // The loop that all readers of traffic spend their time in: a key is one slot, its value follows.
-        let (mut at, end) = (self.slot + 1, own.next);
-        let quoted = key.len() as u32 + 2;
+        let first = self.slot + 1;
+        let members = &slots[first as usize..own.next as usize];
+        let text = self.document.text.as_bytes();
+        let mut at = 0;
         let mut found = None;
-        while at < end {
-            let name = &slots[at as usize];
-            let is_candidate = name.end - name.start == quoted || name.escaped;
-            let document = self.document;
-            if is_candidate && (Node { document, slot: at }).is_key(key) {
-                found = Some(at + 1);
+        while let [name, value, ..] = &members[at..] {
+            let inner = name.start as usize + 1..name.end as usize - 1;
+            let is_it = match name.escaped {
+                false => inner.len() == key.len() && text[inner] == *key.as_bytes(),
+                true => syntax::unescape(&self.document.text[inner]) == key,
+            };
+            if is_it {
+                found = Some(first + at as u32 + 1);
             }
-            at = slots[at as usize + 1].next;
+            at = (value.next - first) as usize;
         }
         let document = self.document;
         found.map(|slot| Node { document, slot })
