@@ -46,7 +46,7 @@ pub(crate) fn say_what_is_not_answered(answered: &AnsweredCommands) {
     }
     if answered.scripts > 0 {
         say(&format!(
-            "{} scripts of the model: what a command printed in them was not recorded, so it does not run and fails",
+            "{} scripts of the model: what each of their commands printed is not in the recording, so these do not run and fail; a rollout of codex 0.169 has it",
             answered.scripts
         ));
     }
