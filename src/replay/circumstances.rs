@@ -34,6 +34,8 @@ pub struct Circumstances {
     pub uses_websocket: bool,
     /// Whether Codex wrote a rollout trace (`CODEX_ROLLOUT_TRACE_ROOT`), which shows in its requests (0.169.0).
     pub is_traced: bool,
+    /// The agent with its version, as the user agent begins: `codex_exec/0.169.0`.
+    pub agent: Option<String>,
     /// The terminal, as the user agent names it: the value of `TERM`, or a program with its version.
     pub terminal: Option<String>,
     /// Whether it worked in a git repository, which it tells in `x-codex-turn-metadata`.
@@ -108,10 +110,9 @@ impl Circumstances {
                 continue;
             }
             if let Some(headers) = headers {
-                keep(
-                    &mut self.terminal,
-                    headers.get("user-agent").and_then(terminal),
-                );
+                let user_agent = headers.get("user-agent");
+                keep(&mut self.agent, user_agent.and_then(product));
+                keep(&mut self.terminal, user_agent.and_then(terminal));
                 let metadata = headers.get("x-codex-turn-metadata").map(Raw::new);
                 self.is_in_repository |=
                     metadata.is_some_and(|metadata| metadata.get("workspaces").is_some());
@@ -195,9 +196,16 @@ impl Circumstances {
     }
 }
 
-fn is_upgrade(request: &crate::capture::Request) -> bool {
+/// Whether a request asks for a WebSocket.
+pub(super) fn is_upgrade(request: &crate::capture::Request) -> bool {
     let headers = request.headers.as_option();
     headers.is_some_and(|headers| headers.list.get("sec-websocket-key").is_some())
+}
+
+/// The agent with its version in a user agent: the first product with one.
+pub(super) fn product(user_agent: &str) -> Option<String> {
+    let word = user_agent.split(' ').next()?;
+    word.contains('/').then(|| word.to_owned())
 }
 
 /// The terminal in a user agent: `codex_exec/0.169.0 (Debian 12.0.0; x86_64) xterm-256color (codex_exec; 0.169.0)` (Codex

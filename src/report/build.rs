@@ -66,6 +66,7 @@ pub(super) fn input(role: Role, capture: &Capture) -> Input {
         exchanges: flatten(capture).len(),
         records: None,
         problems: capture.problems.len(),
+        live: None,
     }
 }
 

@@ -101,6 +101,7 @@ fn input(rollout: &CheckedRollout) -> Input {
         exchanges: 0,
         records: Some(rollout.records),
         problems: rollout.problems.len(),
+        live: None,
     }
 }
 

@@ -110,6 +110,18 @@ pub struct Input {
     pub records: Option<usize>,
     /// Number of problems in reading it.
     pub problems: usize,
+    /// From where on a real server answered, of a replay that went on live.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub live: Option<Live>,
+}
+
+/// Where a replay left its recording for a real server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Live {
+    /// Index of the first exchange that it answered, from 0.
+    pub from: usize,
+    /// Its URL.
+    pub upstream: String,
 }
 
 /// What an input was read for.

@@ -32,6 +32,7 @@ fn input(outline: &Outline) -> Input {
             .records
             .map(|records| usize::try_from(records).unwrap_or(usize::MAX)),
         problems: outline.problems.len(),
+        live: None,
     }
 }
 

@@ -15,6 +15,7 @@ use super::super::head::RequestHead;
 use super::super::log::Log;
 use super::super::wire::content_kind;
 use super::frames::Message;
+use super::known::KnownReply;
 use super::response::ResponseHead;
 use super::shared::Shared;
 
@@ -149,6 +150,17 @@ impl Taken {
         self.extra
             .insert("recorded_as".to_owned(), found.number.into());
         Some(found.answer)
+    }
+
+    /// Says whether what comes is written down.
+    pub(super) fn set_kept(&mut self, is_kept: bool) {
+        self.is_kept = is_kept && self.shared.recorder.is_on();
+    }
+
+    /// What a message on this WebSocket was answered when it was recorded before.
+    pub(super) fn known_reply(&self, message: &Message) -> Option<KnownReply> {
+        let known = self.shared.known.as_ref()?;
+        known.find_message(&self.head.target, &self.as_written(&message.data))
     }
 
     /// Writes the request down, as far as it came.
@@ -352,6 +364,11 @@ impl Taken {
     /// Notes something about the exchange.
     pub(super) fn note(&mut self, key: &str, value: &str) {
         self.extra.insert(key.to_owned(), value.into());
+    }
+
+    /// Notes how many messages of a WebSocket were answered from what was recorded before.
+    pub(super) fn note_known_messages(&mut self, count: u64) {
+        self.extra.insert("known_messages".to_owned(), count.into());
     }
 
     /// Notes the lines behind a body.
