@@ -19,6 +19,7 @@ mod window;
 pub use checker::Checker;
 pub use pointer::{Pointer, PointerError, PointerPattern};
 pub use problem::{Problem, ProblemKind, Summary, Tail};
+pub(crate) use raw::string_length;
 pub use raw::{Raw, RawItems, RawMembers};
 pub use reader::RecordReader;
 pub use record::{Part, Record, Records, read_records};

@@ -1,7 +1,12 @@
 //! Under which circumstances a session was recorded, as far as the recording tells.
 
+use std::borrow::Cow;
+use std::collections::HashSet;
+
+use xxhash_rust::xxh3::xxh3_64;
+
 use crate::capture::{Capture, Transport, flatten};
-use crate::json::Raw;
+use crate::json::{Node, Raw};
 use crate::responses::{RequestFacts, RequestKind};
 use crate::rollout::{RecordKind, RolloutPart, RolloutReader};
 
@@ -87,6 +92,8 @@ impl Circumstances {
     }
 
     fn read_capture(&mut self, capture: &Capture) {
+        // Every request sends the history again.
+        let mut seen = HashSet::new();
         for flat in flatten(capture) {
             self.uses_websocket |=
                 flat.transport == Transport::Handshake || is_upgrade(&flat.exchange.request);
@@ -118,14 +125,13 @@ impl Circumstances {
             if is_remote {
                 self.provider = Some("OpenAI".to_owned());
             }
-            let body = Raw::new(body.text());
-            keep(&mut self.model, string(body, "model"));
-            for item in body
-                .get("input")
-                .into_iter()
-                .flat_map(|input| input.items())
-            {
-                self.read_item(item);
+            let body = body.node();
+            let model = body.get_string("model").map(Cow::into_owned);
+            keep(&mut self.model, model);
+            for item in body.get("input").into_iter().flat_map(Node::items) {
+                if seen.insert(xxh3_64(item.text().as_bytes())) {
+                    self.read_item(Raw::new(item.text()));
+                }
             }
         }
     }

@@ -62,6 +62,7 @@ pub struct Replay {
     /// What the server is to play.
     pub script: Arc<Script>,
     recording: Recording,
+    circumstances: Circumstances,
     comparer: Arc<Comparer>,
 }
 
@@ -126,17 +127,19 @@ impl Replay {
                 path: recording.path,
             });
         }
+        let circumstances = Circumstances::of(&recording);
         let comparer = Comparer::new(
             &recording.path,
             kind,
             expected,
             Played::new(text),
-            Circumstances::of(&recording).work,
+            circumstances.work.clone(),
             options,
         );
         Ok(Self {
             script: Arc::new(script),
             recording,
+            circumstances,
             comparer: Arc::new(comparer),
         })
     }
@@ -182,6 +185,11 @@ impl Replay {
     /// What is replayed.
     pub fn recording(&self) -> &Recording {
         &self.recording
+    }
+
+    /// Under which circumstances it was recorded.
+    pub fn circumstances(&self) -> &Circumstances {
+        &self.circumstances
     }
 
     /// Whether the agent left the recording and was stopped there.

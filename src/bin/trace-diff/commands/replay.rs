@@ -15,8 +15,7 @@ use trace_diff::capture::{Capture, read_capture};
 use trace_diff::diff::Comparison;
 use trace_diff::normalize::Rules;
 use trace_diff::replay::{
-    AnsweredCommands, Circumstances, Judge, OnDivergence, Recording, Replay, ReplayError,
-    ReplayOptions,
+    AnsweredCommands, Judge, OnDivergence, Recording, Replay, ReplayError, ReplayOptions,
 };
 use trace_diff::report::{Standards, Verdict, comparison_report};
 use trace_diff::server::{CaptureTarget, Proxy, ProxyOptions, Server, ServerOptions, Upstream};
@@ -130,7 +129,6 @@ pub(crate) fn run(args: &Args) -> Outcome {
     let rules = args.rules.load()?;
     let standards = Arc::new(args.rules.standards(&rules));
     let recording = Recording::read(&args.recording).map_err(failure)?;
-    let circumstances = Circumstances::of(&recording);
     if let Some(list) = listed(&recording.not_recorded()) {
         say(&format!("not recorded, and therefore not compared: {list}"));
     }
@@ -147,7 +145,6 @@ pub(crate) fn run(args: &Args) -> Outcome {
         front,
         args,
         replay,
-        circumstances,
         scratch,
     };
     let outcome = match args.command.is_empty() {
@@ -232,7 +229,6 @@ struct Session<'a> {
     server: Server,
     /// What agents speak to, where a real server may have to answer them.
     front: Option<Proxy>,
-    circumstances: Circumstances,
     scratch: Scratch,
 }
 
@@ -308,9 +304,9 @@ impl Session<'_> {
         let place = Place::below(&self.scratch.root.join("agent"))
             .and_then(|place| place.with(options.home.as_deref(), options.work.as_deref()))
             .context("failed to make the agent's directories")?;
-        let surroundings = options.surroundings(self.address(), &self.circumstances);
+        let surroundings = options.surroundings(self.address(), &self.replay.circumstances());
         let profile = options.profile(&self.args.command);
-        let settings = options.settings(&self.circumstances);
+        let settings = options.settings(&self.replay.circumstances());
         configure(profile, &settings, &place, &surroundings)?;
         let mut command = AgentCommand::new(self.args.command.iter().cloned());
         let answered = self.answer_commands(&place)?;
@@ -318,12 +314,12 @@ impl Session<'_> {
         command
             .variables
             .extend(answered.into_iter().flat_map(|answered| answered.variables));
-        if self.circumstances.is_in_repository && options.work.is_none() {
+        if self.replay.circumstances().is_in_repository && options.work.is_none() {
             say(
                 "recorded in a git repository: name a copy of it with --work, or requests lack `workspaces`",
             );
         }
-        if self.circumstances.is_traced {
+        if self.replay.circumstances().is_traced {
             let traces = place.temp.join("traces").to_string_lossy().into_owned();
             let variable = ("CODEX_ROLLOUT_TRACE_ROOT".to_owned(), traces);
             command.variables.push(variable);
@@ -379,7 +375,10 @@ impl Session<'_> {
         if profile == Profile::Other {
             return say(&format!("{warning}, if the agent runs them"));
         }
-        let whence = match (&self.args.agent.sandbox, self.circumstances.sandbox) {
+        let whence = match (
+            &self.args.agent.sandbox,
+            self.replay.circumstances().sandbox,
+        ) {
             (Some(_), _) => "as asked for",
             (None, Some(_)) => "as recorded",
             (None, None) => "the recording does not tell",
@@ -450,9 +449,14 @@ impl Session<'_> {
         let surroundings = self
             .args
             .agent
-            .surroundings(self.address(), &self.circumstances);
+            .surroundings(self.address(), &self.replay.circumstances());
         let base_url = &surroundings.base_url;
-        let model = self.circumstances.model.as_deref().unwrap_or("MODEL");
+        let model = self
+            .replay
+            .circumstances()
+            .model
+            .as_deref()
+            .unwrap_or("MODEL");
         say(&format!(
             "config.toml of codex or pycodex:\n  model = \"{model}\"\n  model_provider = \"replay\"\n  \
              [model_providers.replay]\n  name = \"replay\"\n  base_url = \"{base_url}\"\n  \
