@@ -124,9 +124,10 @@ impl Document {
             let depth = before.depth;
             return Ok((Arc::new(Self { text, slots, depth }), common..common));
         }
-        let common_end = common_end_length(&bytes[common..], &known[common..]);
+        let common_end = common_end_length(bytes, known);
+        let rest = bytes.len().min(known.len()) - common;
         let text = before
-            .varied(bytes, common, common_end)
+            .varied(bytes, common, common_end.min(rest))
             .ok_or(NotParsed::NoText)?;
         let length = text.len();
         let begun = beginning(&before.slots, common);

@@ -66,6 +66,13 @@ impl Exchange {
         }
     }
 
+    /// Says whether all data of the events to come is known to be JSON.
+    pub(super) fn has_json_events(&mut self, has_json_events: bool) {
+        if let Some(log) = &mut self.log {
+            log.has_json_events = has_json_events;
+        }
+    }
+
     /// Takes the head of the response down.
     pub(super) fn head(
         &mut self,

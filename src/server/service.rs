@@ -108,6 +108,7 @@ impl Connection {
         request: &RequestHead,
     ) -> Result<Response<PlayedBody>, Infallible> {
         exchange.step = Some(answer.step);
+        exchange.has_json_events(answer.has_json_events);
         let is_ordinary =
             is_keep_alive && request.version == Some("HTTP/1.1") && answer.is_ordinary();
         let mut pieces = answer.pieces;
@@ -218,5 +219,6 @@ pub(super) fn error_answer(status: u16, message: &str) -> Answer {
     Answer {
         step: StepId::Refused,
         pieces: vec![Piece::Head(head), content, Piece::End(Ending::Complete)],
+        has_json_events: false,
     }
 }
