@@ -250,7 +250,7 @@ fn what_a_candidate_sends_is_compared_with_the_baseline() {
         "{text}"
     );
     assert!(text.contains("header-changed"), "{text}");
-    assert!(text.contains("one → two"), "{text}");
+    assert!(text.contains("\"one\" became \"two\""), "{text}");
 }
 
 #[test]
