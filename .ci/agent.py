@@ -242,7 +242,8 @@ class Pycodex:
         `busy()` gives how many requests there were, and whether one is being answered; without it only the terminal tells.
         """
         place.environment["PYTHONPATH"] = str(self.folder)
-        argv = [sys.executable, "-c", "from pycodex.cli import main; raise SystemExit(main())", "--config", place.config]
+        # Without the packages of this Python: pycodex does another thing where it finds PIL.
+        argv = [sys.executable, "-S", "-c", "from pycodex.cli import main; raise SystemExit(main())", "--config", place.config]
         code, told = 0, ""
         for number, lines in enumerate(processes):
             if len(lines) == 1 and number == 0:

@@ -24,11 +24,10 @@ import agent
 DRIVE = Path(__file__).resolve().parent / "replay_drive.py"
 TIMEOUT_S = 90
 
-CODEX, PYCODEX = ("0.169.0", "0.137.0", "0.125.0", "0.115.0"), ("0.5.1", "0.1.13")
+CODEX, PYCODEX = ("0.169.0", "0.137.0", "0.125.0", "0.115.0"), ("0.5.1", "0.1.13", "0.1.2")
 
 # What is not replayed, and why: start of the agent's name, of the scenario's, kind.
 CANNOT = (
-    ("pycodex-0.1.2", "", "", "not among the versions that are replayed"),
     ("pycodex", "21-", "rollouts", "its sub-agents leave no rollout"),
     ("codex-0.115.0", "10b", "rollouts", "an item of a response that broke off looks like any other on disk"),
 )
@@ -59,7 +58,7 @@ ANSWERED = ("02-shell-roundtrip", "02b", "03-", "05", "07", "10b", "17b", "25-",
 # Captures that are left in the middle, and what a command prints there.
 LIVE = {"02-shell-roundtrip": "alpha", "25-websocket": "over-ws"}
 # They tell the model the command again, so it can't be another one.
-REPEATS_COMMAND = ("codex-0.115.0", "pycodex-0.1.13")
+REPEATS_COMMAND = ("codex-0.115.0", "pycodex-0.1.13", "pycodex-0.1.2")
 
 
 class Replay:

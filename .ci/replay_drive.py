@@ -39,7 +39,8 @@ class Run:
         self.folder, self.recorded = folder, json.loads((folder / "run.json").read_text())
         self.url, self.home, self.place = base_url.removesuffix("/v1"), home, Place(work)
         self.is_codex = self.recorded["agent"] == "codex"
-        self.program = [program / "node_modules/.bin/codex"] if self.is_codex else [sys.executable, "-c", PYCODEX]
+        # What else this Python has installed changes what pycodex does: it makes pictures smaller where it finds PIL.
+        self.program = [program / "node_modules/.bin/codex"] if self.is_codex else [sys.executable, "-S", "-c", PYCODEX]
         if not self.is_codex:
             self.place.environment["PYTHONPATH"] = str(program)
         self.place.environment["FAKE_KEY"] = agent.KEY

@@ -1,7 +1,12 @@
 //! Under which circumstances a session was recorded, as far as the recording tells.
 
+use std::borrow::Cow;
+use std::collections::HashSet;
+
+use xxhash_rust::xxh3::xxh3_64;
+
 use crate::capture::{Capture, Transport, flatten};
-use crate::json::Raw;
+use crate::json::{Node, Raw};
 use crate::responses::{RequestFacts, RequestKind};
 use crate::rollout::{RecordKind, RolloutPart, RolloutReader};
 
@@ -29,6 +34,8 @@ pub struct Circumstances {
     pub uses_websocket: bool,
     /// Whether Codex wrote a rollout trace (`CODEX_ROLLOUT_TRACE_ROOT`), which shows in its requests (0.169.0).
     pub is_traced: bool,
+    /// The agent with its version, as the user agent begins: `codex_exec/0.169.0`.
+    pub agent: Option<String>,
     /// The terminal, as the user agent names it: the value of `TERM`, or a program with its version.
     pub terminal: Option<String>,
     /// Whether it worked in a git repository, which it tells in `x-codex-turn-metadata`.
@@ -87,6 +94,8 @@ impl Circumstances {
     }
 
     fn read_capture(&mut self, capture: &Capture) {
+        // Every request sends the history again.
+        let mut seen = HashSet::new();
         for flat in flatten(capture) {
             self.uses_websocket |=
                 flat.transport == Transport::Handshake || is_upgrade(&flat.exchange.request);
@@ -101,10 +110,9 @@ impl Circumstances {
                 continue;
             }
             if let Some(headers) = headers {
-                keep(
-                    &mut self.terminal,
-                    headers.get("user-agent").and_then(terminal),
-                );
+                let user_agent = headers.get("user-agent");
+                keep(&mut self.agent, user_agent.and_then(product));
+                keep(&mut self.terminal, user_agent.and_then(terminal));
                 let metadata = headers.get("x-codex-turn-metadata").map(Raw::new);
                 self.is_in_repository |=
                     metadata.is_some_and(|metadata| metadata.get("workspaces").is_some());
@@ -118,14 +126,13 @@ impl Circumstances {
             if is_remote {
                 self.provider = Some("OpenAI".to_owned());
             }
-            let body = Raw::new(body.text());
-            keep(&mut self.model, string(body, "model"));
-            for item in body
-                .get("input")
-                .into_iter()
-                .flat_map(|input| input.items())
-            {
-                self.read_item(item);
+            let body = body.node();
+            let model = body.get_string("model").map(Cow::into_owned);
+            keep(&mut self.model, model);
+            for item in body.get("input").into_iter().flat_map(Node::items) {
+                if seen.insert(xxh3_64(item.text().as_bytes())) {
+                    self.read_item(Raw::new(item.text()));
+                }
             }
         }
     }
@@ -189,9 +196,16 @@ impl Circumstances {
     }
 }
 
-fn is_upgrade(request: &crate::capture::Request) -> bool {
+/// Whether a request asks for a WebSocket.
+pub(super) fn is_upgrade(request: &crate::capture::Request) -> bool {
     let headers = request.headers.as_option();
     headers.is_some_and(|headers| headers.list.get("sec-websocket-key").is_some())
+}
+
+/// The agent with its version in a user agent: the first product with one.
+pub(super) fn product(user_agent: &str) -> Option<String> {
+    let word = user_agent.split(' ').next()?;
+    word.contains('/').then(|| word.to_owned())
 }
 
 /// The terminal in a user agent: `codex_exec/0.169.0 (Debian 12.0.0; x86_64) xterm-256color (codex_exec; 0.169.0)` (Codex

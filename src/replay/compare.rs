@@ -6,17 +6,17 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use crate::capture::{
     Body, Capture, CaptureKind, Headers, Recorded, Request, Transport, WEBSOCKET_METHOD,
 };
-use crate::diff::{Comparison, ExchangePair, Options, compare};
+use crate::diff::{Comparison, Options, compare};
 use crate::responses::RequestKind;
-use crate::rollout::{ItemClass, classify};
 use crate::script::StepId;
 use crate::server::{EXCHANGE, Observed, Observer, Renaming};
 
-use super::circumstances::between;
+use super::circumstances::{between, product};
 use super::divergence::Divergence;
 use super::expected::{Asked, Expected, capture_of};
 use super::played::Played;
 use super::session::{Judge, ReplayOptions};
+use super::state::{Pair, Place, State, Window};
 use super::tools::Answers;
 
 /// What becomes of an agent whose request is not the recorded one.
@@ -47,64 +47,6 @@ pub(super) struct Comparer {
     /// The recorded work directory.
     work: Option<String>,
     state: Mutex<State>,
-}
-
-/// A request of this run and what was recorded for it.
-#[derive(Debug, Clone)]
-struct Pair {
-    baseline: Asked,
-    candidate: Asked,
-    numbers: (usize, Place),
-}
-
-/// A request and those that it is compared together with.
-struct Window {
-    before: Vec<Pair>,
-    /// What was recorded, with its number; `None` where nothing was.
-    baseline: Option<(usize, Asked)>,
-    candidate: Asked,
-    place: Place,
-}
-
-impl Window {
-    /// Leaves of a comparison what is about the last request.
-    fn keep_last(&self, comparison: &mut Comparison) {
-        let last = self.before.len();
-        let last_baseline = self.baseline.as_ref().map(|_| last);
-        let is_last = |pair: &ExchangePair| {
-            pair.candidate == Some(last)
-                || pair.baseline.is_some() && pair.baseline == last_baseline
-        };
-        comparison
-            .changes
-            .retain(|change| is_last(&change.exchange));
-        comparison.alignment.retain(|row| is_last(&row.pair));
-    }
-}
-
-/// Where a request of this run stands: the exchange, and on a WebSocket the message, from 1.
-type Place = (usize, usize);
-
-/// What is known of the run so far.
-#[derive(Debug, Default)]
-pub(super) struct State {
-    /// The first pair of the session.
-    first: Option<Pair>,
-    /// The latest pair of each thread.
-    latest: HashMap<Option<String>, Pair>,
-    /// Turns of each thread so far, and what the last one began with.
-    turns: HashMap<Option<String>, (usize, String)>,
-    /// The numbers of requests to the model, where only these are compared.
-    requests: HashMap<Place, usize>,
-    /// Messages on each WebSocket connection, by the number of its exchange.
-    messages: HashMap<usize, usize>,
-    /// What was compared, where the recording is rebuilt for each request: the step with what was recorded, and what was
-    /// sent.
-    kept: Vec<(Option<(usize, Asked)>, Asked)>,
-    /// What the agent calls otherwise than the recorded one, of that which is played.
-    renaming: Renaming,
-    divergences: Vec<(Place, Divergence)>,
-    is_stopped: bool,
 }
 
 impl Comparer {
@@ -161,6 +103,13 @@ impl Comparer {
         if is_stopped {
             return Err(AFTER_DIVERGENCE.to_owned());
         }
+        let user_agent = seen.request.headers.get("user-agent");
+        if let Some(agent) = user_agent.and_then(product) {
+            self.state().agent.get_or_insert(agent);
+        }
+        if seen.transport == Transport::Handshake {
+            return self.see_handshake(seen, place);
+        }
         let step = match seen.step {
             StepId::Step(step) => Some(step),
             StepId::Violation => None,
@@ -173,7 +122,7 @@ impl Comparer {
             candidate.facts.kind,
             RequestKind::Models | RequestKind::Other
         );
-        if seen.transport == Transport::Handshake || !is_for_model {
+        if !is_for_model {
             return Ok(());
         }
         let thread = candidate.facts.thread.clone();
@@ -210,6 +159,42 @@ impl Comparer {
         }
     }
 
+    /// Compares the request for a WebSocket with the recorded one of the same number. That there are more or fewer is told
+    /// in the end: how often an agent tries again is a matter of time.
+    fn see_handshake(&self, seen: &Observed<'_>, place: Place) -> Result<(), String> {
+        let candidate = Asked::new(request_of(seen, false));
+        let (nth, before) = {
+            let mut state = self.state();
+            state.handshakes.0 += 1;
+            (state.handshakes.0 - 1, state.handshakes.1.clone())
+        };
+        let Some((number, baseline)) = self.expected.handshake(nth) else {
+            return Ok(());
+        };
+        let turn = self.state().turn_of(&candidate);
+        let window = Window {
+            before: before.into_iter().collect(),
+            baseline: Some((number, baseline.clone())),
+            candidate,
+            place,
+        };
+        let found = self.compare(&window);
+        self.state().handshakes.1 = Some(Pair {
+            baseline: baseline.clone(),
+            candidate: window.candidate,
+            numbers: (number, place),
+        });
+        match found {
+            Some(comparison) => self.diverged(place, Some(number), turn, comparison),
+            None => Ok(()),
+        }
+    }
+
+    /// The agent with its version, as it says in its requests.
+    pub(super) fn agent(&self) -> Option<String> {
+        self.state().agent.clone()
+    }
+
     /// Takes down where the agent works, as it tells the model.
     fn learn_work(&self, candidate: &Asked) {
         let body = candidate.exchange.request.body.json();
@@ -227,11 +212,15 @@ impl Comparer {
         let is_told = |name: &str| {
             self.played.names(name) || printed.is_some_and(|printed| printed.names(name))
         };
-        let pairs = &mut self.state().renaming.pairs;
+        let state = &mut *self.state();
         for (from, to) in renamed {
-            let is_known = pairs.iter().any(|(known, _)| known == from);
-            if !is_known && is_told(from) {
-                pairs.push((from.clone(), to.clone()));
+            // Each request names all that came before.
+            if state.met.contains(from) {
+                continue;
+            }
+            state.met.insert(from.clone());
+            if is_told(from) {
+                state.renaming.pairs.push((from.clone(), to.clone()));
             }
         }
     }
@@ -339,116 +328,6 @@ impl Observer for Comparer {
         self.prepare(seen, &renaming)?;
         Ok(renaming)
     }
-}
-
-impl State {
-    /// Takes down that a request came; where it stands.
-    fn place(&mut self, seen: &Observed<'_>) -> Place {
-        let exchange = seen.request.number;
-        if seen.transport != Transport::WebSocket {
-            return (exchange, 0);
-        }
-        let messages = self.messages.entry(exchange).or_default();
-        *messages += 1;
-        (exchange, *messages)
-    }
-
-    /// The number that a request has in the flat list of exchanges, as of now.
-    pub(super) fn number(&self, place: Place) -> usize {
-        if let Some(number) = self.requests.get(&place) {
-            return *number;
-        }
-        let (exchange, message) = place;
-        let before = self
-            .messages
-            .iter()
-            .filter(|(other, _)| **other < exchange)
-            .map(|(_, count)| count);
-        exchange + before.sum::<usize>() + message
-    }
-
-    /// The pairs that a request is compared together with: the first of the session and the latest of its thread.
-    fn window(&self, thread: &Option<String>) -> Vec<Pair> {
-        let latest = self.latest.get(thread);
-        let first = self
-            .first
-            .iter()
-            .filter(|first| latest.is_none_or(|latest| latest.numbers != first.numbers));
-        first.chain(latest).cloned().collect()
-    }
-
-    /// Takes down what a request was compared with.
-    fn keep(&mut self, window: Window, thread: Option<String>) {
-        let Some((number, baseline)) = window.baseline else {
-            return;
-        };
-        let pair = Pair {
-            baseline,
-            candidate: window.candidate,
-            numbers: (number, window.place),
-        };
-        self.first.get_or_insert_with(|| pair.clone());
-        self.latest.insert(thread, pair);
-    }
-
-    /// Gives the exchanges of a window's comparison the numbers of the whole session.
-    fn renumber(&self, comparison: &mut Comparison, window: &Window) {
-        let before = window.before.iter().map(|pair| pair.numbers);
-        let baselines = before.clone().map(|(baseline, _)| baseline);
-        let last = window.baseline.iter().map(|(number, _)| *number);
-        let baselines: Vec<usize> = baselines.chain(last).collect();
-        let places = before.map(|(_, place)| place).chain([window.place]);
-        let candidates: Vec<usize> = places.map(|place| self.number(place)).collect();
-        let renumber = |pair: &mut ExchangePair| {
-            pair.baseline = pair.baseline.and_then(|at| baselines.get(at).copied());
-            pair.candidate = pair.candidate.and_then(|at| candidates.get(at).copied());
-        };
-        for change in &mut comparison.changes {
-            renumber(&mut change.exchange);
-            change.recurs.iter_mut().for_each(renumber);
-        }
-        for row in &mut comparison.alignment {
-            renumber(&mut row.pair);
-        }
-    }
-
-    /// Which turn of its thread a request belongs to, from 1.
-    fn turn_of(&mut self, asked: &Asked) -> usize {
-        let turns = self.turns.entry(asked.facts.thread.clone()).or_default();
-        if let Some(begins) = turn_id(asked).or_else(|| last_user_message(asked))
-            && turns.1 != begins
-        {
-            turns.0 += 1;
-            turns.1 = begins;
-        }
-        turns.0.max(1)
-    }
-}
-
-/// The id of the turn, where the agent names it (codex 0.115.0 and later).
-fn turn_id(asked: &Asked) -> Option<String> {
-    let key = "x-codex-turn-metadata";
-    let body = asked.exchange.request.body.json();
-    let in_body = body.and_then(|body| {
-        let metadata = body.node().get("client_metadata")?.get_string(key)?;
-        Some(metadata.into_owned())
-    });
-    let headers = asked.exchange.request.headers.as_option();
-    let in_header = || headers?.list.get(key).map(str::to_owned);
-    let metadata = crate::json::Value::parse(in_body.or_else(in_header)?).ok()?;
-    let id = metadata.node().get_string("turn_id")?.into_owned();
-    (!id.is_empty()).then_some(id)
-}
-
-/// What the last message of the user in a request is, and how many items stand before it.
-fn last_user_message(asked: &Asked) -> Option<String> {
-    let body = asked.exchange.request.body.json()?;
-    let input = crate::json::Raw::new(body.text()).get("input")?;
-    let items: Vec<_> = input.items().collect();
-    let last = items
-        .iter()
-        .rposition(|item| classify(*item) == ItemClass::UserTurn)?;
-    Some(format!("{last} {}", items[last].text()))
 }
 
 /// A request as a capture would have it, or with its whole input where disk is compared.

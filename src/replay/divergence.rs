@@ -16,9 +16,12 @@ pub struct Divergence {
 }
 
 impl Divergence {
-    /// The most serious difference.
+    /// The most serious difference; what the model is shown goes before header fields.
     pub fn first(&self) -> Option<&Change> {
         let changes = self.comparison.changes.iter();
-        changes.min_by_key(|change| change.level)
+        changes.min_by_key(|change| {
+            let is_header = change.pointer.as_str().starts_with("/request/headers");
+            (change.level, is_header)
+        })
     }
 }

@@ -4,6 +4,7 @@ use crate::capture::{Capture, CaptureKind, Exchange, Recorded, Request, Response
 use crate::responses::RequestFacts;
 use crate::server::Renaming;
 
+use super::circumstances::is_upgrade;
 use super::rollouts::Inputs;
 
 /// A request by itself: what the comparison of single requests works on.
@@ -79,6 +80,18 @@ impl Expected {
             Expected::Requests { steps, .. } => steps.get(step).copied().unwrap_or(step),
             Expected::Inputs(_) => step,
         }
+    }
+
+    /// The recorded request for a WebSocket of this number, from 0, and the number of its exchange.
+    pub(super) fn handshake(&self, nth: usize) -> Option<(usize, &Asked)> {
+        let Expected::Requests { requests, .. } = self else {
+            return None;
+        };
+        let mut handshakes = requests
+            .iter()
+            .enumerate()
+            .filter(|(_, asked)| is_upgrade(&asked.exchange.request));
+        handshakes.nth(nth)
     }
 
     /// Where the response of a step stands: which file, and which exchange or record of it.

@@ -19,6 +19,7 @@ mod played;
 mod recording;
 mod rollouts;
 mod session;
+mod state;
 mod tools;
 
 pub use circumstances::{Circumstances, SandboxMode};

@@ -6,10 +6,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::capture::{
-    Capture, OpenError, SessionKind, read_capture, read_capture_bytes, session_kind,
+    Capture, CaptureProblem, OpenError, SessionKind, read_capture, read_capture_bytes, session_kind,
 };
 use crate::http::open_compressed;
-use crate::rollout::{RolloutSource, find_rollouts};
+use crate::rollout::{RolloutPart, RolloutReader, RolloutSource, find_rollouts};
 
 use super::error::ReplayError;
 
@@ -45,6 +45,26 @@ impl Recording {
             false => of_file(path, &name)?,
         };
         Ok(Self { path: name, kind })
+    }
+
+    /// What of it could not be read; the rest is played.
+    ///
+    /// # Errors
+    ///
+    /// When a rollout can't be read any more.
+    pub fn problems(&self) -> Result<Vec<CaptureProblem>, ReplayError> {
+        match &self.kind {
+            RecordingKind::Capture(capture) => Ok(capture.problems.clone()),
+            RecordingKind::Rollouts(sources) => {
+                let mut problems = Vec::new();
+                for source in sources {
+                    let path = source.path.to_string_lossy().into_owned();
+                    problems_of(source, &path, &mut problems)
+                        .map_err(|error| failed(&path, error))?;
+                }
+                Ok(problems)
+            }
+        }
     }
 
     /// What a request says that was not recorded and is therefore not compared, in words.
@@ -114,6 +134,25 @@ fn of_directory(path: &Path, name: &str) -> Result<RecordingKind, ReplayError> {
         .iter()
         .map(|file| RolloutSource::file(&file.path).map_err(|source| failed(name, source)));
     Ok(RecordingKind::Rollouts(sources.collect::<Result<_, _>>()?))
+}
+
+fn problems_of(
+    source: &RolloutSource,
+    path: &str,
+    problems: &mut Vec<CaptureProblem>,
+) -> io::Result<()> {
+    let mut reader = RolloutReader::new(source.open()?);
+    while let Some(part) = reader.next_part()? {
+        if let RolloutPart::Problem(problem) = part {
+            problems.push(CaptureProblem {
+                path: path.to_owned(),
+                span: problem.span.clone(),
+                kind: problem.kind.name().to_owned(),
+                message: problem.to_string(),
+            });
+        }
+    }
+    Ok(())
 }
 
 fn failed(path: &str, source: io::Error) -> ReplayError {

@@ -62,6 +62,7 @@ pub struct Replay {
     /// What the server is to play.
     pub script: Arc<Script>,
     recording: Recording,
+    circumstances: Circumstances,
     comparer: Arc<Comparer>,
 }
 
@@ -126,17 +127,19 @@ impl Replay {
                 path: recording.path,
             });
         }
+        let circumstances = Circumstances::of(&recording);
         let comparer = Comparer::new(
             &recording.path,
             kind,
             expected,
             Played::new(text),
-            Circumstances::of(&recording).work,
+            circumstances.work.clone(),
             options,
         );
         Ok(Self {
             script: Arc::new(script),
             recording,
+            circumstances,
             comparer: Arc::new(comparer),
         })
     }
@@ -184,6 +187,11 @@ impl Replay {
         &self.recording
     }
 
+    /// Under which circumstances it was recorded.
+    pub fn circumstances(&self) -> &Circumstances {
+        &self.circumstances
+    }
+
     /// Whether the agent left the recording and was stopped there.
     pub fn is_over(&self) -> bool {
         self.comparer.on_divergence == OnDivergence::Stop && self.comparer.is_stopped()
@@ -194,6 +202,11 @@ impl Replay {
         self.comparer.on_divergence == OnDivergence::Live && self.comparer.is_stopped()
     }
 
+    /// The agent of this run with its version, as it says in its requests: `codex_exec/0.169.0`.
+    pub fn agent(&self) -> Option<String> {
+        self.comparer.agent()
+    }
+
     /// Where the agent left the recording so far.
     pub fn divergences(&self) -> Vec<Divergence> {
         self.comparer.divergences()
@@ -202,7 +215,8 @@ impl Replay {
     /// Compares the whole run, of which `candidate` is the capture, with the recording.
     pub fn verdict(self, candidate: Capture) -> Verdict {
         let divergences = self.comparer.divergences();
-        let (baseline, candidate) = match (self.comparer.rebuilt(), self.recording.kind) {
+        let problems = self.recording.problems().unwrap_or_default();
+        let (mut baseline, candidate) = match (self.comparer.rebuilt(), self.recording.kind) {
             (Some(rebuilt), _) => rebuilt,
             (None, RecordingKind::Capture(capture)) => (*capture, candidate),
             // Rollouts are always rebuilt.
@@ -217,6 +231,7 @@ impl Replay {
                 comparison
             }
         };
+        baseline.problems = problems;
         Verdict {
             baseline,
             candidate,

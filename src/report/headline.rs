@@ -73,7 +73,7 @@ pub(super) fn is_comparison(report: &Report) -> bool {
         .any(|input| input.role == Role::Baseline)
 }
 
-/// An input in a few words: `(har, 3 exchanges), 1 problem in reading`.
+/// An input in a few words: `(har, 3 exchanges), 1 problem in reading, #2 and later answered by http://…`.
 pub(super) fn about(input: &Input) -> String {
     let size = match input.records {
         Some(records) => plural(records, "record"),
@@ -83,6 +83,10 @@ pub(super) fn about(input: &Input) -> String {
     if input.problems > 0 {
         let problems = plural(input.problems, "problem");
         line.push_str(&format!(", {problems} in reading"));
+    }
+    if let Some(live) = &input.live {
+        let (from, upstream) = (live.from, &live.upstream);
+        line.push_str(&format!(", #{from} and later answered by {upstream}"));
     }
     line
 }

@@ -8,6 +8,8 @@ pub use crate::check::RolloutPlace;
 pub use crate::diff::{ExchangePair, Level};
 use crate::json::Pointer;
 
+use super::exchanges::in_file;
+
 /// All that is said about one capture or two, in the key order of its JSON form.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Report {
@@ -108,6 +110,18 @@ pub struct Input {
     pub records: Option<usize>,
     /// Number of problems in reading it.
     pub problems: usize,
+    /// From where on a real server answered, of a replay that went on live.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub live: Option<Live>,
+}
+
+/// Where a replay left its recording for a real server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Live {
+    /// Index of the first exchange that it answered, from 0.
+    pub from: usize,
+    /// Its URL.
+    pub upstream: String,
 }
 
 /// What an input was read for.
@@ -193,6 +207,30 @@ pub struct Finding {
     /// Lines for a person who wants to see more: a diff of a long text, the values that were tied.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub detail: Vec<String>,
+}
+
+impl Finding {
+    /// A warning about a file that belongs to no exchange: bytes that could not be read, a session that does not fit.
+    pub(super) fn of_file(source: Source, rule: String, path: &str, message: String) -> Self {
+        Self {
+            id: finding_id(&[&rule, &message]),
+            source,
+            rule,
+            level: Level::Warning,
+            exchange: ExchangePair::default(),
+            pointer: Pointer::root(),
+            also: Vec::new(),
+            place: Some(in_file(path)),
+            rollout: None,
+            subject: Some(path.to_owned()),
+            baseline: None,
+            candidate: None,
+            message,
+            accepted: None,
+            recurs: Vec::new(),
+            detail: Vec::new(),
+        }
+    }
 }
 
 /// Contracts that could not be checked somewhere.

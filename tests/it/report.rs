@@ -18,6 +18,7 @@ pub(crate) fn full_report() -> Report {
         exchanges: 2,
         records: None,
         problems: 0,
+        live: None,
     };
     let missing = Finding {
         id: finding_id(&["header-missing", "/request/headers/originator"]),

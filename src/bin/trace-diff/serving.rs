@@ -154,7 +154,7 @@ pub(crate) fn proxy_failure(error: ProxyError) -> Failure {
             "port 0 takes any free port; --host takes an address of this machine"
         }
         ProxyError::Variable(_) => {
-            "HTTP_PROXY, HTTPS_PROXY and ALL_PROXY are URLs of HTTP proxies: http://HOST:PORT"
+            "HTTP_PROXY, HTTPS_PROXY and ALL_PROXY are URLs of HTTP proxies: http://HOST:PORT; NO_PROXY=HOST reaches the upstream without one"
         }
         ProxyError::NoAuthorities => "--ca names a file of certificate authorities",
         _ => return Failure::new(error),

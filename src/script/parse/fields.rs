@@ -54,6 +54,8 @@ const OTHER_WORDS: &[(&str, &str)] = &[
 /// A script while it is read.
 pub(super) struct Reader<'a> {
     text: &'a str,
+    /// Where its lines end: a script made of a long capture has thousands of steps, each with its line.
+    newlines: Vec<usize>,
     pub(super) problems: Vec<SourceProblem>,
 }
 
@@ -84,6 +86,7 @@ impl<'a> Reader<'a> {
     pub(super) fn new(text: &'a str) -> Self {
         Self {
             text,
+            newlines: memchr::memchr_iter(b'\n', text.as_bytes()).collect(),
             problems: Vec::new(),
         }
     }
@@ -101,7 +104,7 @@ impl<'a> Reader<'a> {
 
     /// The line of a place, from 1.
     pub(super) fn line(&self, span: &Range<usize>) -> usize {
-        SourceProblem::new(self.text, span.clone(), "", None).line
+        self.newlines.partition_point(|at| *at < span.start) + 1
     }
 
     /// Reports keys that are not known here; `what` names the table: `a step`.

@@ -10,16 +10,20 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
 
+use crate::capture::{Direction, End};
+
 use super::super::framing::head_length;
 use super::super::head::{MAX_HEAD_BYTES, RequestHead};
 use super::super::ledger::Phase;
 use super::answer::OwnAnswer;
 use super::buffer::Buffer;
 use super::connect::Connected;
+use super::known_socket::{self, KnownSocket, Left};
 use super::message::BodyScan;
 use super::relay::{After, Relay};
 use super::replayed;
 use super::request::{framing, rewritten};
+use super::response::ResponseHead;
 use super::shared::Shared;
 use super::stand_in::numbered;
 use super::taken::Taken;
@@ -96,6 +100,9 @@ impl Connection {
         if self.shared.known.is_some() && !is_websocket {
             return self.look_up(taken, body, &bytes).await;
         }
+        if let Some(granted) = known_socket::granted(&self.shared, taken.request()) {
+            return self.recall(taken, &bytes, granted).await;
+        }
         self.pass_on(taken, body, &bytes, Vec::new()).await
     }
 
@@ -116,6 +123,51 @@ impl Connection {
             return replayed::play(answer, taken, &mut self.client).await;
         }
         self.pass_on(taken, body, head, read).await
+    }
+
+    /// Answers what is known on a WebSocket, and goes on with the upstream where a message is not.
+    async fn recall(&mut self, taken: Taken, head: &[u8], granted: ResponseHead) -> After {
+        let keeps = self.shared.keeps_known;
+        let mut socket = KnownSocket::new(&mut self.client, &mut self.input, taken, granted, keeps);
+        let left = socket.serve().await;
+        let mut taken = socket.taken;
+        let unknown = match left {
+            Left::Ended(after) => return after,
+            Left::Unknown(messages) => messages,
+        };
+        if let Err(error) = self.connect(true).await {
+            taken.note("upstream", &error.message);
+            taken.end(End::Closed);
+            return After::Close;
+        }
+        let Some(connected) = &mut self.upstream else {
+            return After::Close;
+        };
+        let route = self
+            .shared
+            .connector
+            .route(connected, &taken.request().target);
+        let head = known_socket::without_extensions(head);
+        let first = rewritten(&head, taken.request(), &route);
+        if let Err(problem) = known_socket::ask(&mut connected.stream, &first).await {
+            taken.note("upstream", &problem);
+            taken.end(End::Closed);
+            return After::Close;
+        }
+        let first = known_socket::as_sent(&unknown);
+        for message in unknown {
+            taken.message(Direction::ClientToServer, message);
+        }
+        let mut relay = Relay::new(
+            &mut self.client,
+            &mut self.input,
+            &mut connected.stream,
+            taken,
+            first,
+            BodyScan::Length(0),
+        );
+        relay.begin_websocket();
+        relay.run().await.0
     }
 
     /// Passes a request on, of whose body these bytes were read.

@@ -123,6 +123,11 @@ impl FrameScan {
         self.is_broken
     }
 
+    /// Whether the next byte begins a message.
+    pub(super) fn is_between_messages(&self) -> bool {
+        self.head.is_empty() && self.frame.is_none() && self.fragments.is_none()
+    }
+
     /// What came of a message that is not complete, unmasked; it is taken out.
     pub(super) fn take_partial(&mut self) -> Vec<u8> {
         let begun = self.fragments.take().map(|message| message.payload);

@@ -5,19 +5,17 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use tokio::net::TcpListener;
-use tokio::runtime::{Builder, Handle};
+use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
-use crate::capture::{Capture, Redactor, read_capture_bytes};
+use crate::capture::{Capture, Redactor};
 
 use super::super::ledger::{Phase, State};
 use super::super::options::StartError;
-use super::super::record::Recorder;
-use super::connect::Connector;
 use super::connection;
 use super::known::Known;
 use super::options::{ProxyError, ProxyOptions};
-use super::shared::Shared;
+use super::shared::{Setup, Shared, runtime};
 use super::stand_in::StandIn;
 
 /// Most threads that serve connections, unless told otherwise.
@@ -56,36 +54,32 @@ impl Proxy {
     ///
     /// As [`ProxyError`] lists.
     pub fn start(options: ProxyOptions) -> Result<Self, ProxyError> {
-        let connector = Connector::new(
-            options.upstream.clone(),
-            &options.variables,
-            options.ca.as_deref(),
-            options.connect_time,
-        )?;
         let address = options.address;
         let listen = |source| StartError::Listen { address, source };
         let listener = StdListener::bind(address).map_err(listen)?;
         listener.set_nonblocking(true).map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
-        let redactor = options.redact.then(Redactor::new);
-        let recorder =
-            Recorder::start(options.capture, "record", redactor).map_err(StartError::Capture)?;
+        let shared = Shared::new(Setup {
+            upstream: options.upstream,
+            variables: &options.variables,
+            ca: options.ca.as_deref(),
+            connect_time: options.connect_time,
+            capture: options.capture,
+            source: "record",
+            redact: options.redact,
+            limits: options.limits,
+        })?;
         let shared = Arc::new(Shared {
             known: options.known.map(Known::new),
             stand_in: options.stand_in.map(StandIn::new),
             keeps_known: options.keeps_known,
-            ..Shared::new(recorder, options.limits, options.upstream, connector)
+            ..shared
         });
         let count = match options.threads {
             0 => std::thread::available_parallelism().map_or(1, |n| n.get().min(MAX_THREADS)),
             count => count,
         };
-        let runtime = Builder::new_multi_thread()
-            .worker_threads(count)
-            .thread_name("trace-diff-proxy")
-            .enable_all()
-            .build()
-            .map_err(ProxyError::Threads)?;
+        let runtime = runtime("trace-diff-proxy", count)?;
         let handle = runtime.handle().clone();
         let listener = {
             // A socket is registered with the runtime that is entered.
@@ -125,11 +119,7 @@ impl Proxy {
 
     /// What was captured to memory so far; `None` with another target.
     pub fn capture(&self) -> Option<Capture> {
-        let written = self.shared.recorder.memory()?;
-        // Requests wait for what comes next; here nothing needs to come.
-        self.shared.recorder.write(String::new());
-        let bytes = written.borrow().clone();
-        read_capture_bytes("-", bytes).ok()
+        self.shared.captured()
     }
 
     /// What replaces secrets in the capture, with all that it has seen; `None` where they are kept.

@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use memchr::memmem;
 
-use crate::capture::{Body, Capture, CaptureKind, Content, Exchange};
+use crate::capture::{
+    Body, Capture, CaptureKind, Content, End, Exchange, Transport, WEBSOCKET_METHOD, flatten,
+};
 use crate::http::HeaderList;
 use crate::json::{Kind, Node};
 use crate::normalize::place::{Place, of_key};
@@ -25,7 +27,10 @@ const MIN_RENAMED: usize = 8;
 /// A capture as answers to its requests.
 #[derive(Debug)]
 pub(super) struct Known {
+    /// In the flat list, in which each message of a WebSocket is one.
     exchanges: Vec<Exchange>,
+    /// Targets of WebSockets that were granted, with the fields of the answer.
+    sockets: Vec<(String, HeaderList)>,
     /// The recorded exchanges of each request, by what is not dynamic in it.
     places: HashMap<u64, Vec<usize>>,
     /// How often each exchange was played.
@@ -40,11 +45,37 @@ pub(super) struct KnownAnswer {
     pub(super) answer: Answer,
 }
 
+/// What a message on a WebSocket was answered.
+#[derive(Debug)]
+pub(super) struct KnownReply {
+    /// The messages.
+    pub(super) texts: Vec<Bytes>,
+    /// How the connection ended within or behind them, if it did.
+    pub(super) end: Option<End>,
+}
+
 impl Known {
-    /// Takes the HTTP exchanges that have an answer.
+    /// Takes the exchanges that have an answer.
     pub(super) fn new(capture: Capture) -> Self {
+        let flat = flatten(&capture);
+        let sockets = flat
+            .iter()
+            .filter(|flat| flat.transport == Transport::Handshake)
+            .filter(|flat| flat.exchange.response.status.as_option() == Some(&Some(101)));
+        let sockets = sockets
+            .map(|flat| {
+                (
+                    flat.exchange.request.target.clone(),
+                    granted(&flat.exchange),
+                )
+            })
+            .collect();
+        let exchanges: Vec<Exchange> = flat
+            .into_iter()
+            .map(|flat| flat.exchange.into_owned())
+            .collect();
         let mut places: HashMap<u64, Vec<usize>> = HashMap::new();
-        for (number, exchange) in capture.exchanges.iter().enumerate() {
+        for (number, exchange) in exchanges.iter().enumerate() {
             let has_answer = exchange.response.end.as_option().is_some()
                 && !matches!(exchange.response.content, Content::Frames(_))
                 && !is_own_answer(exchange);
@@ -55,18 +86,56 @@ impl Known {
             }
         }
         Self {
-            played: Mutex::new(vec![0; capture.exchanges.len()]),
-            exchanges: capture.exchanges,
+            played: Mutex::new(vec![0; exchanges.len()]),
+            exchanges,
+            sockets,
             places,
         }
     }
 
     /// The answer to a request, if it is known: those that were recorded for it, one after the other, then the last again.
     pub(super) fn find(&self, head: &RequestHead, body: &Body) -> Option<KnownAnswer> {
+        let (number, renaming) = self.choose(&head.method, &head.target, body)?;
+        let answer = self.answer(number, head, body)?;
+        Some(KnownAnswer {
+            number,
+            answer: renaming.applied(answer),
+        })
+    }
+
+    /// The fields of the answer with which a WebSocket was granted there.
+    pub(super) fn socket(&self, target: &str) -> Option<&HeaderList> {
+        let mut sockets = self.sockets.iter();
+        sockets
+            .find(|(granted, _)| granted == target)
+            .map(|(_, headers)| headers)
+    }
+
+    /// What a message was answered on a WebSocket, if it is known.
+    pub(super) fn find_message(&self, target: &str, body: &Body) -> Option<KnownReply> {
+        let (number, renaming) = self.choose(WEBSOCKET_METHOD, target, body)?;
+        let response = &self.exchanges[number].response;
+        let Content::Events(stream) = &response.content else {
+            return None;
+        };
+        let texts = stream.events.iter().map(|event| match &event.data {
+            Body::Json(json) => Bytes::copy_from_slice(json.value.text().as_bytes()),
+            Body::Text(text) => Bytes::copy_from_slice(text.as_bytes()),
+            _ => Bytes::new(),
+        });
+        let end = response.end.as_option().copied();
+        Some(KnownReply {
+            texts: texts.map(|text| renaming.renamed(text)).collect(),
+            end: end.filter(|end| *end != End::Complete),
+        })
+    }
+
+    /// The recorded exchange for a request, and what it calls otherwise: one after the other, then the last again.
+    fn choose(&self, method: &str, target: &str, body: &Body) -> Option<(usize, Renaming)> {
         if matches!(body, Body::NotRecorded) {
             return None;
         }
-        let print = print(&head.method, &head.target, body);
+        let print = print(method, target, body);
         let fitting = self.places.get(&print)?.iter().filter_map(|number| {
             let recorded = &self.exchanges[*number].request.body;
             Some((*number, renaming(recorded, body)?))
@@ -81,12 +150,7 @@ impl Known {
             _ => candidates.next_back()?,
         };
         played[number] += 1;
-        drop(played);
-        let answer = self.answer(number, head, body)?;
-        Some(KnownAnswer {
-            number,
-            answer: renaming.applied(answer),
-        })
+        Some((number, renaming))
     }
 
     /// The answer of an exchange as a server plays it.
@@ -119,6 +183,18 @@ impl Known {
         }
         decision.violation.is_none().then_some(answer)
     }
+}
+
+/// The fields with which a WebSocket was granted, without those that grant it.
+fn granted(exchange: &Exchange) -> HeaderList {
+    let fields = own_headers(exchange);
+    let is_own = |name: &str| {
+        let name = name.to_ascii_lowercase();
+        name != "upgrade" && !name.starts_with("sec-websocket-")
+    };
+    let kept = fields.iter().filter(|field| is_own(&field.name));
+    kept.map(|field| (field.name.as_str(), field.value.as_str()))
+        .collect()
 }
 
 /// The fields of a recorded response, without those of its framing, connection and coding.
@@ -261,11 +337,25 @@ impl Renaming {
         }
     }
 
-    /// The answer with the identifiers of the request at hand.
-    fn applied(&self, mut answer: Answer) -> Answer {
+    /// What is told otherwise, the longest first.
+    fn pairs(&self) -> Vec<(&String, &String)> {
         let is_told = |(a, b): &(&String, &String)| a != b && a.len() >= MIN_RENAMED;
         let mut pairs: Vec<_> = self.to_current.iter().filter(is_told).collect();
         pairs.sort_by_key(|(recorded, _)| (std::cmp::Reverse(recorded.len()), *recorded));
+        pairs
+    }
+
+    /// A text with the identifiers of the request at hand.
+    fn renamed(&self, text: Bytes) -> Bytes {
+        let pairs = self.pairs().into_iter();
+        pairs.fold(text, |text, (recorded, current)| {
+            replaced(&text, recorded, current)
+        })
+    }
+
+    /// The answer with the identifiers of the request at hand.
+    fn applied(&self, mut answer: Answer) -> Answer {
+        let pairs = self.pairs();
         let mut difference = 0i64;
         for piece in &mut answer.pieces {
             if let Piece::Body { bytes, .. } = piece {

@@ -9,6 +9,7 @@ mod connection;
 mod frames;
 mod handle;
 mod known;
+mod known_socket;
 mod message;
 mod options;
 mod relay;
@@ -19,6 +20,7 @@ mod shared;
 mod stand_in;
 mod stream;
 mod taken;
+mod talk;
 #[cfg(test)]
 mod tests;
 #[cfg(feature = "tls")]

@@ -14,16 +14,18 @@ use tokio::net::TcpStream;
 use tokio::time::Sleep;
 
 use crate::capture::{Direction, End};
+use crate::http::HeaderList;
 
 use super::super::framing::head_length;
 use super::super::head::MAX_HEAD_BYTES;
 use super::buffer::Buffer;
-use super::frames::{Compression, FrameScan, Message};
+use super::frames::Compression;
 use super::message::BodyScan;
 use super::response::ResponseHead;
 use super::stand_in::is_diverted;
 use super::stream::Stream;
 use super::taken::Taken;
+use super::talk::Talk;
 
 /// How long the upstream of a WebSocket may go on when the client has gone.
 const LINGER: Duration = Duration::from_secs(1);
@@ -100,15 +102,6 @@ enum State {
     Done,
 }
 
-/// A WebSocket in use.
-#[derive(Debug)]
-struct Talk {
-    client: FrameScan,
-    server: FrameScan,
-    is_closed_by_client: bool,
-    is_closed_by_server: bool,
-}
-
 impl<'a> Relay<'a> {
     /// A request with what of it is to be sent first, its head at least, and with the rest of its body.
     pub(super) fn new(
@@ -150,6 +143,14 @@ impl<'a> Relay<'a> {
         relay.up.first = Buffer::from(first);
         relay.input.consume(std::mem::take(&mut relay.up.ready));
         relay
+    }
+
+    /// Begins within a WebSocket that both sides have agreed on, without extensions.
+    pub(super) fn begin_websocket(&mut self) {
+        self.down.state = State::WebSocket(Box::new(Talk::new(
+            Compression::agreed(&HeaderList::new()),
+            self.taken.kept_bytes(),
+        )));
     }
 
     /// Passes bytes on until the exchange has ended; gives what was written down of it.
@@ -446,13 +447,7 @@ impl<'a> Relay<'a> {
         self.down.state = match head.status {
             101 if is_asked_for => {
                 let compression = Compression::agreed(&head.headers);
-                let limit = self.taken.kept_bytes();
-                State::WebSocket(Box::new(Talk {
-                    client: FrameScan::new(compression, true, limit),
-                    server: FrameScan::new(compression, false, limit),
-                    is_closed_by_client: false,
-                    is_closed_by_server: false,
-                }))
+                State::WebSocket(Box::new(Talk::new(compression, self.taken.kept_bytes())))
             }
             101 => State::Raw,
             _ => State::Body(framing),
@@ -474,25 +469,5 @@ impl<'a> Relay<'a> {
             true => End::Complete,
             false => End::Closed,
         });
-    }
-}
-
-impl Talk {
-    /// Takes bytes of one side down.
-    fn take(&mut self, from: Direction, bytes: &[u8], taken: &mut Taken) {
-        let (scan, is_closed) = match from {
-            Direction::ClientToServer => (&mut self.client, &mut self.is_closed_by_client),
-            Direction::ServerToClient => (&mut self.server, &mut self.is_closed_by_server),
-        };
-        if scan.is_broken() {
-            return taken.odd(bytes);
-        }
-        scan.push(bytes, |message: Message| {
-            *is_closed |= message.is_close();
-            taken.message(from, message);
-        });
-        if scan.is_broken() {
-            taken.note("websocket", "what was sent is no frame");
-        }
     }
 }

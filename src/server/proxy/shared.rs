@@ -1,18 +1,25 @@
 //! What all connections of a proxy, or of a client, share.
 
 use std::ops::Deref;
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
+use tokio::runtime::{Builder, Runtime};
+
+use crate::capture::{Capture, Redactor, read_capture_bytes};
 use crate::http::{DecodeError, decode};
 
 use super::super::body::SMALL_BODY;
 use super::super::ledger::Ledger;
-use super::super::options::Limits;
-use super::super::record::Recorder;
+use super::super::options::{Limits, StartError};
+use super::super::record::{CaptureTarget, Recorder};
 use super::connect::Connector;
 use super::known::Known;
+use super::options::ProxyError;
 use super::stand_in::StandIn;
 use super::upstream::Upstream;
+use super::variables::ProxyVariables;
 
 #[derive(Debug)]
 pub(super) struct Shared {
@@ -28,24 +35,55 @@ pub(super) struct Shared {
     pub(super) large_bodies: Mutex<()>,
 }
 
+/// What a proxy and a client are told alike.
+#[derive(Debug)]
+pub(super) struct Setup<'a> {
+    pub(super) upstream: Upstream,
+    pub(super) variables: &'a ProxyVariables,
+    pub(super) ca: Option<&'a Path>,
+    pub(super) connect_time: Duration,
+    pub(super) capture: CaptureTarget,
+    /// Who writes the capture.
+    pub(super) source: &'a str,
+    pub(super) redact: bool,
+    pub(super) limits: Limits,
+}
+
 impl Shared {
-    /// What a proxy or a client shares that knows no answers of its own.
-    pub(super) fn new(
-        recorder: Recorder,
-        limits: Limits,
-        upstream: Upstream,
-        connector: Connector,
-    ) -> Self {
-        Self {
-            ledger: Ledger::new(recorder),
-            limits,
+    /// Begins the capture of a proxy or a client that knows no answers of its own.
+    ///
+    /// # Errors
+    ///
+    /// When a proxy variable, the authorities, TLS or the capture can't be used.
+    pub(super) fn new(setup: Setup<'_>) -> Result<Self, ProxyError> {
+        let upstream = setup.upstream;
+        let connector = Connector::new(
+            upstream.clone(),
+            setup.variables,
+            setup.ca,
+            setup.connect_time,
+        )?;
+        let redactor = setup.redact.then(Redactor::new);
+        let recorder = Recorder::start(setup.capture, setup.source, redactor);
+        Ok(Self {
+            ledger: Ledger::new(recorder.map_err(StartError::Capture)?),
+            limits: setup.limits,
             upstream,
             connector,
             known: None,
             stand_in: None,
             keeps_known: true,
             large_bodies: Mutex::default(),
-        }
+        })
+    }
+
+    /// What was captured to memory so far; `None` with another target.
+    pub(super) fn captured(&self) -> Option<Capture> {
+        let written = self.recorder.memory()?;
+        // Requests wait for what comes next; here nothing needs to come.
+        self.recorder.write(String::new());
+        let bytes = written.borrow().clone();
+        read_capture_bytes("-", bytes).ok()
     }
 
     /// Most bytes of a body or message that are kept.
@@ -66,6 +104,20 @@ impl Shared {
             decoded => decoded,
         }
     }
+}
+
+/// Threads with these names for sockets and timers.
+///
+/// # Errors
+///
+/// When they can't be started.
+pub(super) fn runtime(name: &str, threads: usize) -> Result<Runtime, ProxyError> {
+    let mut builder = Builder::new_multi_thread();
+    builder
+        .worker_threads(threads)
+        .thread_name(name)
+        .enable_all();
+    builder.build().map_err(ProxyError::Threads)
 }
 
 impl Deref for Shared {

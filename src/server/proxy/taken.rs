@@ -15,6 +15,7 @@ use super::super::head::RequestHead;
 use super::super::log::Log;
 use super::super::wire::content_kind;
 use super::frames::Message;
+use super::known::KnownReply;
 use super::response::ResponseHead;
 use super::shared::Shared;
 
@@ -151,6 +152,17 @@ impl Taken {
         Some(found.answer)
     }
 
+    /// Says whether what comes is written down.
+    pub(super) fn set_kept(&mut self, is_kept: bool) {
+        self.is_kept = is_kept && self.shared.recorder.is_on();
+    }
+
+    /// What a message on this WebSocket was answered when it was recorded before.
+    pub(super) fn known_reply(&self, message: &Message) -> Option<KnownReply> {
+        let known = self.shared.known.as_ref()?;
+        known.find_message(&self.head.target, &self.as_written(&message.data))
+    }
+
     /// Writes the request down, as far as it came.
     fn open(&mut self) {
         if std::mem::replace(&mut self.is_request_written, true) || !self.is_on() {
@@ -189,7 +201,7 @@ impl Taken {
         match self.log {
             Some(_) => self.shared.recorder.open_as(self.number, record),
             None => {
-                self.number = self.shared.recorder.open(Some(record), 0).number;
+                self.number = self.shared.recorder.open(Some(record), None).number;
                 self.log = Some(Log::new(self.number));
             }
         }
@@ -352,6 +364,11 @@ impl Taken {
     /// Notes something about the exchange.
     pub(super) fn note(&mut self, key: &str, value: &str) {
         self.extra.insert(key.to_owned(), value.into());
+    }
+
+    /// Notes how many messages of a WebSocket were answered from what was recorded before.
+    pub(super) fn note_known_messages(&mut self, count: u64) {
+        self.extra.insert("known_messages".to_owned(), count.into());
     }
 
     /// Notes the lines behind a body.

@@ -25,6 +25,9 @@ pub enum UrlError {
     /// It begins with no scheme that is spoken.
     #[error("it does not begin with http:// or https://")]
     Scheme,
+    /// It is that of a SOCKS proxy.
+    #[error("it is that of a SOCKS proxy, which is not spoken here")]
+    Socks,
     /// It has user and password, which belong in no command line.
     #[error("it holds user or password")]
     Credentials,

@@ -74,6 +74,9 @@ impl HttpProxy {
             false => format!("http://{value}"),
         };
         let (scheme, rest) = url.split_once("://").ok_or(UrlError::Scheme)?;
+        if scheme.to_ascii_lowercase().starts_with("socks") {
+            return Err(UrlError::Socks);
+        }
         let rest = &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())];
         let (user, authority) = match rest.rsplit_once('@') {
             Some((user, authority)) => (Some(user), authority),
@@ -201,7 +204,7 @@ mod tests {
         };
         assert_eq!(
             proxy(&socks, "http://h"),
-            "it does not begin with http:// or https://"
+            "it is that of a SOCKS proxy, which is not spoken here"
         );
         assert_eq!(proxy(&socks, "http://localhost"), "none");
     }

@@ -3,6 +3,7 @@
 mod record;
 mod records;
 mod recover;
+mod replay;
 mod run;
 mod run_reports;
 mod send;

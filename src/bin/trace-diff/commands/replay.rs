@@ -15,14 +15,14 @@ use trace_diff::capture::{Capture, read_capture};
 use trace_diff::diff::Comparison;
 use trace_diff::normalize::Rules;
 use trace_diff::replay::{
-    AnsweredCommands, Circumstances, Judge, OnDivergence, Recording, Replay, ReplayError,
-    ReplayOptions,
+    AnsweredCommands, Judge, OnDivergence, Recording, Replay, ReplayError, ReplayOptions,
 };
-use trace_diff::report::{Standards, Verdict, comparison_report};
+use trace_diff::report::{Live, Role, Standards, Verdict, comparison_report};
 use trace_diff::server::{CaptureTarget, Proxy, ProxyOptions, Server, ServerOptions, Upstream};
 
 use crate::agent::{AgentArgs, tell};
 use crate::exit::{Failure, Outcome, Status};
+use crate::replay_talk::{say_divergences, say_what_is_missing, say_what_is_not_answered};
 use crate::report::ReportArgs;
 use crate::report_forms::{Format, Rendered};
 use crate::rules;
@@ -130,10 +130,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
     let rules = args.rules.load()?;
     let standards = Arc::new(args.rules.standards(&rules));
     let recording = Recording::read(&args.recording).map_err(failure)?;
-    let circumstances = Circumstances::of(&recording);
-    if let Some(list) = listed(&recording.not_recorded()) {
-        say(&format!("not recorded, and therefore not compared: {list}"));
-    }
+    say_what_is_missing(&recording).map_err(failure)?;
     let replay =
         Replay::new(recording, replay_options(args, &rules, &standards)).map_err(failure)?;
     let scratch = Scratch::new(args.agent.keep.as_deref())?;
@@ -147,25 +144,33 @@ pub(crate) fn run(args: &Args) -> Outcome {
         front,
         args,
         replay,
-        circumstances,
         scratch,
     };
     let outcome = match args.command.is_empty() {
         true => session.wait_for_signal().map(|()| None)?,
         false => Some(session.run_agent()?),
     };
+    let base_url = session.base_url();
     let written = stop(session.server, session.front);
     written.with_context(|| format!("failed to write {}", capture.display()))?;
     let status = match &outcome {
         Some(outcome) => tell(&args.agent, outcome, &session.scratch)?,
         None => Status::Clean,
     };
+    if outcome.is_some_and(|outcome| !outcome.has_connected) {
+        return Err(never_connected(&base_url));
+    }
     let mut candidate = read_capture(&capture.to_string_lossy())?;
     if args.capture.is_none() {
         candidate.path = "this run".to_owned();
     }
+    let live = live(args, &session.replay);
     let verdict = session.replay.verdict(candidate);
     let mut report = comparison_report(&verdict.baseline, &verdict.candidate, &verdict.comparison);
+    let mut inputs = report.inputs.iter_mut();
+    if let Some(candidate) = inputs.find(|input| input.role == Role::Candidate) {
+        candidate.live = live;
+    }
     standards.apply(&mut report, &verdict.comparison.ignore_used);
     args.report.write(&Rendered {
         report: &report,
@@ -175,6 +180,25 @@ pub(crate) fn run(args: &Args) -> Outcome {
         Verdict::Clean => status,
         Verdict::Findings => status.max(Status::Findings),
     })
+}
+
+/// From where on the upstream answered, if it did.
+fn live(args: &Args, replay: &Replay) -> Option<Live> {
+    let divergences = replay.divergences();
+    let first = divergences.first().filter(|_| replay.is_live())?;
+    Some(Live {
+        from: first.candidate,
+        upstream: args.upstream.as_ref()?.to_string(),
+    })
+}
+
+/// Nothing can be said of an agent that asked for nothing.
+fn never_connected(base_url: &str) -> Failure {
+    let error = anyhow::anyhow!("the agent made no request, so there is nothing to compare");
+    Failure::new(error).with_hint(format!(
+        "its server was {base_url}: agents find it in OPENAI_BASE_URL, codex and pycodex in a config.toml that is made for \
+         them, and in COMMAND it stands for {{base_url}}"
+    ))
 }
 
 /// Commands are answered by startup files in a home that is made for this.
@@ -194,15 +218,6 @@ fn check_tools(args: &Args) -> Result<(), Failure> {
         );
     }
     Ok(())
-}
-
-/// Words with commas and an "and" between them.
-fn listed(words: &[&str]) -> Option<String> {
-    let (last, before) = words.split_last()?;
-    Some(match before {
-        [] => (*last).to_owned(),
-        _ => format!("{}, and {last}", before.join(", ")),
-    })
 }
 
 /// How the agent is judged and answered.
@@ -232,13 +247,18 @@ struct Session<'a> {
     server: Server,
     /// What agents speak to, where a real server may have to answer them.
     front: Option<Proxy>,
-    circumstances: Circumstances,
     scratch: Scratch,
 }
 
 fn failure(error: ReplayError) -> Failure {
     let hint = match &error {
-        ReplayError::Unknown(error) => error.hint(),
+        ReplayError::Unknown(error) => error.hint().map(|hint| {
+            format!("{hint}; rollouts, and directories of them, can be replayed, too")
+        }),
+        ReplayError::NothingToPlay { .. } => Some(
+            "requests to the model and what they were answered are played: was the recorder ended before the first answer?"
+                .to_owned(),
+        ),
         _ => None,
     };
     let failure = Failure::new(error);
@@ -296,6 +316,13 @@ impl Session<'_> {
         front.map_or(self.server.address(), Proxy::address)
     }
 
+    /// Its base URL.
+    fn base_url(&self) -> String {
+        let circumstances = self.replay.circumstances();
+        let surroundings = self.args.agent.surroundings(self.address(), circumstances);
+        surroundings.base_url
+    }
+
     fn requests(&self) -> u64 {
         let front = self.front.as_ref();
         front
@@ -305,12 +332,18 @@ impl Session<'_> {
 
     fn run_agent(&self) -> Result<AgentOutcome, Failure> {
         let options = &self.args.agent;
+        if let Some(work) = options.work.as_ref().filter(|work| !work.is_dir()) {
+            let error = anyhow::anyhow!("{} is no directory", work.display());
+            return Err(Failure::new(error).with_hint(
+                "--work names one with what the session needs, such as a copy of the recorded one",
+            ));
+        }
         let place = Place::below(&self.scratch.root.join("agent"))
             .and_then(|place| place.with(options.home.as_deref(), options.work.as_deref()))
             .context("failed to make the agent's directories")?;
-        let surroundings = options.surroundings(self.address(), &self.circumstances);
+        let surroundings = options.surroundings(self.address(), self.replay.circumstances());
         let profile = options.profile(&self.args.command);
-        let settings = options.settings(&self.circumstances);
+        let settings = options.settings(self.replay.circumstances());
         configure(profile, &settings, &place, &surroundings)?;
         let mut command = AgentCommand::new(self.args.command.iter().cloned());
         let answered = self.answer_commands(&place)?;
@@ -318,12 +351,12 @@ impl Session<'_> {
         command
             .variables
             .extend(answered.into_iter().flat_map(|answered| answered.variables));
-        if self.circumstances.is_in_repository && options.work.is_none() {
+        if self.replay.circumstances().is_in_repository && options.work.is_none() {
             say(
                 "recorded in a git repository: name a copy of it with --work, or requests lack `workspaces`",
             );
         }
-        if self.circumstances.is_traced {
+        if self.replay.circumstances().is_traced {
             let traces = place.temp.join("traces").to_string_lossy().into_owned();
             let variable = ("CODEX_ROLLOUT_TRACE_ROOT".to_owned(), traces);
             command.variables.push(variable);
@@ -344,7 +377,12 @@ impl Session<'_> {
             },
         };
         let outcome = trace_diff::agent::run(&command, &place, &surroundings, &limits, &watch)
-            .map_err(|error| Failure::new(error).with_hint("check the command behind --"))?;
+            .map_err(|error| {
+                Failure::new(error).with_hint(format!(
+                    "the command behind -- is looked for in PATH; a path that is not absolute is looked for in {}",
+                    place.work.display()
+                ))
+            })?;
         self.say_divergences(&said);
         if interrupted.load(Ordering::Relaxed) {
             say("interrupted: the agent was ended");
@@ -374,12 +412,15 @@ impl Session<'_> {
             Some(_) => "commands that the model called print what was recorded, and do not run",
         };
         if let Some(answered) = answered {
-            Self::say_what_is_not_answered(answered);
+            say_what_is_not_answered(answered);
         }
         if profile == Profile::Other {
             return say(&format!("{warning}, if the agent runs them"));
         }
-        let whence = match (&self.args.agent.sandbox, self.circumstances.sandbox) {
+        let whence = match (
+            &self.args.agent.sandbox,
+            self.replay.circumstances().sandbox,
+        ) {
             (Some(_), _) => "as asked for",
             (None, Some(_)) => "as recorded",
             (None, None) => "the recording does not tell",
@@ -389,32 +430,6 @@ impl Session<'_> {
             "{} runs with sandbox_mode {sandbox} ({whence}); {warning}",
             profile.name()
         ));
-    }
-
-    /// What is done or told otherwise, though commands are answered.
-    fn say_what_is_not_answered(answered: &AnsweredCommands) {
-        if !answered.carried_out.is_empty() {
-            let calls = answered.carried_out.iter();
-            let calls: Vec<String> = calls
-                .map(|(name, count)| format!("{name} ({count})"))
-                .collect();
-            say(&format!(
-                "carried out by the agent itself, for real: {}",
-                calls.join(", ")
-            ));
-        }
-        if answered.scripts > 0 {
-            say(&format!(
-                "{} scripts of the model: what a command printed in them was not recorded, so it does not run and fails",
-                answered.scripts
-            ));
-        }
-        if answered.cut > 0 {
-            say(&format!(
-                "{} outputs are printed as the model was shown them, with their middle cut out",
-                answered.cut
-            ));
-        }
     }
 
     fn wait_for_signal(&self) -> Result<(), Failure> {
@@ -447,12 +462,13 @@ impl Session<'_> {
     }
 
     fn say_how_to_connect(&self) {
-        let surroundings = self
-            .args
-            .agent
-            .surroundings(self.address(), &self.circumstances);
-        let base_url = &surroundings.base_url;
-        let model = self.circumstances.model.as_deref().unwrap_or("MODEL");
+        let base_url = self.base_url();
+        let model = self
+            .replay
+            .circumstances()
+            .model
+            .as_deref()
+            .unwrap_or("MODEL");
         say(&format!(
             "config.toml of codex or pycodex:\n  model = \"{model}\"\n  model_provider = \"replay\"\n  \
              [model_providers.replay]\n  name = \"replay\"\n  base_url = \"{base_url}\"\n  \
@@ -460,32 +476,4 @@ impl Session<'_> {
              the verdict comes at Ctrl-C, or when a request is not the recorded one"
         ));
     }
-}
-
-/// Tells of divergences when they happen.
-fn say_divergences(replay: &Replay, said: &Cell<usize>) {
-    let divergences = replay.divergences();
-    for divergence in divergences.iter().skip(said.get()) {
-        let recorded = match divergence.baseline {
-            Some(number) => format!("recorded as #{number}"),
-            None => "not recorded".to_owned(),
-        };
-        let what = divergence.first().map_or_else(String::new, |change| {
-            let subject = change
-                .subject
-                .as_ref()
-                .map(|subject| format!("{subject}: "));
-            format!(
-                "{} {}{}",
-                change.pointer,
-                subject.unwrap_or_default(),
-                change.message
-            )
-        });
-        say(&format!(
-            "diverges in turn {}, request #{} ({recorded}): {what}",
-            divergence.turn, divergence.candidate
-        ));
-    }
-    said.set(divergences.len());
 }

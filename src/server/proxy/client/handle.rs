@@ -5,17 +5,17 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::Runtime;
 use tokio::time::timeout;
 
-use crate::capture::{Capture, Redactor, read_capture_bytes};
+use crate::capture::{Capture, Redactor};
 use crate::http::HeaderList;
 
-use super::super::super::options::{Limits, StartError};
-use super::super::super::record::{CaptureTarget, Recorder};
-use super::super::connect::{ConnectError, Connector};
+use super::super::super::options::Limits;
+use super::super::super::record::CaptureTarget;
+use super::super::connect::ConnectError;
 use super::super::options::ProxyError;
-use super::super::shared::Shared;
+use super::super::shared::{Setup, Shared, runtime};
 use super::super::taken::Taken;
 use super::super::upstream::Upstream;
 use super::super::variables::ProxyVariables;
@@ -128,29 +128,19 @@ impl Client {
     ///
     /// As [`ProxyError`] lists.
     pub fn new(options: ClientOptions) -> Result<Self, ProxyError> {
-        let connector = Connector::new(
-            options.upstream.clone(),
-            &options.variables,
-            options.ca.as_deref(),
-            options.connect_time,
-        )?;
-        let redactor = options.redact.then(Redactor::new);
-        let recorder =
-            Recorder::start(options.capture, "send", redactor).map_err(StartError::Capture)?;
-        let runtime = Builder::new_multi_thread()
-            .worker_threads(1)
-            .thread_name("trace-diff-client")
-            .enable_all()
-            .build()
-            .map_err(ProxyError::Threads)?;
+        let shared = Shared::new(Setup {
+            upstream: options.upstream,
+            variables: &options.variables,
+            ca: options.ca.as_deref(),
+            connect_time: options.connect_time,
+            capture: options.capture,
+            source: "send",
+            redact: options.redact,
+            limits: options.limits,
+        })?;
         Ok(Self {
-            shared: Arc::new(Shared::new(
-                recorder,
-                options.limits,
-                options.upstream,
-                connector,
-            )),
-            runtime,
+            shared: Arc::new(shared),
+            runtime: runtime("trace-diff-client", 1)?,
             answer_time: options.answer_time,
         })
     }
@@ -199,11 +189,7 @@ impl Client {
 
     /// What was captured to memory so far; `None` with another target.
     pub fn capture(&self) -> Option<Capture> {
-        let written = self.shared.recorder.memory()?;
-        // Requests wait for what comes next; here nothing needs to come.
-        self.shared.recorder.write(String::new());
-        let bytes = written.borrow().clone();
-        read_capture_bytes("-", bytes).ok()
+        self.shared.captured()
     }
 
     /// What replaces secrets in the capture, with all that it has seen; `None` where they are kept.

@@ -4,6 +4,7 @@ mod client;
 mod failures;
 mod framings;
 mod known;
+mod known_socket;
 mod peers;
 mod tunnels;
 mod websocket;

@@ -7,7 +7,7 @@ use crate::server::tests::client::Ended;
 
 use super::peers::{Upstream, captured, client, extra, proxy};
 
-const ASK: &str = "GET /v1/responses HTTP/1.1\r\nhost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n";
+pub(super) const ASK: &str = "GET /v1/responses HTTP/1.1\r\nhost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n";
 
 fn accepted(extensions: &str) -> String {
     format!(
@@ -16,7 +16,7 @@ fn accepted(extensions: &str) -> String {
 }
 
 /// A frame with its first byte; masked as a client does.
-fn frame(first: u8, payload: &[u8], is_masked: bool) -> Vec<u8> {
+pub(super) fn frame(first: u8, payload: &[u8], is_masked: bool) -> Vec<u8> {
     let mut out = vec![first];
     let bit = if is_masked { 0x80 } else { 0 };
     match payload.len() {
@@ -46,7 +46,7 @@ fn deflated(compress: &mut Compress, text: &str) -> Vec<u8> {
     out
 }
 
-fn told(frame: &Frame) -> String {
+pub(super) fn told(frame: &Frame) -> String {
     let from = match frame.direction {
         Direction::ClientToServer => ">",
         Direction::ServerToClient => "<",
