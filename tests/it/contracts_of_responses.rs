@@ -113,6 +113,11 @@ fn rounds_that_cannot_be_told_apart_count_as_few_as_may_be() {
     let limits = "version = 1\nfrom = \"codex@0.137.0\"\n[limits]\nrequest_retries = 3\nstream_retries = 1\n";
     let found = |change: fn(&mut Vec<Value>)| under(limits, CODEX_500, change);
     assert_eq!(found(|records| evenly(records, 7)), [""; 0]);
+    let all_failed = found(|records| {
+        evenly(records, 8);
+        records.truncate(8);
+    });
+    assert_eq!(all_failed, [""; 0]);
     let over = found(|records| evenly(records, 8));
     assert!(
         over.iter().any(|rule| rule == "retry-over-limit"),
