@@ -224,6 +224,9 @@ impl Checker<'_, '_> {
         match which {
             Loop::Token => self.limit(next, "a refused token", number, Some(1)),
             Loop::Request if is_kept(one, next) || row.then == Retry::RequestOnly => {
+                // Before the connection there may have been another round.
+                let is_one_round = row.then == Retry::RequestOnly;
+                let number = if is_one_round { number } else { pace.kept };
                 let most = limits[0].map(|limit| limit.retries);
                 self.limit(next, "the same request", number, most);
             }
