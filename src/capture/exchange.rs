@@ -1,9 +1,10 @@
 //! Recorded traffic as plain data: what every importer makes and everything above reads.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use crate::http::HeaderList;
-use crate::json::{Document, Value};
+use crate::json::{Document, NotParsed, Value};
 
 use super::{CaptureProblem, FilePlace};
 
@@ -174,17 +175,16 @@ impl Body {
         }
     }
 
-    /// As [`Body::from_bytes`], for a body that may begin as the JSON text `before` does; gives the offset of
-    /// [`Document::parse_after`] with it, 0 for what is no JSON.
-    pub fn from_bytes_after(bytes: Vec<u8>, before: &Value) -> (Self, usize) {
-        let text = match String::from_utf8(bytes) {
-            Ok(text) if text.is_empty() => return (Body::Empty, 0),
-            Ok(text) => text,
-            Err(error) => return (Body::Bytes(error.into_bytes()), 0),
-        };
-        match Document::parse_after(text, before.document()) {
-            Ok((document, same)) => (Self::from_value(document.value()), same),
-            Err((_, text)) => (Body::Text(text), 0),
+    /// As [`Body::from_bytes`], for a body that may begin and end as the JSON text `before` does; gives for JSON the part that
+    /// may be new, as [`Document::parse_after`] does.
+    pub fn from_bytes_after(bytes: &[u8], before: &Value) -> (Self, Option<Range<usize>>) {
+        if bytes.is_empty() {
+            return (Body::Empty, None);
+        }
+        match Document::parse_after(bytes, before.document()) {
+            Ok((document, new)) => (Self::from_value(document.value()), Some(new)),
+            Err(NotParsed::NoJson(_, text)) => (Body::Text(text), None),
+            Err(NotParsed::NoText) => (Body::Bytes(bytes.to_vec()), None),
         }
     }
 

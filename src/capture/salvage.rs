@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::json::{Kind, Value};
+use crate::json::{Kind, Value, string_length};
 
 /// A cut-off JSON text, closed again behind its last complete value.
 #[derive(Debug)]
@@ -124,9 +124,10 @@ fn walk(text: &str, mut on_key: impl FnMut(usize, Range<usize>)) -> (Vec<Open>, 
                 parent.complete_to = at;
             }
             b'"' => {
-                let Some(end) = string_end(bytes, at) else {
+                let Some(length) = string_length(&bytes[at..]) else {
                     return (open, at);
                 };
+                let end = at + length;
                 let depth = open.len();
                 let Some(top) = open.last_mut() else {
                     return (open, at);
@@ -159,18 +160,6 @@ fn walk(text: &str, mut on_key: impl FnMut(usize, Range<usize>)) -> (Vec<Open>, 
         }
     }
     (open, at)
-}
-
-/// Behind the closing quote of the string that begins at `start`.
-fn string_end(bytes: &[u8], start: usize) -> Option<usize> {
-    let mut at = start + 1;
-    loop {
-        at += memchr::memchr2(b'"', b'\\', bytes.get(at..)?)?;
-        if bytes[at] == b'"' {
-            return Some(at + 1);
-        }
-        at += 2;
-    }
 }
 
 #[cfg(test)]

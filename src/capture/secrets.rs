@@ -36,16 +36,7 @@ pub fn secret_header(name: &str) -> Option<SecretHeader> {
         false => Cow::Borrowed(name),
     };
     let name = &*name;
-    let is_key = [
-        "api-key",
-        "api_key",
-        "apikey",
-        "secret",
-        "password",
-        "access-key",
-    ]
-    .iter()
-    .any(|word| name.contains(word));
+    let is_key = has_secret_word(name.as_bytes());
     let is_token = name.ends_with("-token") || name.ends_with("_token") || name == "token";
     match name {
         "cookie" => Some(SecretHeader::Cookie),
@@ -54,6 +45,23 @@ pub fn secret_header(name: &str) -> Option<SecretHeader> {
         _ if is_key || is_token || SECRET_HEADERS.contains(&name) => Some(SecretHeader::Whole),
         _ => None,
     }
+}
+
+/// Whether a word stands in a header name in lower case that tells a secret.
+fn has_secret_word(name: &[u8]) -> bool {
+    let words: [&[u8]; 6] = [
+        b"api-key",
+        b"api_key",
+        b"apikey",
+        b"secret",
+        b"password",
+        b"access-key",
+    ];
+    (0..name.len()).any(|at| {
+        // Most places are told by one letter.
+        matches!(name[at], b'a' | b's' | b'p')
+            && words.iter().any(|word| name[at..].starts_with(word))
+    })
 }
 
 /// How names of JSON members end whose values are secrets.
@@ -173,7 +181,9 @@ fn may_have_named(bytes: &[u8]) -> (bool, bool) {
     let (mut has_parameter, mut has_keyed) = (false, false);
     for at in memchr::memchr3_iter(b':', b'?', b'&', bytes) {
         match bytes[at] {
-            b':' => has_keyed = has_keyed || is_behind_name(&bytes[..at]),
+            b':' => {
+                has_keyed = has_keyed || may_end_name(bytes, at) && is_behind_name(&bytes[..at])
+            }
             _ => has_parameter = has_parameter || is_before_parameter(&bytes[at + 1..]),
         }
     }
@@ -188,6 +198,23 @@ fn is_before_parameter(bytes: &[u8]) -> bool {
         .take(LONGEST)
         .skip_while(|b| b.is_ascii_alphabetic() || matches!(b, b'-' | b'_'));
     behind.next() == Some(&b'=')
+}
+
+/// Whether what is before a colon can be a name that [`KEYED`] looks for, by its last letters: these tell most names apart.
+#[inline]
+fn may_end_name(bytes: &[u8], colon: usize) -> bool {
+    let Some([third, second, last, b'"']) = bytes[..colon].last_chunk::<4>() else {
+        return true;
+    };
+    match last | 0x20 {
+        b'y' | b't' => second | 0x20 == b'e',
+        b'n' => matches!(second | 0x20, b'e' | b'o'),
+        b'd' => second | 0x20 == b'r' || matches!(third, b'_' | b'-'),
+        b'e' => second | 0x20 == b'i',
+        // A backslash with the bit set.
+        b'|' => true,
+        _ => false,
+    }
 }
 
 /// Whether a name that [`KEYED`] looks for stands before a colon.

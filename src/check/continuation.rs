@@ -1,6 +1,5 @@
 //! Which request of a thread continues the history of which, and what differs.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::json::{Node, Value};
@@ -8,6 +7,7 @@ use crate::responses::{RequestKind, item_type, message_text};
 
 use super::attempts::{Attempt, ThreadView};
 use super::item::{Facts, ItemFacts};
+use super::quick::QuickSet;
 use super::request::Outcome;
 
 /// What a request is to those before it in its thread.
@@ -86,21 +86,19 @@ impl<'t> Continuation<'t> {
         let (before, items) = (&base.request.input, &now.request.input);
         let pairs = before.iter().zip(items.iter()).skip(same_text);
         let differ = |(a, b): (&Value, &Value)| {
-            a.text() != b.text() && facts.of_capture(a).meaning != facts.of_capture(b).meaning
+            a.text() != b.text() && facts.of(a).meaning() != facts.of(b).meaning()
         };
         let alike = pairs.map(differ).position(|differs| differs);
         let shared = alike.map_or(before.len().min(items.len()), |behind| same_text + behind);
-        let mut all = |items: &[Value]| items.iter().map(|item| facts.of_capture(item)).collect();
         let delivered = base.request.response.delivered.iter();
-        let delivered: Vec<Value> = delivered.map(|one| one.item.clone()).collect();
         Self {
+            delivered: delivered.map(|one| facts.of(&one.item)).collect(),
             base,
             now,
             same_text,
             shared,
-            old: all(&before[shared..]),
-            new: all(&items[shared..]),
-            delivered: all(&delivered),
+            old: facts.of_all(&before[shared..]),
+            new: facts.of_all(&items[shared..]),
         }
     }
 
@@ -111,22 +109,28 @@ impl<'t> Continuation<'t> {
         };
         let gone = self.old[last..].iter().filter(|facts| !facts.is_context());
         let mut came_of_it = gone.chain(&self.delivered);
-        let sent: HashSet<u64> = self.new.iter().map(|new| new.meaning).collect();
-        !came_of_it.any(|facts| sent.contains(&facts.meaning))
+        let sent: QuickSet<u64> = self.new.iter().map(|new| new.meaning()).collect();
+        !came_of_it.any(|facts| sent.contains(&facts.meaning()))
     }
 
     /// Whether the history was shortened by a compaction that is not in the capture: there is a summary that was not there.
     fn is_compacted(&self) -> bool {
         let mut new = self.new.iter();
         new.any(|new| {
-            is_summary(new.item.node()) && !self.old.iter().any(|old| old.meaning == new.meaning)
+            is_summary_of(&new.kind, new.item.node())
+                && !self.old.iter().any(|old| old.meaning() == new.meaning())
         })
     }
 }
 
 /// Whether an item holds what a compaction left (Codex 0.115.0–0.169.0, pycodex 0.1.13–0.5.1).
 pub(super) fn is_summary(item: Node<'_>) -> bool {
-    match item_type(item).as_ref() {
+    is_summary_of(&item_type(item), item)
+}
+
+/// [`is_summary`] of an item whose type is known.
+fn is_summary_of(kind: &str, item: Node<'_>) -> bool {
+    match kind {
         "compaction" | "compaction_summary" | "context_compaction" => true,
         "message" => {
             message_text(item).starts_with("Another language model started to solve this problem")

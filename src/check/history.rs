@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::json::{Node, Pointer, Value};
@@ -13,6 +12,7 @@ use super::continuation::{Continuation, Link};
 use super::item::ItemFacts;
 use super::label::{excerpt, label, the};
 use super::positions::Positions;
+use super::quick::QuickSet;
 use super::request::Request;
 use super::sink::{RuleName, Sink};
 use super::violation::Violation;
@@ -63,7 +63,7 @@ struct Growth<'c, 't> {
     thread: &'c str,
     continuation: &'c Continuation<'t>,
     /// The ids of the items that are new, once they were asked for.
-    new_ids: OnceCell<HashSet<Cow<'c, str>>>,
+    new_ids: OnceCell<QuickSet<Cow<'c, str>>>,
     sink: &'c mut Sink,
 }
 
@@ -97,9 +97,9 @@ impl<'c> Growth<'c, '_> {
         }
         let mut places: Vec<Option<usize>> = vec![None; new.len()];
         let mut gone: Vec<&Arc<ItemFacts>> = Vec::new();
-        let mut free: Positions<u64> = new.iter().map(|now| now.meaning).collect();
+        let mut free: Positions<u64> = new.iter().map(|now| now.meaning()).collect();
         for (number, before) in old.iter().enumerate() {
-            match free.take(&before.meaning, |_| true) {
+            match free.take(&before.meaning(), |_| true) {
                 Some(at) => places[at] = Some(number),
                 None => gone.push(before),
             }
@@ -151,7 +151,7 @@ impl<'c> Growth<'c, '_> {
             continuation.base.request.exchange,
             continuation.now
         );
-        self.tell(&format!("{:x}", before.meaning), violation);
+        self.tell(&format!("{:x}", before.meaning()), violation);
     }
 
     fn tell_at(&mut self, at: usize, facts: &ItemFacts, what: &str) {
@@ -162,7 +162,7 @@ impl<'c> Growth<'c, '_> {
         violation.subject = Some(label(facts));
         violation.found = Some(excerpt(facts.item.text()));
         violation.message = format!("{} is {what} in {}", the(facts), continuation.now);
-        self.tell(&format!("{:x}", facts.meaning), violation);
+        self.tell(&format!("{:x}", facts.meaning()), violation);
     }
 
     fn tell(&mut self, cause: &str, violation: Violation) {
@@ -187,16 +187,28 @@ impl<'c> Growth<'c, '_> {
                 self.tell_id(at, item, had.as_deref(), has.as_deref());
             }
         }
-        if continuation.delivered.is_empty() {
+        // An id that is still there did not change, whatever has it.
+        let new = &continuation.new;
+        let is_there =
+            |(delivered, now): &(&Arc<ItemFacts>, &Arc<ItemFacts>)| delivered.id() == now.id();
+        let in_order = continuation.delivered.iter().zip(new).take_while(is_there);
+        let left = &continuation.delivered[in_order.count()..];
+        if left.is_empty() || self.new_ids().is_empty() {
             return;
         }
-        let new = &continuation.new;
-        let places: Positions<u64> = new.iter().map(|now| now.meaning).collect();
-        for delivered in &continuation.delivered {
-            if let Some(at) = places.of(&delivered.meaning).next()
-                && let (Some(had), Some(has)) = (delivered.id(), new[at].id())
+        let is_gone = |id: &Cow<'_, str>| !self.new_ids().contains(id);
+        let left: Vec<_> = left
+            .iter()
+            .filter_map(|one| Some((one, one.id().filter(is_gone)?)))
+            .collect();
+        if left.is_empty() {
+            return;
+        }
+        let places: Positions<u64> = new.iter().map(|now| now.meaning()).collect();
+        for (delivered, had) in left {
+            if let Some(at) = places.of(&delivered.meaning()).next()
+                && let Some(has) = new[at].id()
                 && had != has
-                && !self.new_ids().contains(&had)
             {
                 let place = continuation.shared + at;
                 self.tell_id(place, &new[at].item, Some(&had), Some(&has));
@@ -204,7 +216,7 @@ impl<'c> Growth<'c, '_> {
         }
     }
 
-    fn new_ids(&self) -> &HashSet<Cow<'c, str>> {
+    fn new_ids(&self) -> &QuickSet<Cow<'c, str>> {
         let read = || {
             let new = self.continuation.new.iter();
             new.filter_map(|now| now.id()).collect()
@@ -225,7 +237,7 @@ impl<'c> Growth<'c, '_> {
             the(&facts),
             self.continuation.now
         );
-        self.tell(&format!("{:x}", facts.meaning), violation);
+        self.tell(&format!("{:x}", facts.meaning()), violation);
     }
 
     /// Tells, of what was really sent, the first byte at which the input is no longer what was sent before, and what is sent anew because of it.
@@ -279,7 +291,7 @@ impl<'c> Growth<'c, '_> {
             continuation.now, base.exchange
         );
         self.tell(
-            &format!("{:x}", ItemFacts::new(now.body.value.part(found)).meaning),
+            &format!("{:x}", ItemFacts::new(now.body.value.part(found)).meaning()),
             violation,
         );
     }

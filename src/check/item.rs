@@ -1,15 +1,15 @@
 //! Items as they compare between server, disk and wire.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
 use xxhash_rust::xxh3::xxh3_128;
 
-use crate::json::{Document, Kind, Node, Value};
+use crate::json::{Kind, Node, Value};
 use crate::normalize::embedded_json;
 use crate::responses::{call_id, context_tags, is_call, is_output, item_type};
 
+use super::quick::QuickMap;
 use super::same::{Difference, first_difference, meaning};
 
 /// Whether a member of an item counts only where both sides have it.
@@ -33,26 +33,35 @@ fn is_loose(depth: usize, key: &str) -> bool {
 #[derive(Debug)]
 pub(super) struct ItemFacts {
     pub(super) item: Value,
-    /// A hash of what it says, without members that may be dropped on their way.
-    pub(super) meaning: u64,
     /// Its `type`.
-    pub(super) kind: String,
+    pub(super) kind: Cow<'static, str>,
     pub(super) call_id: Option<String>,
-    /// [`delivered_meaning`], once it was asked for.
-    delivered: OnceLock<u64>,
+    meaning: OnceLock<u64>,
+    delivered_meaning: OnceLock<u64>,
 }
 
 impl ItemFacts {
     pub(super) fn new(item: Value) -> Self {
         let node = item.node();
-        let kind = item_type(node).into_owned();
         Self {
-            meaning: meaning(node, is_loose) as u64,
+            meaning: OnceLock::new(),
+            delivered_meaning: OnceLock::new(),
             call_id: call_id(node).map(|id| id.into_owned()),
-            kind,
+            kind: kept_type(item_type(node)),
             item,
-            delivered: OnceLock::new(),
         }
+    }
+
+    /// A hash of what it says, without members that may be dropped on their way.
+    pub(super) fn meaning(&self) -> u64 {
+        let read = || meaning(self.item.node(), is_loose);
+        *self.meaning.get_or_init(read)
+    }
+
+    /// A hash of what agents keep of a delivered item: equal for the item in a response and the same item in a request.
+    pub(super) fn delivered_meaning(&self) -> u64 {
+        let read = || meaning(self.item.node(), is_loose_in_delivery);
+        *self.delivered_meaning.get_or_init(read)
     }
 
     pub(super) fn is_call(&self) -> bool {
@@ -66,7 +75,7 @@ impl ItemFacts {
     /// Whether a model made it: no agent writes such items by itself.
     pub(super) fn is_of_model(&self) -> bool {
         let node = self.item.node();
-        match self.kind.as_str() {
+        match self.kind.as_ref() {
             "message" => node.get_string("role").as_deref() == Some("assistant"),
             "tool_search_output" => node.get_string("execution").as_deref() == Some("server"),
             "reasoning" | "compaction" | "compaction_summary" | "context_compaction" => true,
@@ -83,7 +92,7 @@ impl ItemFacts {
     /// Whether the agent that wrote a rollout keeps such an item of a response: python-codex drops web searches, and ends
     /// the turn where arguments are no object (0.1.13–0.5.1).
     pub(super) fn is_kept_by(&self, is_pycodex: bool) -> bool {
-        match self.kind.as_str() {
+        match self.kind.as_ref() {
             "message" | "reasoning" | "custom_tool_call" => self.is_readable(),
             "function_call" => self.is_readable() && (!is_pycodex || self.has_valid_arguments()),
             "web_search_call" => !is_pycodex,
@@ -100,7 +109,7 @@ impl ItemFacts {
             node.get(key)
                 .is_some_and(|value| value.kind() == Kind::Array)
         };
-        match self.kind.as_str() {
+        match self.kind.as_ref() {
             "message" => has(&["role"]) && is_array("content") && has_known_parts(node),
             "reasoning" => is_array("summary"),
             "function_call" => has(&["name", "arguments", "call_id"]),
@@ -154,10 +163,7 @@ fn has_known_parts(message: Node<'_>) -> bool {
 /// Makes facts of items once for each text.
 #[derive(Default)]
 pub(super) struct Facts {
-    by_text: HashMap<u128, Arc<ItemFacts>>,
-    /// Those of items of which the text need not be read again, by document and place in it. A document that is held here is
-    /// no other one's successor in memory.
-    by_place: HashMap<(*const Document, u32), (Value, Arc<ItemFacts>)>,
+    by_text: QuickMap<u128, Arc<ItemFacts>>,
 }
 
 impl Facts {
@@ -167,16 +173,24 @@ impl Facts {
         Arc::clone(entry.or_insert_with(|| Arc::new(ItemFacts::new(item.clone()))))
     }
 
-    /// Like [`Facts::of`], faster for an item of a capture, which is asked for by one rule after the other.
-    pub(super) fn of_capture(&mut self, item: &Value) -> Arc<ItemFacts> {
-        let place = (std::ptr::from_ref(item.document()), item.slot());
-        if let Some((_, facts)) = self.by_place.get(&place) {
-            return Arc::clone(facts);
-        }
-        let facts = self.of(item);
-        self.by_place
-            .insert(place, (item.clone(), Arc::clone(&facts)));
-        facts
+    pub(super) fn of_all(&mut self, items: &[Value]) -> Vec<Arc<ItemFacts>> {
+        items.iter().map(|item| self.of(item)).collect()
+    }
+}
+
+/// The types of most items cost no memory.
+fn kept_type(kind: Cow<'_, str>) -> Cow<'static, str> {
+    const COMMON: [&str; 6] = [
+        "message",
+        "reasoning",
+        "function_call",
+        "function_call_output",
+        "custom_tool_call",
+        "custom_tool_call_output",
+    ];
+    match COMMON.iter().find(|common| **common == kind) {
+        Some(common) => Cow::Borrowed(common),
+        None => Cow::Owned(kind.into_owned()),
     }
 }
 
@@ -195,12 +209,6 @@ pub(super) fn delivery_difference(disk: &ItemFacts, delivered: &ItemFacts) -> Op
         delivered.item.node(),
         is_loose_in_delivery,
     )
-}
-
-/// A hash of what agents keep of a delivered item: equal for the item in a response and the same item in a request.
-pub(super) fn delivered_meaning(item: &ItemFacts) -> u64 {
-    let read = || meaning(item.item.node(), is_loose_in_delivery) as u64;
-    *item.delivered.get_or_init(read)
 }
 
 /// Where an item of a request differs from the same item in an earlier request.

@@ -13,7 +13,7 @@ const EXCERPT: usize = 400;
 /// An item in a few words: `user message "Run it."`, `function_call exec_command (call_1)`.
 pub(super) fn label(facts: &ItemFacts) -> String {
     let node = facts.item.node();
-    let kind = facts.kind.as_str();
+    let kind = facts.kind.as_ref();
     if kind == "message" {
         let role = node.get_string("role").unwrap_or_default();
         return match context_tags(node).filter(|tags| !tags.is_empty()) {

@@ -15,6 +15,7 @@ mod item;
 mod label;
 mod positions;
 mod profiles;
+mod quick;
 mod request;
 mod request_body;
 mod retry;

@@ -1,26 +1,45 @@
 //! Items found by what they are known by, each given once.
 
-use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
 
+use super::quick::QuickMap;
+
 /// Positions in a list by key; those of one key in their order.
-pub(super) struct Positions<K>(HashMap<K, VecDeque<usize>>);
+pub(super) struct Positions<K> {
+    /// The first and the last position of each key.
+    ends: QuickMap<K, (usize, usize)>,
+    /// For each position the next one of the same key.
+    next: Vec<usize>,
+}
+
+/// What stands for no position where one is expected.
+const NONE: usize = usize::MAX;
 
 impl<K: Eq + Hash> FromIterator<K> for Positions<K> {
     fn from_iter<I: IntoIterator<Item = K>>(keys: I) -> Self {
-        let mut by_key: HashMap<K, VecDeque<usize>> = HashMap::new();
-        for (at, key) in keys.into_iter().enumerate() {
-            by_key.entry(key).or_default().push_back(at);
+        let keys = keys.into_iter();
+        let mut ends: QuickMap<K, (usize, usize)> = QuickMap::default();
+        ends.reserve(keys.size_hint().0);
+        let mut next = Vec::with_capacity(keys.size_hint().0);
+        for (at, key) in keys.enumerate() {
+            let (_, last) = ends.entry(key).or_insert((at, at));
+            if *last != at {
+                next[*last] = at;
+                *last = at;
+            }
+            next.push(NONE);
         }
-        Self(by_key)
+        Self { ends, next }
     }
 }
 
 impl<K: Eq + Hash> Positions<K> {
     /// Gives away the first position of a key that is still free, by the caller's own list.
     pub(super) fn take(&mut self, key: &K, is_free: impl Fn(usize) -> bool) -> Option<usize> {
-        let positions = self.0.get_mut(key)?;
-        while let Some(at) = positions.pop_front() {
+        let (first, _) = self.ends.get_mut(key)?;
+        while *first != NONE {
+            let at = *first;
+            *first = self.next[at];
             if is_free(at) {
                 return Some(at);
             }
@@ -30,7 +49,9 @@ impl<K: Eq + Hash> Positions<K> {
 
     /// The positions of a key that were not given away.
     pub(super) fn of(&self, key: &K) -> impl Iterator<Item = usize> {
-        self.0.get(key).into_iter().flatten().copied()
+        let first = self.ends.get(key).map_or(NONE, |(first, _)| *first);
+        let position = |at: usize| (at != NONE).then_some(at);
+        std::iter::successors(position(first), move |at| position(self.next[*at]))
     }
 }
 

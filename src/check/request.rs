@@ -1,7 +1,6 @@
 //! The requests of a capture, made ready for contracts.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 
 use crate::capture::{Content, DeliveredItem, Event, FlatExchange, Recorded, is_terminal};
 use crate::json::{Kind, Node, Pointer, Value};
@@ -9,6 +8,7 @@ use crate::responses::{RequestFacts, RequestKind, endpoint, item_type};
 
 use super::failure::Failure;
 use super::input::{Input, InputPlace, Inputs};
+use super::quick::QuickMap;
 use super::request_body::RequestBody;
 use super::turn_metadata::{TURN_METADATA, TurnMetadata};
 
@@ -98,7 +98,7 @@ struct Builder {
     inputs: Inputs,
     without_body: Vec<usize>,
     /// Requests by the ids of their responses.
-    by_response: HashMap<String, usize>,
+    by_response: QuickMap<String, usize>,
     metadata: TurnMetadata,
 }
 
@@ -318,6 +318,12 @@ impl Request {
     /// Whether it asks the model for something that ends up in a history: not a warm-up, not an unknown call.
     pub(super) fn is_for_model(&self) -> bool {
         matches!(self.facts.kind, RequestKind::Turn | RequestKind::Compaction)
+    }
+
+    /// Whether it asks for a compaction by its last item.
+    pub(super) fn asks_by_trigger(&self) -> bool {
+        let last = self.input.last();
+        last.is_some_and(|last| item_type(last.node()) == "compaction_trigger")
     }
 
     /// Where the items of the whole input stand, from the exchange.

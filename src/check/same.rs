@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use xxhash_rust::xxh3::xxh3_128_with_seed;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::json::{Kind, Node, Pointer};
 use crate::normalize::embedded_json;
@@ -14,28 +14,28 @@ pub(super) type Loose = fn(depth: usize, key: &str) -> bool;
 /// do not count.
 ///
 /// Codex writes optional members without a value now as `null`, now not at all (0.115.0–0.169.0).
-pub(super) fn meaning(node: Node<'_>, loose: Loose) -> u128 {
+pub(super) fn meaning(node: Node<'_>, loose: Loose) -> u64 {
     meaning_at(node, loose, 0)
 }
 
-fn meaning_at(node: Node<'_>, loose: Loose, depth: usize) -> u128 {
+fn meaning_at(node: Node<'_>, loose: Loose, depth: usize) -> u64 {
     match node.kind() {
         Kind::String => tagged(b's', node.string().unwrap_or_default().as_bytes()),
         Kind::Array => {
-            let mut bytes = Vec::with_capacity(16 * node.len());
+            let mut all = u64::from(b'a');
             for item in node.items() {
-                bytes.extend_from_slice(&meaning_at(item, loose, depth + 1).to_le_bytes());
+                let item = meaning_at(item, loose, depth + 1);
+                all = xxh3_64_with_seed(&item.to_le_bytes(), all);
             }
-            tagged(b'a', &bytes)
+            tagged(b'a', &all.to_le_bytes())
         }
         Kind::Object => {
-            let mut sum = 0_u128;
+            let mut sum = 0_u64;
             for (key, value) in node.members().filter(|(_, value)| !value.is_null()) {
                 let key = key.string().unwrap_or_default();
                 if !loose(depth, &key) {
                     let value = meaning_at(value, loose, depth + 1);
-                    let folded = (value as u64) ^ ((value >> 64) as u64).rotate_left(32);
-                    sum = sum.wrapping_add(xxh3_128_with_seed(key.as_bytes(), folded));
+                    sum = sum.wrapping_add(xxh3_64_with_seed(key.as_bytes(), value));
                 }
             }
             tagged(b'o', &sum.to_le_bytes())
@@ -44,8 +44,8 @@ fn meaning_at(node: Node<'_>, loose: Loose, depth: usize) -> u128 {
     }
 }
 
-fn tagged(tag: u8, bytes: &[u8]) -> u128 {
-    xxh3_128_with_seed(bytes, u64::from(tag))
+fn tagged(tag: u8, bytes: &[u8]) -> u64 {
+    xxh3_64_with_seed(bytes, u64::from(tag))
 }
 
 /// Where two values differ first, with the texts of both there; `None` when they say the same.

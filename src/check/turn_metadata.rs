@@ -1,10 +1,10 @@
 //! `x-codex-turn-metadata`, parsed once however many requests say the same.
 
-use std::collections::HashMap;
-
 use xxhash_rust::xxh3::xxh3_128_with_seed;
 
 use crate::json::{Node, Value};
+
+use super::quick::QuickMap;
 
 /// The header, and key of `client_metadata`, that holds JSON about the turn.
 pub(super) const TURN_METADATA: &str = "x-codex-turn-metadata";
@@ -13,7 +13,7 @@ pub(super) const TURN_METADATA: &str = "x-codex-turn-metadata";
 #[derive(Default)]
 pub(super) struct TurnMetadata {
     /// What the texts say, by a hash of each; `None` for a text that is no JSON.
-    by_text: HashMap<u128, Option<Value>>,
+    by_text: QuickMap<u128, Option<Value>>,
 }
 
 /// Where a text comes from: a string in a body is hashed with its escapes.

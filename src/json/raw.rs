@@ -387,9 +387,9 @@ fn string_end(text: &str) -> Option<(usize, bool)> {
     }
 }
 
-/// Length of the string that `bytes` begin with, with its quotes.
+/// Length of the string that `bytes` begin with, with its quotes; `None` where it does not end. The text may be torn.
 #[inline]
-fn string_length(bytes: &[u8]) -> Option<usize> {
+pub(crate) fn string_length(bytes: &[u8]) -> Option<usize> {
     let at = quoted_start(bytes)?;
     match bytes.get(at)? {
         b'"' => Some(at + 1),

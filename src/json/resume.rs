@@ -1,4 +1,4 @@
-//! Texts that begin as one that was parsed before: only what differs is parsed.
+//! Texts that begin and end as one that was parsed before: only what differs is parsed.
 
 use super::syntax::{Container, State};
 use super::tree::{Kind, Slot};
@@ -20,6 +20,92 @@ pub(super) fn common_length(a: &[u8], b: &[u8]) -> usize {
     let start = BLOCK * blocks.take_while(|(a, b)| a == b).count();
     let rest = a[start..].iter().zip(&b[start..]);
     start + rest.take_while(|(a, b)| a == b).count()
+}
+
+/// How many bytes two texts end with that are the same.
+pub(super) fn common_end_length(a: &[u8], b: &[u8]) -> usize {
+    const BLOCK: usize = 256;
+    let blocks = a.rchunks_exact(BLOCK).zip(b.rchunks_exact(BLOCK));
+    let behind = BLOCK * blocks.take_while(|(a, b)| a == b).count();
+    let rest = a[..a.len() - behind].iter().rev();
+    let rest = rest.zip(b[..b.len() - behind].iter().rev());
+    behind + rest.take_while(|(a, b)| a == b).count()
+}
+
+/// The end of a text that is that of a parsed one, which begins with an object that this text begins with, too.
+#[derive(Debug, Default)]
+pub(super) struct Ending<'a> {
+    /// The slots of the parsed text.
+    slots: &'a [Slot],
+    /// Where in the text the end begins that both have.
+    start: usize,
+    /// How far it is from the place that it has in the parsed text; wraps around where that is further behind.
+    shift: u32,
+    /// The key of the outermost object that was compared last, and how many are before it.
+    at: usize,
+    before: u32,
+}
+
+impl<'a> Ending<'a> {
+    /// The last `common` bytes of a text of this length are those of a parsed text of another length.
+    pub(super) fn new(
+        slots: &'a [Slot],
+        length: usize,
+        parsed_length: usize,
+        common: usize,
+    ) -> Self {
+        Self {
+            slots,
+            start: length - common,
+            shift: (length as u32).wrapping_sub(parsed_length as u32),
+            at: 1,
+            before: 0,
+        }
+    }
+
+    /// Whether the key of the outermost object that stands at this place in the text, further behind than any that was
+    /// asked for, stands there in the parsed text, too, and is followed by the same.
+    pub(super) fn is_at(&mut self, place: usize) -> bool {
+        let is_object = self
+            .slots
+            .first()
+            .is_some_and(|root| root.kind == Kind::Object);
+        if place < self.start || !is_object {
+            return false;
+        }
+        let place = (place as u32).wrapping_sub(self.shift);
+        while let Some(key) = self.slots.get(self.at)
+            && key.start < place
+        {
+            self.at = self.slots[key.next as usize].next as usize;
+            self.before += 1;
+        }
+        self.slots
+            .get(self.at)
+            .is_some_and(|key| key.start == place)
+    }
+
+    /// Appends the slots from the key on that was found last, and closes the outermost object, which had so many members
+    /// before. Gives the most containers around one of the values.
+    pub(super) fn append(&self, slots: &mut Vec<Slot>, count: u32) -> usize {
+        let root = self.slots[0];
+        let shift = (slots.len() as u32).wrapping_sub(self.at as u32);
+        let rest = &self.slots[self.at..];
+        slots.extend(rest.iter().map(|slot| Slot {
+            start: slot.start.wrapping_add(self.shift),
+            end: slot.end.wrapping_add(self.shift),
+            next: slot.next.wrapping_add(shift),
+            ..*slot
+        }));
+        slots[0] = Slot {
+            start: slots[0].start,
+            end: root.end.wrapping_add(self.shift),
+            next: slots.len() as u32,
+            count: count + root.count - self.before,
+            ..root
+        };
+        1 + depth(rest, self.at)
+    }
 }
 
 /// What can be kept of the slots of a text when only its first `common` bytes stay as they are; `None` where nothing can.
@@ -68,11 +154,12 @@ pub(super) fn beginning(slots: &[Slot], common: usize) -> Option<Beginning> {
             }
             None => {
                 outer.insert(0, Container::OUTERMOST);
-                let slots = slots[..next].to_vec();
+                let mut kept = Vec::with_capacity(slots.len() + 16);
+                kept.extend_from_slice(&slots[..next]);
                 let state = State {
                     at,
-                    depth: depth(&slots),
-                    slots,
+                    depth: depth(&kept, 0),
+                    slots: kept,
                     inner,
                     outer,
                 };
@@ -91,10 +178,10 @@ fn has_quote(slot: &Slot) -> bool {
     }
 }
 
-/// Most containers around a value of these.
-fn depth(slots: &[Slot]) -> usize {
+/// Most containers around a value of these, of which the first is that of this index.
+fn depth(slots: &[Slot], first: usize) -> usize {
     let (mut ends, mut depth) = (Vec::new(), 0);
-    for (index, slot) in slots.iter().enumerate() {
+    for (index, slot) in (first..).zip(slots) {
         if matches!(slot.kind, Kind::Array | Kind::Object) {
             while ends.last().is_some_and(|end| *end <= index) {
                 ends.pop();
@@ -111,7 +198,9 @@ mod tests {
     use proptest::collection::vec;
     use proptest::prelude::*;
 
-    use super::super::{Document, Node};
+    use std::ops::Range;
+
+    use super::super::{Document, Node, NotParsed};
 
     /// All that is known of a document.
     fn shape(document: &Document) -> String {
@@ -134,40 +223,70 @@ mod tests {
         out
     }
 
-    fn check(before: &str, text: &str) -> Option<usize> {
+    fn check(before: &str, text: &str) -> Option<Range<usize>> {
         let before = Document::parse(before).unwrap();
         let whole = Document::parse(text);
-        match Document::parse_after(text.to_owned(), &before) {
-            Ok((document, same)) => {
+        match Document::parse_after(text.as_bytes(), &before) {
+            Ok((document, new)) => {
+                assert_eq!(document.text(), text);
                 assert_eq!(shape(&document), shape(&whole.unwrap()), "{text}");
-                assert_eq!(before.text().get(..same), text.get(..same));
-                Some(same)
+                assert_eq!(before.text().get(..new.start), text.get(..new.start));
+                assert!(before.text().ends_with(&text[new.end..]));
+                Some(new)
             }
-            Err((error, back)) => {
-                assert_eq!((Err(error), &*back), (whole.map(|_| ()), text));
+            Err(error) => {
+                let same = NotParsed::NoJson(whole.unwrap_err(), text.to_owned());
+                assert_eq!(error, same);
                 None
             }
         }
     }
 
     #[test]
-    fn a_text_that_begins_as_another_is_parsed_from_where_it_differs() {
+    fn only_what_differs_of_a_text_is_parsed() {
         let before = r#"{"a":[1,{"b":"x"},{"c":[[]]}],"d":12}"#;
-        let at = |part: &str| Some(before.find(part).unwrap());
-        assert_eq!(check(before, before), Some(before.len()));
-        assert_eq!(check(before, &before.replace("12", "123")), at("\"a\""));
-        assert_eq!(check(before, &before.replace("d", "e")), at("\"a\""));
+        let check = |text: &str, start: &str, end: &str| {
+            let place = |part: &str| text.find(part).unwrap_or(text.len());
+            assert_eq!(
+                check(before, text),
+                Some(place(start)..place(end)),
+                "{text}"
+            );
+        };
+        check(before, "-", "-");
+        check(&before.replace("12", "123"), "\"a\"", "-");
+        check(&before.replace("d", "e"), "\"a\"", "-");
         let longer = before.replace("{\"c\":[[]]}", "{\"c\":[[]]},{\"e\":7}");
-        assert_eq!(check(before, &longer), at("\"c\""));
-        assert_eq!(
-            check(before, &before.replace("[[]]", "[[1]]")),
-            at("{\"b\"")
-        );
-        assert_eq!(check(before, "{\"a\":[1,{\"b\":\"x\"}"), None);
-        assert_eq!(check(before, "[]"), Some(0));
-        assert_eq!(check("7", "77"), Some(0));
-        assert_eq!(check("[1]", "[1] "), Some(0));
+        check(&longer, "\"c\"", "\"d\"");
+        check(&before.replace("[[]]", "[[1]]"), "{\"b\"", "\"d\"");
+        check(&before.replace("{\"b", "{\"d\":2,\"b"), "{", "\"d\":12");
+        check(&before.replace("}],", "}],\"f\":[],"), "\"a\"", "\"d\"");
+    }
+
+    #[test]
+    fn a_text_without_a_known_beginning_is_parsed_whole() {
+        assert_eq!(check("{\"a\":1}", "{\"a\":[1,{\"b\":\"x\"}"), None);
+        assert_eq!(check("{\"a\":1}", "[]"), Some(0..2));
+        assert_eq!(check("7", "77"), Some(0..2));
+        assert_eq!(check("[1]", "[1] "), Some(0..4));
         assert_eq!(check("[1]", "[1]]"), None);
+    }
+
+    #[test]
+    fn what_is_no_text_is_found_wherever_it_differs() {
+        let before = Document::parse("{\"a\":\"äö\",\"b\":\"é\"}").unwrap();
+        let text = before.text().as_bytes();
+        for at in 0..text.len() {
+            for byte in [0, b'x', 0x80, 0xa9, 0xc3, 0xff] {
+                let mut bytes = text.to_vec();
+                bytes[at] = byte;
+                let found = Document::parse_after(&bytes, &before);
+                match String::from_utf8(bytes) {
+                    Ok(text) => assert_eq!(found.is_ok(), Document::parse(text).is_ok()),
+                    Err(_) => assert_eq!(found.unwrap_err(), NotParsed::NoText),
+                }
+            }
+        }
     }
 
     proptest! {
@@ -186,6 +305,9 @@ mod tests {
             let cut = cut.min(before.len());
             check(&before, &format!("{}{}", &before[..cut], parts.concat()));
             check(&before, &format!("{}{}{}", &before[..cut], parts.concat(), &before[cut..]));
+            let longer = before.replace("\"z\"", "\"y\":{\"u\":[{}]} , \"x\":7,\"z\"");
+            let at = cut.min(before.len() - 8);
+            check(&longer, &format!("{}{}{}", &longer[..at], parts.concat(), &longer[at..]));
             check(&before, &format!("{}{}", &before[..cut], &before[cut.saturating_add(3).min(before.len())..]));
         }
     }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::resume::Ending;
 use super::string_bytes::plain_length;
 use super::tree::{Kind, Slot};
 
@@ -111,12 +112,22 @@ pub(super) struct State {
     pub(super) depth: usize,
 }
 
-/// Goes on from a state behind a value in an array or object, or behind its beginning.
+/// A text that was parsed from the middle of it on.
+#[derive(Debug)]
+pub(super) struct Resumed {
+    pub(super) slots: Vec<Slot>,
+    pub(super) depth: usize,
+    /// Where the known ending was reached, behind which nothing was parsed; the length of the text where it was not.
+    pub(super) end: usize,
+}
+
+/// Goes on from a state behind a value in an array or object, or behind its beginning, until a known ending begins.
 pub(super) fn parse_on(
     text: &str,
     state: State,
+    ending: Ending<'_>,
     max_depth: usize,
-) -> Result<(Vec<Slot>, usize), SyntaxError> {
+) -> Result<Resumed, SyntaxError> {
     let mut parser = Parser {
         bytes: text.as_bytes(),
         at: state.at,
@@ -125,9 +136,14 @@ pub(super) fn parse_on(
         outer: state.outer,
         depth: state.depth,
         max_depth,
+        ending,
     };
     parser.go_on()?;
-    Ok((parser.slots, parser.depth))
+    Ok(Resumed {
+        slots: parser.slots,
+        depth: parser.depth,
+        end: parser.at,
+    })
 }
 
 /// Parses exactly one value and gives the levels of nesting; what was in the memory before is gone.
@@ -152,6 +168,7 @@ pub(super) fn parse_in(
         outer,
         depth: 0,
         max_depth,
+        ending: Ending::default(),
     };
     parser.slots.clear();
     parser.outer.clear();
@@ -171,6 +188,8 @@ struct Parser<'a> {
     outer: Vec<Container>,
     depth: usize,
     max_depth: usize,
+    /// What the text may end with.
+    ending: Ending<'a>,
 }
 
 impl Parser<'_> {
@@ -196,6 +215,12 @@ impl Parser<'_> {
                 self.at += 1;
                 self.skip_space();
             }
+            if self.outer.len() == 1 && self.ending.is_at(self.at) {
+                let slots = &mut self.slots;
+                let depth = self.ending.append(slots, self.inner.count);
+                self.depth = self.depth.max(depth);
+                return Ok(());
+            }
             self.inner.count += 1;
             if self.inner.close == b'}' {
                 self.key()?;
@@ -217,6 +242,7 @@ impl Parser<'_> {
         })
     }
 
+    #[inline]
     fn peek(&self) -> Result<u8, SyntaxError> {
         self.bytes.get(self.at).copied().ok_or(SyntaxError {
             kind: ErrorKind::UnexpectedEnd,
@@ -224,12 +250,18 @@ impl Parser<'_> {
         })
     }
 
+    #[inline]
     fn skip_space(&mut self) {
-        while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.bytes.get(self.at) {
+        // Most texts have none.
+        while let Some(byte) = self.bytes.get(self.at)
+            && *byte <= b' '
+            && matches!(byte, b' ' | b'\n' | b'\r' | b'\t')
+        {
             self.at += 1;
         }
     }
 
+    #[inline]
     fn push(&mut self, start: usize, kind: Kind, escaped: bool) {
         let next = self.slots.len() as u32 + 1;
         self.slots.push(Slot {
@@ -278,6 +310,7 @@ impl Parser<'_> {
     }
 
     /// Parses a scalar whole, or opens an array or object.
+    #[inline]
     fn value(&mut self) -> Result<(), SyntaxError> {
         match self.peek()? {
             b'"' => self.string(),
@@ -341,6 +374,7 @@ impl Parser<'_> {
         Ok(())
     }
 
+    #[inline]
     fn string(&mut self) -> Result<(), SyntaxError> {
         let start = self.at;
         let mut escaped = false;

@@ -6,8 +6,8 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::resume::{beginning, common_length};
-use super::syntax::{self, SyntaxError};
+use super::resume::{Ending, beginning, common_end_length, common_length};
+use super::syntax::{self, Resumed, SyntaxError};
 
 /// Levels of nesting that [`Document::parse`] accepts before it answers [`ErrorKind::TooDeep`](super::ErrorKind::TooDeep).
 ///
@@ -58,6 +58,15 @@ pub(super) struct Slot {
     pub(super) escaped: bool,
 }
 
+/// Why bytes are no [`Document`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NotParsed {
+    /// They are no UTF-8.
+    NoText,
+    /// Their text, which comes back, is no JSON value.
+    NoJson(SyntaxError, String),
+}
+
 /// A parsed JSON text. Cheap to share behind an [`Arc`]; parts of it are handed around as [`Value`].
 pub struct Document {
     text: String,
@@ -94,32 +103,58 @@ impl Document {
         }
     }
 
-    /// Like [`Document::parse_owned`], for a text that may begin as `before` does: only what is behind that is parsed.
+    /// Like [`Document::parse_owned`], for the bytes of a text that may begin and end as `before` does: only what is between
+    /// is looked at.
     ///
-    /// Gives with the document an offset before which both have the same text. If it is neither 0 nor the end, a string or a
-    /// member of an object begins there, or an object that is not empty.
+    /// Gives with the document the part of its text that may be new. What is before and behind it has the same text and the
+    /// same values in `before`. Where it does not begin with the text or at its end, a string or a member of an object begins
+    /// there, or an object that is not empty; where it does not end with the text, a member of the outermost object begins.
     ///
     /// # Errors
     ///
-    /// As [`Document::parse_owned`].
+    /// As [`Document::parse_owned`], with the text; with [`NotParsed::NoText`] for what is no UTF-8.
     pub fn parse_after(
-        text: String,
+        bytes: &[u8],
         before: &Self,
-    ) -> Result<(Arc<Self>, usize), (SyntaxError, String)> {
-        let common = common_length(text.as_bytes(), before.text.as_bytes());
-        if common == text.len() && common == before.text.len() {
-            let (slots, depth) = (before.slots.clone(), before.depth);
-            return Ok((Arc::new(Self { text, slots, depth }), common));
+    ) -> Result<(Arc<Self>, Range<usize>), NotParsed> {
+        let known = before.text.as_bytes();
+        let common = common_length(bytes, known);
+        if common == bytes.len() && common == known.len() {
+            let (text, slots) = (before.text.clone(), before.slots.clone());
+            let depth = before.depth;
+            return Ok((Arc::new(Self { text, slots, depth }), common..common));
         }
-        match beginning(&before.slots, common) {
-            Some(begun) if text.len() < u32::MAX as usize => {
-                match syntax::parse_on(&text, begun.state, MAX_DEPTH) {
-                    Ok((slots, depth)) => Ok((Arc::new(Self { text, slots, depth }), begun.same)),
-                    Err(error) => Err((error, text)),
-                }
+        let common_end = common_end_length(bytes, known);
+        let rest = bytes.len().min(known.len()) - common;
+        let text = before
+            .varied(bytes, common, common_end.min(rest))
+            .ok_or(NotParsed::NoText)?;
+        let length = text.len();
+        let begun = beginning(&before.slots, common);
+        let Some(begun) = begun.filter(|_| length < u32::MAX as usize) else {
+            let parsed = Self::parse_owned(text).map(|document| (document, 0..length));
+            return parsed.map_err(|(error, text)| NotParsed::NoJson(error, text));
+        };
+        let ending = Ending::new(&before.slots, length, known.len(), common_end);
+        match syntax::parse_on(&text, begun.state, ending, MAX_DEPTH) {
+            Ok(Resumed { slots, depth, end }) => {
+                Ok((Arc::new(Self { text, slots, depth }), begun.same..end))
             }
-            _ => Self::parse_owned(text).map(|document| (document, 0)),
+            Err(error) => Err(NotParsed::NoJson(error, text)),
         }
+    }
+
+    /// The text of these bytes, of which the first `common` and the last `common_end` are those of this document; `None`
+    /// for what is no UTF-8. What is the same is known to be text, which takes longer to find out than to copy it.
+    fn varied(&self, bytes: &[u8], common: usize, common_end: usize) -> Option<String> {
+        let start = self.text.floor_char_boundary(common);
+        let end = self.text.ceil_char_boundary(self.text.len() - common_end);
+        let behind = &self.text[end..];
+        let mut text = String::with_capacity(bytes.len());
+        text.push_str(&self.text[..start]);
+        text.push_str(str::from_utf8(&bytes[start..bytes.len() - behind.len()]).ok()?);
+        text.push_str(behind);
+        Some(text)
     }
 
     /// The text as it was given.
@@ -204,11 +239,6 @@ impl Value {
     /// The document that it is, or is a part of.
     pub fn document(&self) -> &Document {
         &self.document
-    }
-
-    /// A number for the place of this value in its document, the same for all handles to it.
-    pub(crate) fn slot(&self) -> u32 {
-        self.slot
     }
 
     /// A handle to a part: `part` must come from [`Value::node`] of this same document.
@@ -369,17 +399,21 @@ impl<'a> Node<'a> {
             return None;
         }
         // The loop that all readers of traffic spend their time in: a key is one slot, its value follows.
-        let (mut at, end) = (self.slot + 1, own.next);
-        let quoted = key.len() as u32 + 2;
+        let first = self.slot + 1;
+        let members = &slots[first as usize..own.next as usize];
+        let text = self.document.text.as_bytes();
+        let mut at = 0;
         let mut found = None;
-        while at < end {
-            let name = &slots[at as usize];
-            let is_candidate = name.end - name.start == quoted || name.escaped;
-            let document = self.document;
-            if is_candidate && (Node { document, slot: at }).is_key(key) {
-                found = Some(at + 1);
+        while let [name, value, ..] = &members[at..] {
+            let inner = name.start as usize + 1..name.end as usize - 1;
+            let is_it = match name.escaped {
+                false => inner.len() == key.len() && text[inner] == *key.as_bytes(),
+                true => syntax::unescape(&self.document.text[inner]) == key,
+            };
+            if is_it {
+                found = Some(first + at as u32 + 1);
             }
-            at = slots[at as usize + 1].next;
+            at = (value.next - first) as usize;
         }
         let document = self.document;
         found.map(|slot| Node { document, slot })

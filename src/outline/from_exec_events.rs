@@ -7,7 +7,7 @@ use crate::json::{Part, Raw, Record, read_records};
 use super::builder::{Place, ThreadBuilder};
 use super::item::{member, owned};
 use super::mask::mask_words;
-use super::model::{Call, End, EndKind, Input, Outline, Output, Position, Problem, Usage, What};
+use super::model::{Call, End, EndKind, Input, Outline, Output, Position, Usage, What};
 use super::text::{Options, Text, Texts};
 
 /// Tells what happened from the events that `codex exec --json` prints (codex 0.115.0–0.169.0), one JSON object each.
@@ -48,14 +48,7 @@ pub fn outline_exec_events(name: &str, bytes: &[u8], options: Options) -> Outlin
                     bytes: problem.span.end - problem.span.start,
                 };
                 reader.builder.push(at, None, what);
-                outline.problems.push(Problem {
-                    path: None,
-                    kind: problem.kind.name().to_owned(),
-                    start: problem.span.start,
-                    end: problem.span.end,
-                    message: problem.to_string(),
-                    lost: Vec::new(),
-                });
+                outline.problems.push(problem.into());
             }
         }
     }

@@ -5,7 +5,7 @@ use crate::json::{Kind, Part, Raw, read_records};
 use super::builder::ThreadBuilder;
 use super::item::{Item, member, owned, read_item};
 use super::mask::mask_words;
-use super::model::{Call, End, EndKind, Input, Outline, Output, Position, Problem, What};
+use super::model::{Call, End, EndKind, Input, Outline, Output, Position, What};
 use super::text::{Options, Texts};
 use super::tool_output::split_output;
 
@@ -29,14 +29,7 @@ pub fn outline_pycodex_result(name: &str, bytes: &[u8], options: Options) -> Out
                 let thread = read_result(Raw::new(record.text), &mut texts).finish();
                 outline.threads.push(thread);
             }
-            Part::Problem(problem) => outline.problems.push(Problem {
-                path: None,
-                kind: problem.kind.name().to_owned(),
-                start: problem.span.start,
-                end: problem.span.end,
-                message: problem.to_string(),
-                lost: Vec::new(),
-            }),
+            Part::Problem(problem) => outline.problems.push(problem.into()),
         }
     }
     mask_words(&mut outline, &mut texts);

@@ -99,7 +99,7 @@ impl Consumer for Intake {
             span: problem.span.clone(),
         };
         self.thread.damage(at, problem);
-        self.problems.push(damage(problem));
+        self.problems.push(problem.into());
     }
 }
 
@@ -140,14 +140,6 @@ fn read_thread(source: &RolloutSource, root: Option<&Path>, options: Options) ->
         summary,
         survey,
     })
-}
-
-fn damage(problem: &json::Problem) -> Problem {
-    Problem {
-        start: problem.span.start,
-        end: problem.span.end,
-        ..about(problem.kind.name(), problem)
-    }
 }
 
 fn about(kind: &str, message: &impl ToString) -> Problem {

@@ -1,12 +1,11 @@
 //! Makes a report of a comparison and of what the readers had to say.
 
-use crate::capture::{Capture, flatten};
-use crate::diff::{Comparison, ExchangePair};
-use crate::json::Pointer;
+use crate::capture::{Capture, CaptureProblem, flatten};
+use crate::diff::Comparison;
 
-use super::exchanges::{exchange_facts, in_file, locate, thread};
+use super::exchanges::{exchange_facts, locate, thread};
 use super::mask::Mask;
-use super::{AlignmentEntry, Finding, Input, Level, Report, Role, Source, finding_id};
+use super::{AlignmentEntry, Finding, Input, Report, Role, Source, finding_id};
 
 /// The report of a comparison of two captures.
 pub fn comparison_report(
@@ -73,28 +72,15 @@ pub(super) fn input(role: Role, capture: &Capture) -> Input {
 
 /// What could not be read of a capture, as findings.
 pub fn reader_findings(capture: &Capture) -> Vec<Finding> {
-    let finding = |problem: &crate::capture::CaptureProblem| {
+    let finding = |problem: &CaptureProblem| {
         let rule = format!("reader-{}", problem.kind);
+        let message = format!(
+            "bytes {}–{}: {}",
+            problem.span.start, problem.span.end, problem.message
+        );
         Finding {
             id: finding_id(&[&rule, &problem.message]),
-            source: Source::Reader,
-            rule,
-            level: Level::Warning,
-            exchange: ExchangePair::default(),
-            pointer: Pointer::root(),
-            also: Vec::new(),
-            place: Some(in_file(&problem.path)),
-            rollout: None,
-            subject: Some(problem.path.clone()),
-            baseline: None,
-            candidate: None,
-            message: format!(
-                "bytes {}–{}: {}",
-                problem.span.start, problem.span.end, problem.message
-            ),
-            accepted: None,
-            recurs: Vec::new(),
-            detail: Vec::new(),
+            ..Finding::of_file(Source::Reader, rule, &problem.path, message)
         }
     };
     capture.problems.iter().map(finding).collect()

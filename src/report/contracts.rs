@@ -5,12 +5,12 @@ use std::cmp::Ordering;
 use crate::capture::Capture;
 use crate::check::{CheckedRollout, Contracts, RolloutCheck, Violation};
 use crate::diff::{ExchangePair, Options};
-use crate::json::{Pointer, Problem};
+use crate::json::Problem;
 use crate::normalize::{Scanner, TextPlace, text_fingerprint};
 
 use super::exchanges::{exchange_facts, in_file, locate};
 use super::mask::Mask;
-use super::{Finding, Input, Level, NotChecked, Report, Role, Source, finding_id};
+use super::{Finding, Input, NotChecked, Report, Role, Source, finding_id};
 
 /// Adds rollouts and what they show to the report of the capture that they belong to.
 ///
@@ -163,22 +163,5 @@ fn id(violation: &Violation) -> String {
 
 fn reader_finding(rollout: &CheckedRollout, problem: &Problem) -> Finding {
     let rule = format!("reader-{}", problem.kind.name());
-    Finding {
-        id: finding_id(&[&rule, &problem.to_string()]),
-        source: Source::Reader,
-        rule,
-        level: Level::Warning,
-        exchange: ExchangePair::default(),
-        pointer: Pointer::root(),
-        also: Vec::new(),
-        place: Some(in_file(&rollout.path)),
-        rollout: None,
-        subject: Some(rollout.path.clone()),
-        baseline: None,
-        candidate: None,
-        message: problem.to_string(),
-        accepted: None,
-        recurs: Vec::new(),
-        detail: Vec::new(),
-    }
+    Finding::of_file(Source::Reader, rule, &rollout.path, problem.to_string())
 }

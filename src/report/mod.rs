@@ -39,7 +39,7 @@ pub use junit::render_junit;
 pub use levels::apply_levels;
 pub use markdown::{MarkdownOptions, render_markdown};
 pub use matrix::{
-    Cell, CellFinding, CellVerdict, Matrix, MatrixAgent, MatrixOptions, MatrixRow,
+    Cell, CellFinding, CellVerdict, Difference, Matrix, MatrixAgent, MatrixOptions, MatrixRow,
     SharedDifference, render_matrix_github, render_matrix_html, render_matrix_json,
     render_matrix_junit, render_matrix_markdown, render_matrix_text,
 };
@@ -52,6 +52,7 @@ pub use outline::{outline_report, render_outline};
 pub use recovery::{RecoveryNames, render_recovery, render_recovery_json};
 pub use rollout::rollout_report;
 pub use sarif::render_sarif;
+pub use section::Section;
 pub use sessions::{SessionList, render_sessions, render_sessions_json};
 pub use standards::Standards;
 pub use text::{TextOptions, has_problems, render_session_text, render_text, visible};

@@ -8,6 +8,8 @@ pub use crate::check::RolloutPlace;
 pub use crate::diff::{ExchangePair, Level};
 use crate::json::Pointer;
 
+use super::exchanges::in_file;
+
 /// All that is said about one capture or two, in the key order of its JSON form.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Report {
@@ -205,6 +207,30 @@ pub struct Finding {
     /// Lines for a person who wants to see more: a diff of a long text, the values that were tied.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub detail: Vec<String>,
+}
+
+impl Finding {
+    /// A warning about a file that belongs to no exchange: bytes that could not be read, a session that does not fit.
+    pub(super) fn of_file(source: Source, rule: String, path: &str, message: String) -> Self {
+        Self {
+            id: finding_id(&[&rule, &message]),
+            source,
+            rule,
+            level: Level::Warning,
+            exchange: ExchangePair::default(),
+            pointer: Pointer::root(),
+            also: Vec::new(),
+            place: Some(in_file(path)),
+            rollout: None,
+            subject: Some(path.to_owned()),
+            baseline: None,
+            candidate: None,
+            message,
+            accepted: None,
+            recurs: Vec::new(),
+            detail: Vec::new(),
+        }
+    }
 }
 
 /// Contracts that could not be checked somewhere.

@@ -2,11 +2,9 @@
 
 use std::collections::HashSet;
 
-use crate::json::Pointer;
 use crate::outline::{Outline, Problem};
 
-use super::exchanges::in_file;
-use super::{ExchangePair, Finding, Input, Level, Report, Role, Source, explain, finding_id};
+use super::{Finding, Input, Report, Role, Source, explain, finding_id};
 
 /// What is wrong with rollouts by themselves: damage, the order of their records, what agents pass over, where they
 /// inherit from.
@@ -56,20 +54,7 @@ fn finding(input: &str, problem: &Problem) -> Finding {
     detail.extend(problem.lost.iter().cloned());
     Finding {
         id: finding_id(&[&rule, &problem.start.to_string(), &problem.message]),
-        source,
-        rule,
-        level: Level::Warning,
-        exchange: ExchangePair::default(),
-        pointer: Pointer::root(),
-        also: Vec::new(),
-        rollout: None,
-        place: Some(in_file(path)),
-        subject: Some(path.to_owned()),
-        baseline: None,
-        candidate: None,
-        message: problem.message.clone(),
-        accepted: None,
-        recurs: Vec::new(),
         detail,
+        ..Finding::of_file(source, rule, path, problem.message.clone())
     }
 }

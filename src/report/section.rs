@@ -2,28 +2,43 @@
 
 use std::collections::BTreeMap;
 
+use serde::Serialize;
+
 use super::{Finding, Source};
 
 /// The parts of the report, in the order in which they are shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) enum Section {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Section {
+    /// What could not be read.
     Reading,
+    /// Contracts that one trace has to keep.
     Contracts,
+    /// What was sent against what is on disk.
     Rollouts,
+    /// Which exchanges there are, and with what they are made.
     Exchanges,
+    /// Identifiers that are one on one side and several on the other.
     Identifiers,
+    /// Header fields of requests.
     Headers,
+    /// The JSON in `x-codex-turn-metadata`, a header and its copy in the body.
     TurnMetadata,
+    /// Members of request bodies that have no part of their own.
     Body,
+    /// The base instructions.
     Instructions,
+    /// The tools that are offered.
     Tools,
+    /// The items of the history.
     Input,
+    /// What was answered.
     Response,
 }
 
 impl Section {
     /// The section of a finding.
-    pub(super) fn of(finding: &Finding) -> Self {
+    pub fn of(finding: &Finding) -> Self {
         let pointer = finding.pointer.as_str();
         match finding.rule.as_str() {
             _ if finding.source == Source::Reader => return Section::Reading,
@@ -59,7 +74,7 @@ impl Section {
     }
 
     /// Its heading.
-    pub(super) fn title(self) -> &'static str {
+    pub fn title(self) -> &'static str {
         match self {
             Section::Reading => "Reading",
             Section::Contracts => "Contracts",
@@ -78,7 +93,7 @@ impl Section {
 
     /// A finding's place below its section, for a person: `parameter `login` description` for
     /// `/request/body/tools/3/parameters/properties/login/description`.
-    pub(super) fn label(self, finding: &Finding) -> String {
+    pub fn label(self, finding: &Finding) -> String {
         let pointer = finding.pointer.as_str();
         let below = |prefixes: &[&str]| {
             let found = prefixes

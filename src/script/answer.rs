@@ -42,6 +42,8 @@ pub struct Answer {
     pub step: StepId,
     /// What to do, first done first. The last piece is the only [`Piece::End`].
     pub pieces: Vec<Piece>,
+    /// Whether all data of the events in the body is JSON as it was made, so that nobody needs to look.
+    pub has_json_events: bool,
 }
 
 /// One thing to do on the socket of an HTTP request.
@@ -294,6 +296,7 @@ mod tests {
         Answer {
             step: StepId::Step(0),
             pieces: all,
+            has_json_events: false,
         }
     }
 
@@ -337,6 +340,7 @@ mod tests {
         let headless = Answer {
             step: StepId::BuiltIn,
             pieces: vec![Piece::End(Ending::Complete)],
+            has_json_events: false,
         };
         assert!(!headless.is_ordinary());
     }

@@ -65,8 +65,11 @@ pub struct Prompt {
     pub text: String,
     /// Whether the agent is to plan only.
     pub is_plan: bool,
-    /// What the user does once the server has the turn's first request.
+    /// What the user does once the server has the turn's first request and has sent what it sends for now. The gates of the
+    /// script open behind it.
     pub meanwhile: Option<Meanwhile>,
+    /// What the agent must have told before that, or written to disk if it is to be killed.
+    pub once: Option<String>,
 }
 
 /// What happens during a turn.

@@ -188,7 +188,7 @@ impl Form<'_, '_> {
                 if !self.expected.unreadable.contains(&reason) {
                     let reason = reason.trim_start();
                     let message = format!("Codex drops the item: {reason}");
-                    self.unreadable(&format!("{kind} item"), delivered.pointer, &message);
+                    self.unreadable(&format!("{kind} item"), delivered.pointer(), &message);
                 }
                 continue;
             }
@@ -210,12 +210,12 @@ impl Form<'_, '_> {
                 family: "items",
                 kind: &format!("{kind} item"),
             };
-            self.deviation(&of, found, &delivered.pointer, &is_read);
+            self.deviation(&of, found, &delivered.pointer(), &is_read);
             let rest = Deviation {
                 retyped,
                 ..Deviation::default()
             };
-            self.deviation(&of, rest, &delivered.pointer, &|_| false);
+            self.deviation(&of, rest, &delivered.pointer(), &|_| false);
         }
     }
 

@@ -184,7 +184,7 @@ fn ids(response: &crate::capture::Response) -> Vec<(String, Pointer)> {
     let calls = delivered.filter(|one| is_call(&item_type(one.item.node())));
     let id = |one: crate::capture::DeliveredItem| {
         let id = call_id(one.item.node())?.into_owned();
-        Some((id, one.pointer.key("call_id")))
+        Some((id, one.pointer().key("call_id")))
     };
     calls.filter_map(id).collect()
 }

@@ -26,7 +26,7 @@ pub(super) struct RequestBody {
     /// Bytes on the wire, framing not counted.
     pub(super) wire_bytes: u64,
     /// The body with its content coding undone; as sent, where that failed.
-    pub(super) bytes: Vec<u8>,
+    pub(super) bytes: Bytes,
     /// What is wrong with it.
     pub(super) problem: Option<BodyProblem>,
 }
@@ -55,16 +55,15 @@ impl RequestBody {
         let (bytes, problem) = collect(incoming, &shared.limits, patience).await;
         let wire_bytes = bytes.len() as u64;
         if let (None, Some(coding)) = (&problem, coding) {
-            let bytes = Bytes::from(bytes);
             return match undo(coding.to_owned(), bytes.clone(), shared).await {
                 Ok(bytes) => Self {
                     wire_bytes,
-                    bytes,
+                    bytes: bytes.into(),
                     problem: None,
                 },
                 Err(error) => Self {
                     wire_bytes,
-                    bytes: bytes.into(),
+                    bytes,
                     problem: Some(match error {
                         DecodeError::TooLarge(limit) => BodyProblem::TooLarge(limit),
                         error => BodyProblem::Coding(error),
@@ -84,10 +83,12 @@ async fn collect(
     mut incoming: Incoming,
     limits: &Limits,
     patience: &Patience,
-) -> (Vec<u8>, Option<BodyProblem>) {
+) -> (Bytes, Option<BodyProblem>) {
     let (limit, pause) = (limits.body_bytes, limits.body_pause);
     let expected = incoming.size_hint().exact().unwrap_or(0).min(KEPT_ROOM);
-    let mut all = Vec::with_capacity(usize::try_from(expected).unwrap_or(0));
+    // A body that comes in one part is not copied.
+    let mut first = Bytes::new();
+    let mut all = Vec::new();
     let problem = loop {
         let frame = match patience.wait(pause, incoming.frame()).await {
             None => break Some(BodyProblem::Timeout(pause)),
@@ -99,11 +100,20 @@ async fn collect(
         let Ok(data) = frame.into_data() else {
             continue;
         };
-        if (all.len() + data.len()) as u64 > limit {
+        if (first.len() + all.len() + data.len()) as u64 > limit {
             break Some(BodyProblem::TooLarge(limit));
         }
+        if first.is_empty() && all.is_empty() {
+            first = data;
+            continue;
+        }
+        if all.is_empty() {
+            all.reserve(usize::try_from(expected).unwrap_or(0));
+        }
+        all.extend_from_slice(&std::mem::take(&mut first));
         all.extend_from_slice(&data);
     };
+    let all = if all.is_empty() { first } else { all.into() };
     (all, problem)
 }
 

@@ -95,7 +95,7 @@ fn take_down_refused(tap: &Tap, shared: &Arc<Shared>, number: u64, reason: Strin
     };
     let began = shared.ms(head.began);
     let request = captured(&head, body, 0);
-    let mut exchange = Exchange::open(shared.clone(), &request, 0, number, began);
+    let mut exchange = Exchange::open(shared.clone(), &request, None, number, began);
     exchange.head(None, None, ContentKind::NotRecorded);
     let extra = serde_json::json!({"refused": reason});
     exchange.end(End::Closed, Some(extra));

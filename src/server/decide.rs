@@ -206,6 +206,7 @@ impl Fixed {
             answer: answers.pop_front().unwrap_or_else(|| Answer {
                 step: StepId::Violation,
                 pieces: vec![Piece::End(Ending::Close)],
+                has_json_events: false,
             }),
             violation: None,
         }

@@ -1,5 +1,6 @@
 //! One request on its way through the server, and what is written down of it.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -33,11 +34,11 @@ pub(super) struct Exchange {
 }
 
 impl Exchange {
-    /// Takes the request down. For `clean` see [`Record::redacted`].
+    /// Takes the request down. For `new` see [`Record::redacted`].
     pub(super) fn open(
         shared: Arc<Shared>,
         request: &Request,
-        clean: usize,
+        new: Option<Range<usize>>,
         connection: u64,
         at_ms: f64,
     ) -> Self {
@@ -51,7 +52,7 @@ impl Exchange {
                 redactor.as_mut(),
             )
         });
-        let Opened { number, is_clean } = shared.recorder.open(record, clean);
+        let Opened { number, is_clean } = shared.recorder.open(record, new);
         shared.requests.fetch_add(1, Ordering::Relaxed);
         shared.active.fetch_add(1, Ordering::Relaxed);
         Self {
@@ -62,6 +63,13 @@ impl Exchange {
             log: is_on.then(|| Log::new(number)),
             is_open: true,
             shared,
+        }
+    }
+
+    /// Says whether all data of the events to come is known to be JSON.
+    pub(super) fn has_json_events(&mut self, has_json_events: bool) {
+        if let Some(log) = &mut self.log {
+            log.has_json_events = has_json_events;
         }
     }
 

@@ -1,8 +1,10 @@
 //! The request before on the same connection. An agent sends with each request all that it has sent before, so most of a
 //! body was parsed and looked through already.
 
+use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use bytes::Bytes;
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::capture::Body;
@@ -28,14 +30,14 @@ struct Kept {
 }
 
 impl Former {
-    /// Takes the bytes of a body as what they are. So many bytes of it, which are also given, have no secret in them.
-    pub(super) fn parse(&self, bytes: Vec<u8>) -> (Body, usize) {
+    /// Takes the bytes of a body as what they are. Where a part of it is given, too, nothing outside of that is secret.
+    pub(super) fn parse(&self, bytes: Bytes) -> (Body, Option<Range<usize>>) {
         match &*self.kept() {
             Some(kept) => {
-                let (body, same) = Body::from_bytes_after(bytes, &kept.body);
-                (body, if kept.is_clean { same } else { 0 })
+                let (body, new) = Body::from_bytes_after(&bytes, &kept.body);
+                (body, new.filter(|_| kept.is_clean))
             }
-            None => (Body::from_bytes(bytes), 0),
+            None => (Body::from_bytes(bytes.into()), None),
         }
     }
 

@@ -26,6 +26,8 @@ pub struct State {
     pub connections: u64,
     /// Responses that are being played now.
     pub active: u64,
+    /// Those of them that have stalled.
+    pub stalled: u64,
 }
 
 #[derive(Debug)]
@@ -35,6 +37,7 @@ pub(super) struct Ledger {
     pub(super) requests: AtomicU64,
     pub(super) connections: AtomicU64,
     pub(super) active: AtomicU64,
+    stalled: AtomicU64,
     started: Instant,
 }
 
@@ -46,6 +49,7 @@ impl Ledger {
             requests: AtomicU64::new(0),
             connections: AtomicU64::new(0),
             active: AtomicU64::new(0),
+            stalled: AtomicU64::new(0),
             started: Instant::now(),
         }
     }
@@ -82,6 +86,22 @@ impl Ledger {
             requests: self.requests.load(Ordering::Relaxed),
             connections: self.connections.load(Ordering::Relaxed),
             active: self.active.load(Ordering::Relaxed),
+            stalled: self.stalled.load(Ordering::Relaxed),
         }
+    }
+
+    /// Counts a response as stalled, as long as what is given is kept.
+    pub(super) fn stall(&self) -> Stalled<'_> {
+        self.stalled.fetch_add(1, Ordering::Relaxed);
+        Stalled(self)
+    }
+}
+
+/// A response that has stalled.
+pub(super) struct Stalled<'a>(&'a Ledger);
+
+impl Drop for Stalled<'_> {
+    fn drop(&mut self) {
+        self.0.stalled.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -17,6 +17,8 @@ pub(super) struct Log {
     content: ContentKind,
     events: SseParser,
     checker: Checker,
+    /// Whether all data of events is known to be JSON.
+    pub(super) has_json_events: bool,
     /// How many events were written.
     count: u64,
     /// The bytes of the response body so far; of a stream those that were not looked at yet.
@@ -37,6 +39,7 @@ impl Log {
             content: ContentKind::NotRecorded,
             events: SseParser::new(),
             checker: Checker::new(),
+            has_json_events: false,
             count: 0,
             body: Vec::new(),
             start: 0,
@@ -124,7 +127,8 @@ impl Log {
             }
             at += event.length;
             self.count += 1;
-            push_event(&beginning, event, &mut self.checker, &mut self.records);
+            let checker = (!self.has_json_events).then_some(&mut self.checker);
+            push_event(&beginning, event, checker, &mut self.records);
         }
         at
     }

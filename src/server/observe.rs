@@ -60,6 +60,8 @@ impl Renaming {
         let Some(finder) = self.finder() else {
             return;
         };
+        // A name may stand where it is more than a string.
+        answer.has_json_events = false;
         let mut grown = 0_i64;
         for piece in &mut answer.pieces {
             if let Piece::Body { bytes, .. } = piece {

@@ -6,6 +6,7 @@
 
 use std::fs::File;
 use std::io::{self, IoSlice, Write};
+use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
@@ -101,10 +102,10 @@ impl Recorder {
         self.is_on
     }
 
-    /// Takes a request down. It is written with what comes next. For `clean` see [`Record::redacted`].
-    pub(super) fn open(&self, request: Option<Record>, clean: usize) -> Opened {
+    /// Takes a request down. It is written with what comes next. For `new` see [`Record::redacted`].
+    pub(super) fn open(&self, request: Option<Record>, new: Option<Range<usize>>) -> Opened {
         let request = match &self.redactor {
-            Some(redactor) => request.map(|request| request.redacted(&mut redactor.clone(), clean)),
+            Some(redactor) => request.map(|request| request.redacted(&mut redactor.clone(), new)),
             None => request,
         };
         let is_clean = self.redactor.is_some() && request.as_ref().is_some_and(Record::shares_text);
@@ -130,7 +131,7 @@ impl Recorder {
     /// As [`open`](Self::open), with a number that was reserved.
     pub(super) fn open_as(&self, number: u64, request: Record) {
         let request = match &self.redactor {
-            Some(redactor) => request.redacted(&mut redactor.clone(), 0),
+            Some(redactor) => request.redacted(&mut redactor.clone(), None),
             None => request,
         };
         let mut state = self.lock();

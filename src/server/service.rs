@@ -61,10 +61,10 @@ impl Connection {
         let (connection, shared, number) = (self.clone(), shared.clone(), self.number);
         let (length, wire_bytes) = (body.bytes.len(), body.wire_bytes);
         let (head, mut exchange, decision) = elsewhere(length, move || {
-            let (body, clean) = connection.former.parse(body.bytes);
+            let (body, new) = connection.former.parse(body.bytes);
             let captured = captured(&head, body, wire_bytes);
             let began = shared.ms(head.began);
-            let exchange = Exchange::open(shared, &captured, clean, number, began);
+            let exchange = Exchange::open(shared, &captured, new, number, began);
             connection.former.keep(&captured.body, &exchange);
             let decider = &exchange.shared.decider;
             let decision =
@@ -108,6 +108,7 @@ impl Connection {
         request: &RequestHead,
     ) -> Result<Response<PlayedBody>, Infallible> {
         exchange.step = Some(answer.step);
+        exchange.has_json_events(answer.has_json_events);
         let is_ordinary =
             is_keep_alive && request.version == Some("HTTP/1.1") && answer.is_ordinary();
         let mut pieces = answer.pieces;
@@ -218,5 +219,6 @@ pub(super) fn error_answer(status: u16, message: &str) -> Answer {
     Answer {
         step: StepId::Refused,
         pieces: vec![Piece::Head(head), content, Piece::End(Ending::Complete)],
+        has_json_events: false,
     }
 }

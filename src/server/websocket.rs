@@ -377,6 +377,8 @@ impl Talk {
             Stop::Ending(Ending::Reset) => (End::Reset, None, true),
             Stop::Ending(Ending::Stall(time)) => {
                 let time = time.unwrap_or(Duration::MAX);
+                let shared = self.exchange.shared.clone();
+                let _stalled = shared.stall();
                 // What the client does meanwhile is written down.
                 let _ = self.while_reading(tokio::time::sleep(time)).await;
                 (End::Stall, None, false)

@@ -274,6 +274,8 @@ impl Writing<'_> {
                 let is_gone = self.write().await.is_err();
                 if !is_gone {
                     let time = time.unwrap_or(Duration::MAX);
+                    let shared = self.exchange.shared.clone();
+                    let _stalled = shared.stall();
                     let _ = self.unless_gone(tokio::time::sleep(time)).await;
                 }
                 self.end(End::Stall);

@@ -17,11 +17,7 @@ pub(super) fn broken_expectations(
 ) -> Vec<CellFinding> {
     let mut found = Vec::new();
     let mut tell = |rule: &str, message: String| {
-        found.push(CellFinding {
-            rule: rule.to_owned(),
-            level: Level::Error,
-            message,
-        });
+        found.push(CellFinding::new(rule, Level::Error, message));
     };
     endings(scenario, driven, &mut tell);
     for violation in &played.violations {

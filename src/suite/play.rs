@@ -95,12 +95,15 @@ pub(super) fn play(
         base_url: format!("http://{}/v1", server.address()),
         ..options.surroundings.clone()
     };
+    let gates = script.gates();
     let stage = Stage {
         place: &place,
         surroundings: &surroundings,
         limits: &options.limits,
         requests: &|| usize::try_from(server.state().requests).unwrap_or(usize::MAX),
         is_busy: &|| server.state().active > 0,
+        is_held: &|| server.state().stalled > 0 || !server.gates().waiting().is_empty(),
+        open_gates: &|| gates.iter().for_each(|gate| server.gates().open(gate)),
         is_over: &|| options.interrupted.load(Ordering::Relaxed),
     };
     let driven = match drive(agent, scenario, stage) {

@@ -60,11 +60,7 @@ pub(super) fn broken_rollouts(wanted: &[RolloutExpectation], home: &Path) -> Vec
 }
 
 fn finding(message: String) -> CellFinding {
-    CellFinding {
-        rule: "rollout".to_owned(),
-        level: Level::Error,
-        message,
-    }
+    CellFinding::new("rollout", Level::Error, message)
 }
 
 /// A rollout, read.

@@ -1,6 +1,6 @@
 //! Findings of a report, as a cell tells them.
 
-use crate::report::{CellFinding, Finding, Level, Report};
+use crate::report::{CellFinding, Difference, Finding, Level, Report, Section, Source};
 
 use super::stable::stable;
 
@@ -8,30 +8,61 @@ use super::stable::stable;
 pub(super) fn told(report: &Report, locations: &[String]) -> Vec<CellFinding> {
     let counts = |finding: &&Finding| finding.level != Level::Note && finding.accepted.is_none();
     let told = report.findings.iter().filter(counts);
-    told.map(|finding| CellFinding {
-        rule: finding.rule.clone(),
-        level: finding.level,
-        message: sentence(finding, locations),
-    })
-    .collect()
+    told.map(|finding| cell_finding(finding, locations))
+        .collect()
 }
 
-/// The message of a finding with what stands on both sides.
-fn sentence(finding: &Finding, locations: &[String]) -> String {
-    let mut text = match &finding.subject {
-        Some(subject) => format!("{subject}: {}", finding.message),
-        None => finding.message.clone(),
+fn cell_finding(finding: &Finding, locations: &[String]) -> CellFinding {
+    let section = Section::of(finding);
+    let is_difference = finding.source == Source::Diff;
+    let stable = |text: &str| stable(text, locations);
+    let difference = Difference {
+        id: finding.id.clone(),
+        subject: finding.subject.as_deref().map(stable),
+        label: match is_difference {
+            true => stable(&section.label(finding)),
+            false => String::new(),
+        },
+        sentence: sentence(finding, locations),
+        value: match (&finding.baseline, &finding.candidate) {
+            (Some(value), None) | (None, Some(value)) => Some(shortened(&stable(value))),
+            _ => None,
+        },
     };
-    text = stable(&text, locations);
-    // Cut behind what is the same in every run, or the cut would not be.
-    let value = |value: &Option<String>| match value {
-        Some(value) => shortened(&stable(value, locations)),
-        None => "nothing".to_owned(),
-    };
-    if finding.baseline.is_some() || finding.candidate.is_some() {
-        let (before, after) = (value(&finding.baseline), value(&finding.candidate));
-        text.push_str(&format!(" ({before} → {after})"));
+    CellFinding {
+        rule: finding.rule.clone(),
+        level: finding.level,
+        section: is_difference.then_some(section),
+        message: difference.message(),
+        difference: is_difference.then_some(difference),
     }
+}
+
+/// What is said of a finding, with what stands on both sides unless that says no more.
+fn sentence(finding: &Finding, locations: &[String]) -> String {
+    let mut text = stable(&finding.message, locations);
+    // Cut behind what is the same in every run, or the cut would not be.
+    let value = |value: &Option<String>| Some(stable(value.as_ref()?, locations));
+    let is_said = |value: &String| text.contains(value.as_str());
+    let values = match (value(&finding.baseline), value(&finding.candidate)) {
+        (Some(before), Some(after)) if before == after || is_said(&before) && is_said(&after) => {
+            String::new()
+        }
+        (Some(before), Some(after)) => match (before.as_str(), after.as_str()) {
+            ("", after) => format!(" (new: {})", shortened(after)),
+            (before, "") => format!(" (gone: {})", shortened(before)),
+            (before, after) => format!(" ({} → {})", shortened(before), shortened(after)),
+        },
+        // A difference in what one side lacks says what it is; a contract may not.
+        (Some(before), None) if finding.source != Source::Diff => {
+            format!(" ({} → nothing)", shortened(&before))
+        }
+        (None, Some(after)) if finding.source != Source::Diff => {
+            format!(" (nothing → {})", shortened(&after))
+        }
+        _ => String::new(),
+    };
+    text.push_str(&values);
     text
 }
 

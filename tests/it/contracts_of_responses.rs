@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use trace_diff::check::{Profile, Violation, check_capture};
 
 use crate::contracts::cases::{SHELL, bytes, events, records, shown, violations};
-use crate::contracts::retry_cases::{CODEX_500, repeat};
+use crate::contracts::retry_cases::{CODEX_500, fail_with, repeat};
 use crate::mutations::read;
 use crate::samples;
 
@@ -76,6 +76,48 @@ fn unknown_events_are_no_violation() {
         .map(shown)
         .collect();
     assert_eq!(found, [""; 0]);
+}
+
+#[test]
+fn what_a_sub_agent_says_behind_a_fatal_failure_is_no_retry() {
+    let mut records = records(CODEX_500);
+    fail_with(&mut records[0], 400, "invalid_value");
+    let input = records[1]["request"]["body"]["input"]
+        .as_array_mut()
+        .unwrap();
+    let text = "<subagent_notification>\n{}\n</subagent_notification>";
+    input.push(json!({"type": "message", "role": "user", "content": [{"type": "input_text", "text": text}]}));
+    let found = violations(CODEX_500, bytes(&records));
+    let found: Vec<String> = found.iter().map(shown).collect();
+    assert_eq!(found, [""; 0]);
+}
+
+/// Repeats the failure so often, 200 ms apart and each over a connection of its own, as a machine under load makes all delays alike.
+fn evenly(records: &mut Vec<Value>, retries: usize) {
+    let [failed, last]: [Value; 2] = std::mem::take(records).try_into().unwrap();
+    let begun = failed["started_ms"].as_f64().unwrap();
+    let took = failed["response"]["ended_ms"].as_f64().unwrap() - begun;
+    for number in 0..=retries {
+        let mut one = if number < retries { &failed } else { &last }.clone();
+        let started = (took + 200.0) * f64::from(u32::try_from(number).unwrap());
+        one["seq"] = json!(number + 1);
+        one["conn"] = json!(number + 1);
+        one["started_ms"] = json!(started);
+        one["response"]["ended_ms"] = json!(started + took);
+        records.push(one);
+    }
+}
+
+#[test]
+fn rounds_that_cannot_be_told_apart_count_as_few_as_may_be() {
+    let limits = "version = 1\nfrom = \"codex@0.137.0\"\n[limits]\nrequest_retries = 3\nstream_retries = 1\n";
+    let found = |change: fn(&mut Vec<Value>)| under(limits, CODEX_500, change);
+    assert_eq!(found(|records| evenly(records, 7)), [""; 0]);
+    let over = found(|records| evenly(records, 8));
+    assert!(
+        over.iter().any(|rule| rule == "retry-over-limit"),
+        "{over:?}"
+    );
 }
 
 /// The violations of a changed fixture under a profile of the user's.

@@ -62,7 +62,7 @@ pub(crate) const COMPACTION_RULES: &str = "
 pub(crate) const IDENTITY_RULES: &str = "
     session-id-mismatch thread-id-mismatch turn-id-mismatch window-id-mismatch installation-id-mismatch
     subagent-mark-mismatch turn-metadata-mismatch turn-metadata-incomplete client-metadata-incomplete request-kind-wrong
-    subagent-unmarked required-header-missing session-header-wrong cache-key-changed cache-key-wrong
+    subagent-unmarked memory-unmarked required-header-missing session-header-wrong cache-key-changed cache-key-wrong
     installation-id-changed agent-name-changed turn-id-reused turn-id-changed inference-id-reused item-id-missing
     item-id-unexpected";
 

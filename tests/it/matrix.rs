@@ -19,11 +19,7 @@ const ATTRIBUTES: &str = "lang charset http-equiv content name id class href sco
                           hidden data-row";
 
 fn finding(rule: &str, message: &str) -> CellFinding {
-    CellFinding {
-        rule: rule.to_owned(),
-        level: Level::Error,
-        message: message.to_owned(),
-    }
+    CellFinding::new(rule, Level::Error, message.to_owned())
 }
 
 fn cell(verdict: CellVerdict, findings: Vec<CellFinding>) -> Cell {

@@ -85,8 +85,8 @@ fn built_in_profiles_keep_the_schema() {
 fn a_version_has_the_values_of_its_range() {
     let partial = |name: &str| Profile::named(name).unwrap().partial_items;
     assert_eq!(partial("codex@0.115.0"), Some(PartialItems::Dropped));
-    assert_eq!(partial("codex@0.124.9"), Some(PartialItems::Dropped));
-    assert_eq!(partial("codex@0.125.0"), Some(PartialItems::Kept));
+    assert_eq!(partial("codex@0.120.9"), Some(PartialItems::Dropped));
+    assert_eq!(partial("codex@0.121.0"), Some(PartialItems::Kept));
     assert_eq!(partial("codex"), Some(PartialItems::Kept));
     let retries = |name: &str| {
         let limit = Profile::named(name).unwrap().limits.stream_retries.unwrap();

@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 use crate::agent::{AgentCommand, AgentError, Ending, Outcome, Process, Watch};
 use crate::script::scenario::{Act, Meanwhile, Prompt};
 
-use super::{MEANWHILE_AFTER, Stage};
+use super::Stage;
 
-/// How often the process is looked at while a message is waited for.
-const PAUSE: Duration = Duration::from_millis(50);
+/// How often the process and the server are looked at while a message is waited for.
+const PAUSE: Duration = Duration::from_millis(5);
 /// How long a server whose input has ended may take to end: 0.125.0–0.153.4 take five seconds.
 const FAREWELL: Duration = Duration::from_secs(15);
 
@@ -32,6 +32,10 @@ pub(super) struct Told {
     pub(super) answer: String,
     pub(super) errors: Vec<String>,
     pub(super) is_failure: bool,
+    /// How many turns have ended.
+    turns: usize,
+    /// What it told of items in this turn: words of the model as they come, commands.
+    items: String,
 }
 
 /// Why a conversation ends early.
@@ -40,6 +44,26 @@ enum Stop {
     Ended(Ending),
     /// It refused something.
     Refused(String),
+}
+
+impl Told {
+    /// Takes note of what is told of an item.
+    fn note_item(&mut self, message: &Value) {
+        let params = &message["params"];
+        match message["method"].as_str() {
+            Some("item/agentMessage/delta") => {
+                let delta = params["delta"].as_str().unwrap_or_default();
+                self.items.push_str(delta);
+            }
+            Some("item/started" | "item/completed") => {
+                let words = ["text", "command"].map(|key| params["item"][key].as_str());
+                for word in words.into_iter().flatten() {
+                    self.items.extend(["\n", word, "\n"]);
+                }
+            }
+            _ => {}
+        }
+    }
 }
 
 impl<'a> AppServer<'a> {
@@ -108,8 +132,9 @@ impl<'a> AppServer<'a> {
         match act {
             Act::Prompt(prompt) => self.turn(prompt, thread, model),
             Act::Compact => {
+                let turns = self.told.turns;
                 self.ask("thread/compact/start", json!({ "threadId": thread }))?;
-                self.turn_end()
+                self.turn_end(turns)
             }
             Act::Fork => {
                 let forked = self.ask("thread/fork", json!({ "threadId": thread }))?;
@@ -121,14 +146,16 @@ impl<'a> AppServer<'a> {
             Act::Review(instructions) => {
                 let target = json!({ "type": "custom", "instructions": instructions });
                 let review = json!({ "threadId": thread, "target": target, "delivery": "inline" });
+                let turns = self.told.turns;
                 self.ask("review/start", review)?;
-                self.turn_end()
+                self.turn_end(turns)
             }
         }
     }
 
     fn turn(&mut self, prompt: &Prompt, thread: &str, model: &Value) -> Result<(), Stop> {
-        let before = (self.stage.requests)();
+        let (before, turns) = ((self.stage.requests)(), self.told.turns);
+        self.told.items.clear();
         let input = json!([{ "type": "text", "text": prompt.text }]);
         let mut turn = json!({ "threadId": thread, "input": input });
         if prompt.is_plan {
@@ -139,13 +166,9 @@ impl<'a> AppServer<'a> {
         let begun = self.ask("turn/start", turn)?;
         let id = &begun["turn"]["id"];
         let Some(meanwhile) = &prompt.meanwhile else {
-            return self.turn_end();
+            return self.turn_end(turns);
         };
-        while (self.stage.requests)() == before {
-            self.look()?;
-            std::thread::sleep(PAUSE);
-        }
-        std::thread::sleep(MEANWHILE_AFTER);
+        self.moment(before, turns, prompt.once.as_deref())?;
         match meanwhile {
             Meanwhile::Interrupt => {
                 self.ask(
@@ -160,7 +183,24 @@ impl<'a> AppServer<'a> {
             }
             Meanwhile::Kill => return Err(Stop::Ended(Ending::Stopped)),
         }
-        self.turn_end()
+        (self.stage.open_gates)();
+        self.turn_end(turns)
+    }
+
+    /// Waits for the moment of what the user does in the middle of a turn: the server has sent what it sends for now, and `once`
+    /// has been told. How much of an answer the server has read it tells by the items in it only, hence `once`.
+    fn moment(&mut self, before: usize, turns: usize, once: Option<&str>) -> Result<(), Stop> {
+        loop {
+            let is_told = once.is_none_or(|text| self.told.items.contains(text));
+            if is_told && self.stage.is_at_rest(before) {
+                return Ok(());
+            }
+            if self.told.turns > turns {
+                let why = "the turn was over before the user did anything in it";
+                return Err(Stop::Refused(why.to_owned()));
+            }
+            self.received()?;
+        }
     }
 
     /// `thread/rollback` up to 0.137.0, `thread/revert` behind it.
@@ -181,15 +221,12 @@ impl<'a> AppServer<'a> {
         self.ask("thread/revert", revert).map(|_| ())
     }
 
-    /// Waits for the end of a turn.
-    fn turn_end(&mut self) -> Result<(), Stop> {
-        loop {
-            // What is waited for is taken note of in passing.
-            let message = self.next()?;
-            if message["method"] == "turn/completed" {
-                return Ok(());
-            }
+    /// Waits until more than so many turns have ended: the end may be told before the answer to what was asked last.
+    fn turn_end(&mut self, turns: usize) -> Result<(), Stop> {
+        while self.told.turns <= turns {
+            self.received()?;
         }
+        Ok(())
     }
 
     fn ask(&mut self, method: &str, params: Value) -> Result<Value, Stop> {
@@ -197,7 +234,9 @@ impl<'a> AppServer<'a> {
         let id = self.asked;
         self.send(&json!({ "id": id, "method": method, "params": params }));
         loop {
-            let mut message = self.next()?;
+            let Some(mut message) = self.received()? else {
+                continue;
+            };
             if message["id"] != id || message.get("method").is_some() {
                 continue;
             }
@@ -215,38 +254,36 @@ impl<'a> AppServer<'a> {
         }
     }
 
-    /// The next message; notifications are taken note of.
-    fn next(&mut self) -> Result<Value, Stop> {
-        loop {
-            let received = match self.process.lines() {
-                Some(lines) => lines.recv_timeout(PAUSE),
-                None => Err(RecvTimeoutError::Disconnected),
-            };
-            match received {
-                Ok(line) => {
-                    if let Ok(message) = serde_json::from_slice::<Value>(&line) {
-                        self.note(&message);
-                        return Ok(message);
-                    }
-                }
-                Err(RecvTimeoutError::Timeout) => self.look()?,
-                Err(RecvTimeoutError::Disconnected) => {
-                    self.look()?;
-                    std::thread::sleep(PAUSE);
-                }
+    /// A message, if one comes soon; notifications are taken note of.
+    fn received(&mut self) -> Result<Option<Value>, Stop> {
+        let received = match self.process.lines() {
+            Some(lines) => lines.recv_timeout(PAUSE),
+            None => Err(RecvTimeoutError::Disconnected),
+        };
+        match received {
+            Ok(line) => {
+                let message = serde_json::from_slice::<Value>(&line).ok();
+                message.iter().for_each(|message| self.note(message));
+                return Ok(message);
             }
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => std::thread::sleep(PAUSE),
         }
+        self.look()?;
+        Ok(None)
     }
 
     fn note(&mut self, message: &Value) {
         let params = &message["params"];
         let text = |value: &Value| value.as_str().map(str::to_owned);
+        self.told.note_item(message);
         match message["method"].as_str() {
             Some("item/completed") if params["item"]["type"] == "agentMessage" => {
                 self.told.answer = text(&params["item"]["text"]).unwrap_or_default();
             }
             Some("error") => self.told.errors.extend(text(&params["error"]["message"])),
             Some("turn/completed") => {
+                self.told.turns += 1;
                 self.told.is_failure = params["turn"]["status"] == "failed";
                 self.told
                     .errors

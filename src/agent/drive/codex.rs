@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::agent::{AgentCommand, Outcome};
-use crate::script::scenario::{Act, Meanwhile, Prompt, Scenario};
+use crate::script::scenario::{Act, Prompt, Scenario};
 
 use super::app_server::AppServer;
 use super::{Agent, DriveError, Driven, Stage, only_prompt, write};
@@ -47,8 +47,7 @@ fn exec(
         argv.extend(["resume".to_owned(), thread.clone()]);
     }
     argv.push(prompt.text.clone());
-    let is_killed = prompt.meanwhile == Some(Meanwhile::Kill);
-    let outcome = stage.run(&AgentCommand::new(argv), is_killed)?;
+    let outcome = stage.run(&AgentCommand::new(argv), prompt)?;
     read_events(&outcome, thread, driven);
     driven.outcomes.push(outcome);
     Ok(())

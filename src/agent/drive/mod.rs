@@ -4,18 +4,17 @@ mod app_server;
 mod codex;
 mod other;
 mod pycodex;
+mod screen;
 mod terminal;
 
 use std::time::Duration;
 
+use crate::rollout::find_rollouts;
 use crate::script::scenario::{Act, AgentPattern, Meanwhile, Prompt, Scenario};
 
 use super::{
     AgentError, Limits, Outcome, Place, Profile, Settings, Surroundings, Watch, configure,
 };
-
-/// Between the first request of a turn and what the user does meanwhile: what was streamed has been read, and a call runs.
-const MEANWHILE_AFTER: Duration = Duration::from_millis(800);
 
 /// An installed agent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +43,10 @@ pub struct Stage<'a> {
     pub requests: &'a dyn Fn() -> usize,
     /// Whether it is answering one.
     pub is_busy: &'a dyn Fn() -> bool,
+    /// Whether an answer waits at a gate or has stalled.
+    pub is_held: &'a dyn Fn() -> bool,
+    /// Opens the gates of the script.
+    pub open_gates: &'a dyn Fn(),
     /// Whether the agent is to be ended now, whatever it does.
     pub is_over: &'a dyn Fn() -> bool,
 }
@@ -162,21 +165,26 @@ fn only_prompt(acts: &[Act]) -> Option<&Prompt> {
 }
 
 impl Stage<'_> {
-    /// Runs a command without input to its end; `is_killed` once a request of it has come and a call of it may run.
-    fn run(&self, command: &super::AgentCommand, is_killed: bool) -> Result<Outcome, AgentError> {
+    /// Whether what a user does in the middle of a turn has its moment: a request has come behind the first `before`, and the server
+    /// has sent what it sends for now. A turn over a WebSocket makes no request of its own, but its answer may be held.
+    fn is_at_rest(&self, before: usize) -> bool {
+        (self.is_held)() || (self.requests)() > before && !(self.is_busy)()
+    }
+
+    /// Runs a command without input to its end, which may be that of being killed.
+    fn run(&self, command: &super::AgentCommand, prompt: &Prompt) -> Result<Outcome, AgentError> {
         let before = (self.requests)();
-        let first = std::cell::Cell::new(None);
+        let is_killed = prompt.meanwhile == Some(Meanwhile::Kill);
         let has_connected = || (self.requests)() > before;
+        // What it has read of an answer that is not at its end it tells nobody; what it keeps of it is on disk.
         let is_over = || {
-            if (self.is_over)() {
-                return true;
-            }
-            if !is_killed || !has_connected() {
-                return false;
-            }
-            let since: std::time::Instant = first.get().unwrap_or_else(std::time::Instant::now);
-            first.set(Some(since));
-            since.elapsed() > MEANWHILE_AFTER
+            (self.is_over)()
+                || is_killed
+                    && self.is_at_rest(before)
+                    && prompt
+                        .once
+                        .as_deref()
+                        .is_none_or(|text| self.is_written(text))
         };
         let watch = Watch {
             has_connected: &has_connected,
@@ -192,5 +200,16 @@ impl Stage<'_> {
             ..self.limits.clone()
         };
         super::run(command, self.place, self.surroundings, &limits, &watch)
+    }
+
+    /// Whether a rollout of the agent holds a text.
+    fn is_written(&self, text: &str) -> bool {
+        let quoted = serde_json::Value::from(text).to_string();
+        let text = quoted.trim_matches('"').as_bytes();
+        let files = find_rollouts(&self.place.codex_home()).files;
+        files.iter().any(|file| {
+            let bytes = std::fs::read(&file.path).unwrap_or_default();
+            memchr::memmem::find(&bytes, text).is_some()
+        })
     }
 }

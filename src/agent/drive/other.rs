@@ -1,7 +1,7 @@
 //! Any command: each prompt is a process of its own.
 
 use crate::agent::{AgentCommand, Ending};
-use crate::script::scenario::{Meanwhile, Scenario};
+use crate::script::scenario::Scenario;
 
 use super::{Agent, DriveError, Driven, Stage, only_prompt};
 
@@ -23,7 +23,7 @@ pub(super) fn drive(
             ));
         };
         let command = command(agent, &prompt.text);
-        let outcome = stage.run(&command, prompt.meanwhile == Some(Meanwhile::Kill))?;
+        let outcome = stage.run(&command, prompt)?;
         driven.answer = outcome.stdout.text();
         driven.is_failure = outcome.ending != Ending::Exited(0);
         driven.errors.push(outcome.stderr.text());

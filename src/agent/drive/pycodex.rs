@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::agent::{AgentCommand, Ending, Outcome};
-use crate::script::scenario::{Act, Meanwhile, Scenario};
+use crate::script::scenario::{Act, Scenario};
 
 use super::terminal::converse;
 use super::{Agent, DriveError, Driven, Stage, only_prompt};
@@ -24,8 +24,7 @@ pub(super) fn drive(
         let outcome = match only_prompt(acts).filter(|_| number == 0) {
             Some(prompt) => {
                 argv.extend(["--json".to_owned(), prompt.text.clone()]);
-                let is_killed = prompt.meanwhile == Some(Meanwhile::Kill);
-                let outcome = stage.run(&AgentCommand::new(argv.clone()), is_killed)?;
+                let outcome = stage.run(&AgentCommand::new(argv.clone()), prompt)?;
                 argv.truncate(argv.len() - 2);
                 driven.answer = answer(&outcome);
                 driven.errors.push(outcome.stderr.text());
@@ -72,7 +71,7 @@ fn answer(outcome: &Outcome) -> String {
 }
 
 /// What a terminal showed, without control sequences.
-pub(super) fn shown(text: &str) -> String {
+fn shown(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text.chars().peekable();
     while let Some(c) = rest.next() {

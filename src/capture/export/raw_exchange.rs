@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 
-use crate::json::{Kind, Node, Value};
+use crate::json::{Kind, Node, Value, string_length};
 
 use super::super::object::{ObjectText, array, push_quoted};
 use super::super::{
@@ -284,7 +284,7 @@ fn compact(text: &str) -> String {
     let mut at = 0;
     while at < bytes.len() {
         if bytes[at] == b'"' {
-            let end = string_end(bytes, at);
+            let end = string_length(&bytes[at..]).map_or(bytes.len(), |length| at + length);
             out.push_str(&text[at..end]);
             at = end;
         } else {
@@ -294,20 +294,4 @@ fn compact(text: &str) -> String {
         }
     }
     out
-}
-
-/// Behind the closing quote of the string that begins at `start`.
-fn string_end(bytes: &[u8], start: usize) -> usize {
-    let mut at = start + 1;
-    while let Some(length) = bytes
-        .get(at..)
-        .and_then(|rest| memchr::memchr2(b'"', b'\\', rest))
-    {
-        at += length;
-        if bytes[at] == b'"' {
-            return at + 1;
-        }
-        at += 2;
-    }
-    bytes.len()
 }

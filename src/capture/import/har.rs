@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use memchr::{memchr3, memmem};
 
-use crate::json::{Document, ErrorKind, Kind, Value};
+use crate::json::{Document, ErrorKind, Kind, Value, string_length};
 
 use super::super::place::Lines;
 use super::super::salvage::salvage;
@@ -329,7 +329,7 @@ fn value_of_key(bytes: &[u8], key: &str, depth: usize) -> Option<usize> {
             b'{' | b'[' => level += 1,
             b'}' | b']' => level = level.saturating_sub(1),
             b'"' => {
-                let end = string_end(bytes, at)?;
+                let end = at + string_length(&bytes[at..])?;
                 if level == depth
                     && &bytes[at..end] == key.as_bytes()
                     && let Some(value) = after_colon(bytes, end)
@@ -361,18 +361,6 @@ fn after_colon(bytes: &[u8], at: usize) -> Option<usize> {
     (bytes.get(colon) == Some(&b':')).then(|| skip(colon + 1))?
 }
 
-/// The place behind the string that begins at `start`.
-fn string_end(bytes: &[u8], start: usize) -> Option<usize> {
-    let mut at = start + 1;
-    loop {
-        at += memchr::memchr2(b'"', b'\\', bytes.get(at..)?)?;
-        if bytes[at] == b'"' {
-            return Some(at + 1);
-        }
-        at += 2;
-    }
-}
-
 /// The place behind the object or array that begins at `start`, by its brackets and strings; else the place where it is
 /// broken, which is the end of the text when that ends too early.
 ///
@@ -393,7 +381,8 @@ fn value_end(bytes: &[u8], start: usize) -> Result<usize, usize> {
                 }
             }
             b'"' => {
-                let end = string_end(bytes, at).ok_or(bytes.len());
+                let end =
+                    string_length(&bytes[at..]).map_or(Err(bytes.len()), |length| Ok(at + length));
                 let inside = &bytes[at..*end.as_ref().unwrap_or(&bytes.len())];
                 // Without an early exit the loop runs many bytes at a time.
                 if inside.iter().fold(false, |found, &b| found | (b < 0x20)) {

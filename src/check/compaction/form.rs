@@ -93,7 +93,7 @@ fn check_history(episode: &Episode<'_>, checker: &mut Checker<'_>) {
     let history: Vec<u64> = episode
         .history()
         .iter()
-        .map(|item| checker.facts.of_capture(item).meaning)
+        .map(|item| checker.facts.of(item).meaning())
         .collect();
     // What is gone counts once an item behind it is there: turns that were taken back leave nothing behind them.
     let (mut from, mut gone, mut found) = (0, None, None);
@@ -103,7 +103,7 @@ fn check_history(episode: &Episode<'_>, checker: &mut Checker<'_>) {
         if entry.is_of_prompt {
             continue;
         }
-        let meaning = entry.facts.meaning;
+        let meaning = entry.facts.meaning();
         match history[from..].iter().position(|one| *one == meaning) {
             Some(at) => {
                 from += at + 1;

@@ -37,7 +37,7 @@ impl ContextKind {
 }
 
 pub(super) fn entries(items: &[Value], facts: &mut Facts) -> Vec<Entry> {
-    let entry = |item: &Value| Entry::new(item, facts.of_capture(item));
+    let entry = |item: &Value| Entry::new(item, facts.of(item));
     items.iter().map(entry).collect()
 }
 

@@ -198,7 +198,7 @@ pub(super) fn check_survivors(
     };
     let prompt = outcome.episode.last().request.input.last();
     let prompt = prompt.filter(|_| outcome.episode.form != Form::Endpoint);
-    let prompt = prompt.map(|prompt| checker.facts.of_capture(prompt).meaning);
+    let prompt = prompt.map(|prompt| checker.facts.of(prompt).meaning());
     // Behind a new message of the user there may be new items that look like old ones.
     let is_new = |entry: &Entry| entry.is_of_user() && !outcome.has(entry);
     let items = &outcome.items;
@@ -209,15 +209,15 @@ pub(super) fn check_survivors(
         let is_named = entry.facts.call_id.is_some();
         let is_old = is_replaced && (at < end || is_named);
         let is_dropped = keeps == Some(false) && at < summary && entry.is_of_user();
-        let is_prompt = Some(entry.facts.meaning) == prompt;
-        let is_allowed = at == summary || of_server.contains(&entry.facts.meaning);
+        let is_prompt = Some(entry.facts.meaning()) == prompt;
+        let is_allowed = at == summary || of_server.contains(&entry.facts.meaning());
         if is_allowed || !(is_old || is_dropped || is_prompt) {
             continue;
         }
         let (now, facts) = (outcome.now, &entry.facts);
         let exchange = outcome.episode.last().request.exchange;
         let place = (now, now.request.input_pointer().index(at));
-        let what = format!("{:x}", facts.meaning);
+        let what = format!("{:x}", facts.meaning());
         checker.tell(
             outcome.episode,
             &what,
@@ -239,6 +239,6 @@ pub(super) fn check_survivors(
 fn delivered(outcome: &Outcome<'_, '_>, checker: &mut Checker<'_>) -> Vec<u64> {
     let delivered = outcome.episode.last().request.response.delivered.iter();
     delivered
-        .map(|one| checker.facts.of_capture(&one.item).meaning)
+        .map(|one| checker.facts.of(&one.item).meaning())
         .collect()
 }

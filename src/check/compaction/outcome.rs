@@ -35,7 +35,7 @@ pub(super) fn check_outcome(
     };
     let history = entries(episode.history(), checker.facts);
     let items = entries(shown_history(now), checker.facts);
-    let known = history.iter().map(|entry| entry.facts.meaning).collect();
+    let known = history.iter().map(|entry| entry.facts.meaning()).collect();
     let outcome = Outcome {
         episode,
         now,
@@ -103,7 +103,7 @@ impl Outcome<'_, '_> {
     /// Whether turns were taken back, the compaction with them: the history ends before a message of the user.
     fn is_rolled_back(&self) -> bool {
         let meanings = |entries: &[Entry]| -> Vec<u64> {
-            entries.iter().map(|entry| entry.facts.meaning).collect()
+            entries.iter().map(|entry| entry.facts.meaning()).collect()
         };
         let (before, now) = (meanings(&self.history), meanings(&self.items));
         let shared = before.iter().zip(&now).take_while(|(a, b)| a == b).count();
@@ -118,7 +118,7 @@ impl Outcome<'_, '_> {
                 .history
                 .iter()
                 .zip(&self.items)
-                .all(|(a, b)| a.facts.meaning == b.facts.meaning)
+                .all(|(a, b)| a.facts.meaning() == b.facts.meaning())
             && self.history.iter().any(Entry::is_replaced);
         if !is_unchanged {
             tell_missing(self, answer, checker);

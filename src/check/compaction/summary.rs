@@ -46,7 +46,7 @@ pub(super) fn find_summary(outcome: &Outcome<'_, '_>, answer: &Answer) -> Found 
 impl Outcome<'_, '_> {
     /// Whether the item was in the history before.
     pub(super) fn has(&self, entry: &Entry) -> bool {
-        self.known.contains(&entry.facts.meaning)
+        self.known.contains(&entry.facts.meaning())
     }
 }
 
@@ -68,7 +68,7 @@ impl Entry {
 
     fn is_sealed(&self) -> bool {
         matches!(
-            self.facts.kind.as_str(),
+            self.facts.kind.as_ref(),
             "compaction" | "compaction_summary" | "context_compaction"
         )
     }

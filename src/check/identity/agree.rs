@@ -1,8 +1,7 @@
 //! What one request says in several places is the same.
 
-use std::collections::{HashMap, HashSet};
-
 use crate::check::profiles::{Profile, SubagentKey};
+use crate::check::quick::{QuickMap, QuickSet};
 use crate::check::sink::{RuleName, Sink};
 
 use super::places::{PARENT, REQUEST_ID, SESSION, SUBJECTS, THREAD, TURN, WINDOW, WINDOW_NUMBER};
@@ -26,13 +25,13 @@ pub(super) fn check(all: &[Sent<'_>], profile: &Profile, sink: &mut Sink) -> Vec
         all,
         profile,
         votes: Votes::new(all),
-        sessions: HashMap::new(),
-        owners: HashMap::new(),
+        sessions: QuickMap::default(),
+        owners: QuickMap::default(),
         sink,
     };
     checker.collect_sessions();
     // Most requests say what others said: of what was right once, nothing is to be told.
-    let mut right: HashMap<Print, Whose> = HashMap::new();
+    let mut right: QuickMap<Print, Whose> = QuickMap::default();
     let mut whose = Vec::with_capacity(all.len());
     for sent in all {
         let print = sent.print();
@@ -54,9 +53,9 @@ struct Checker<'a, 't> {
     profile: &'a Profile,
     votes: Votes<'a, 't>,
     /// The session of each thread.
-    sessions: HashMap<Text, Text>,
+    sessions: QuickMap<Text, Text>,
     /// The first exchange of which the headers name this thread and this session.
-    owners: HashMap<(Text, Text), usize>,
+    owners: QuickMap<(Text, Text), usize>,
     sink: &'a mut Sink,
 }
 
@@ -94,7 +93,7 @@ impl Checker<'_, '_> {
 
     /// Remembers the session of each thread, without telling anything.
     fn collect_sessions(&mut self) {
-        let mut seen = HashSet::new();
+        let mut seen = QuickSet::default();
         for sent in self.all {
             if !seen.insert(sent.print()) {
                 continue;
@@ -121,7 +120,7 @@ impl Checker<'_, '_> {
         if self.profile.ids.has_thread_as_request_id == Some(true) {
             thread.extend(self.named(sent, &[REQUEST_ID], true));
         }
-        let is_same = sent.is_of_known_kind()
+        let is_same = sent.is_of_known_kind(self.profile)
             && match self.profile.ids.subagent_session {
                 Some(SubagentKey::Thread) => true,
                 Some(SubagentKey::Session) => !is_marked(sent, self.all),

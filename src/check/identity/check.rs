@@ -7,6 +7,7 @@ use crate::check::sink::Sink;
 use super::agree;
 use super::headers;
 use super::item_ids;
+use super::memory;
 use super::metadata;
 use super::rules;
 use super::sent::sent;
@@ -23,6 +24,7 @@ pub(in crate::check) fn check(view: &View<'_>, profile: &Profile, sink: &mut Sin
     metadata::check(&all, profile, sink);
     headers::check(&all, profile, sink);
     subagent::check(view, &all, profile, sink);
+    memory::check(&all, profile, sink);
     let known = Known::new(&all, &whose);
     for thread in &view.threads {
         check_cache_keys(thread, &known, profile, sink);

@@ -20,7 +20,7 @@ pub(super) fn check(all: &[Sent<'_>], profile: &Profile, sink: &mut Sink) {
         let Some(headers) = sent.headers else {
             continue;
         };
-        if sent.is_post_of_responses() && sent.is_of_known_kind() {
+        if sent.is_post_of_responses() && sent.is_of_known_kind(profile) {
             for name in &profile.headers.required {
                 if headers.get(name).is_none() {
                     let reason = format!("which {} always sends", profile.label());
@@ -60,7 +60,7 @@ fn check_session(sent: &Sent<'_>, headers: &HeaderList, profile: &Profile, sink:
     let Some(wanted) = &profile.headers.session else {
         return;
     };
-    if headers.get(wanted).is_some() || !sent.is_of_known_kind() {
+    if headers.get(wanted).is_some() || !sent.is_of_known_kind(profile) {
         return;
     }
     let found = SESSION_HEADERS

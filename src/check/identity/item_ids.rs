@@ -1,13 +1,14 @@
 //! The ids of input items: dropped, kept or made as the profile says.
 
-use std::collections::HashSet;
+use std::borrow::Cow;
 
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::check::attempts::{Attempt, ThreadView};
-use crate::check::item::{ItemFacts, delivered_meaning};
+use crate::check::item::ItemFacts;
 use crate::check::label::{label, the};
 use crate::check::profiles::{ItemIds, Profile};
+use crate::check::quick::QuickSet;
 use crate::check::request::Request;
 use crate::check::sink::{RuleName, Sink};
 use crate::json::{Node, Value};
@@ -26,7 +27,7 @@ pub(super) fn check(thread: &ThreadView<'_>, profile: &Profile, sink: &mut Sink)
     let mut checker = Checker {
         ids,
         profile,
-        seen: HashSet::new(),
+        seen: QuickSet::default(),
         sink,
     };
     let mut before: Option<(&Attempt<'_>, bool)> = None;
@@ -44,7 +45,7 @@ struct Checker<'c> {
     ids: ItemIds,
     profile: &'c Profile,
     /// Hashes of the texts of items that were sent.
-    seen: HashSet<u128>,
+    seen: QuickSet<u128>,
     sink: &'c mut Sink,
 }
 
@@ -119,10 +120,10 @@ impl Checker<'_> {
             if !is_kept(&facts) {
                 continue;
             }
-            let meaning = delivered_meaning(&facts);
+            let meaning = facts.delivered_meaning();
             for (at, item) in fresh.iter().filter(|(_, item)| id_of(item).is_none()) {
                 let facts = ItemFacts::new((*item).clone());
-                if delivered_meaning(&facts) == meaning {
+                if facts.delivered_meaning() == meaning {
                     let message = format!(
                         "{} has no id in {now}, but the server gave it {} in exchange #{}",
                         the(&facts),
@@ -173,7 +174,7 @@ impl Checker<'_> {
         };
         let mut violation = rule.at(request.exchange, pointer);
         violation.subject = Some(label(facts));
-        violation.found = found;
+        violation.found = found.map(Cow::into_owned);
         violation.message = message;
         // All items of a type are one cause: what writes them leaves the id out, or does not.
         let kind = &facts.kind;
@@ -188,9 +189,9 @@ fn own_items(request: &Request) -> usize {
     input.map_or(0, Node::len)
 }
 
-fn id_of(item: &Value) -> Option<String> {
+fn id_of(item: &Value) -> Option<Cow<'_, str>> {
     let id = item.node().get_string("id")?;
-    (!id.is_empty()).then(|| id.into_owned())
+    (!id.is_empty()).then_some(id)
 }
 
 /// Whether a request holds no item of an older version: it says so, or it is one of which no item has an id.

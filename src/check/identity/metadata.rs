@@ -9,7 +9,6 @@ use crate::check::same::meaning;
 use crate::check::sink::{RuleName, Sink};
 use crate::check::turn_metadata::TURN_METADATA;
 use crate::json::{Document, Kind, Node, Pointer};
-use crate::responses::item_type;
 
 use super::places::all_places;
 use super::rules;
@@ -20,8 +19,8 @@ pub(super) fn check(all: &[Sent<'_>], profile: &Profile, sink: &mut Sink) {
     // All requests of a turn share their metadata.
     let mut complete: HashSet<*const Document> = HashSet::new();
     for sent in all {
-        check_copies(sent, sink);
-        if !sent.is_for_model() || !sent.is_of_known_kind() {
+        check_copies(sent, profile, sink);
+        if !sent.is_for_model() || !sent.is_of_known_kind(profile) {
             continue;
         }
         if let Some(metadata) = sent.metadata()
@@ -35,16 +34,13 @@ pub(super) fn check(all: &[Sent<'_>], profile: &Profile, sink: &mut Sink) {
     }
 }
 
-/// Keys that stand in the body's copy only (0.147.0, models with the short form of requests).
-const TOO_LONG_FOR_HEADERS: &[&str] = &["code_mode_tool_names"];
-
 fn cause(sent: &Sent<'_>, what: &str) -> String {
     let thread = sent.request.and_then(|one| one.facts.thread.as_deref());
     format!("{} {what}", thread.unwrap_or_default())
 }
 
 /// What has a rule of its own is told by that where both copies have it.
-fn check_copies(sent: &Sent<'_>, sink: &mut Sink) {
+fn check_copies(sent: &Sent<'_>, profile: &Profile, sink: &mut Sink) {
     let Some((header, client)) = sent.copies() else {
         return;
     };
@@ -58,7 +54,7 @@ fn check_copies(sent: &Sent<'_>, sink: &mut Sink) {
         let has_rule = places.any(|place| matches!(place, Place::InHeader(name) if name == key));
         let is_same =
             a.map(|node| meaning(node, |_, _| false)) == b.map(|node| meaning(node, |_, _| false));
-        let is_left_out = a.is_none() && TOO_LONG_FOR_HEADERS.contains(&key.as_str());
+        let is_left_out = a.is_none() && profile.headers.metadata_in_body_only.contains(&key);
         if is_same || is_left_out || has_rule && a.is_some() && b.is_some() {
             continue;
         }
@@ -204,6 +200,7 @@ fn asks_for_compaction(request: &Request) -> Option<&'static str> {
     if request.facts.endpoint == "/responses/compact" {
         return Some("it goes to /responses/compact");
     }
-    let last = request.input.last()?;
-    (item_type(last.node()) == "compaction_trigger").then_some("its last item is a trigger")
+    request
+        .asks_by_trigger()
+        .then_some("its last item is a trigger")
 }

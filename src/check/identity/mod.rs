@@ -5,6 +5,7 @@ mod agree;
 mod check;
 mod headers;
 mod item_ids;
+mod memory;
 mod metadata;
 mod places;
 mod rules;

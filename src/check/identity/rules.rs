@@ -15,6 +15,7 @@ pub(super) const CLIENT_METADATA_INCOMPLETE: RuleName =
     RuleName::warning("client-metadata-incomplete");
 pub(super) const REQUEST_KIND_WRONG: RuleName = RuleName::error("request-kind-wrong");
 pub(super) const SUBAGENT_UNMARKED: RuleName = RuleName::error("subagent-unmarked");
+pub(super) const MEMORY_UNMARKED: RuleName = RuleName::error("memory-unmarked");
 
 pub(super) const REQUIRED_HEADER_MISSING: RuleName = RuleName::warning("required-header-missing");
 pub(super) const SESSION_HEADER_WRONG: RuleName = RuleName::warning("session-header-wrong");

@@ -1,11 +1,11 @@
 //! What requests say of themselves, read once for all rules.
 
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use xxhash_rust::xxh3::xxh3_64;
 
+use crate::check::quick::{QuickMap, QuickSet};
 use crate::http::HeaderList;
 use crate::json::{Document, Kind, Node, Value};
 
@@ -44,8 +44,8 @@ pub(super) struct Sayings {
     headers: Vec<&'static str>,
     client: Vec<&'static str>,
     metadata: Vec<&'static str>,
-    texts: HashSet<Text>,
-    by_document: HashMap<*const Document, Rc<Said>>,
+    texts: QuickSet<Text>,
+    by_document: QuickMap<*const Document, Rc<Said>>,
 }
 
 impl Default for Sayings {
@@ -54,8 +54,8 @@ impl Default for Sayings {
             headers: Vec::new(),
             client: Vec::new(),
             metadata: Vec::new(),
-            texts: HashSet::new(),
-            by_document: HashMap::new(),
+            texts: QuickSet::default(),
+            by_document: QuickMap::default(),
         };
         for place in all_places().chain(OTHER_PLACES.iter().copied()) {
             let (keys, key) = match place {
@@ -104,7 +104,7 @@ impl Sayings {
     }
 }
 
-fn members(object: Node<'_>, keys: &[&'static str], texts: &mut HashSet<Text>) -> Said {
+fn members(object: Node<'_>, keys: &[&'static str], texts: &mut QuickSet<Text>) -> Said {
     let mut said = Said::default();
     for (name, value) in object.members() {
         let Some(key) = keys.iter().find(|key| name.is_key(key)) else {
@@ -127,7 +127,7 @@ fn scalar(node: Node<'_>) -> Option<Cow<'_, str>> {
     }
 }
 
-fn shared(texts: &mut HashSet<Text>, text: &str) -> Text {
+fn shared(texts: &mut QuickSet<Text>, text: &str) -> Text {
     if let Some(known) = texts.get(text) {
         return Rc::clone(known);
     }

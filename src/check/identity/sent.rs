@@ -7,12 +7,14 @@ use std::rc::Rc;
 
 use crate::capture::FlatExchange;
 use crate::check::attempts::{Attempt, View};
+use crate::check::profiles::Profile;
 use crate::check::request::Request;
 use crate::check::turn_metadata::TURN_METADATA;
 use crate::http::HeaderList;
 use crate::json::{Node, Pointer, Value};
 use crate::responses::{RequestKind, endpoint};
 
+use super::memory::says_memory;
 use super::said::{Said, Sayings, Text};
 
 /// Where a request names something.
@@ -73,6 +75,8 @@ pub(super) struct Sent<'t> {
     /// Position of its handshake in the list, for a message on a WebSocket.
     pub(super) handshake: Option<usize>,
     pub(super) is_handshake: bool,
+    /// Whether it says in any place that it is about memories.
+    pub(super) is_about_memories: bool,
     /// Whether it is sent to `/responses`, not to `/responses/compact`.
     is_of_stream: bool,
     /// `client_metadata` of the body.
@@ -126,6 +130,7 @@ pub(super) fn sent<'v>(view: &'v View<'_>) -> Vec<Sent<'v>> {
         places.insert(exchange, list.len());
         let mut sent = Sent::new(view, exchange, one, &mut sayings);
         sent.handshake = one.handshake.and_then(|at| places.get(&at).copied());
+        sent.is_about_memories = says_memory(&sent);
         list.push(sent);
     }
     list
@@ -163,6 +168,7 @@ impl<'t> Sent<'t> {
             headers,
             handshake: None,
             is_handshake,
+            is_about_memories: false,
             is_of_stream: endpoint(&http.target) == "/responses",
             client,
             header_texts: sayings.of_headers(headers),
@@ -248,10 +254,12 @@ impl<'t> Sent<'t> {
         self.headers.is_some() && !self.is_handshake && self.is_of_stream
     }
 
-    /// Whether it was made by what profiles know: turns, compactions, sub-agents that were spawned, reviews.
-    ///
-    /// How Codex marks what it does by itself beside those (memories, for one) was not observed.
-    pub(super) fn is_of_known_kind(&self) -> bool {
+    /// Whether it was made by what the profile knows: turns, compactions, sub-agents that were spawned, reviews, and memories if
+    /// it says how those are marked.
+    pub(super) fn is_of_known_kind(&self, profile: &Profile) -> bool {
+        if self.is_about_memories {
+            return !profile.headers.memory.is_empty();
+        }
         let kind = self.value(Place::Header("x-openai-subagent"));
         kind.is_none_or(|kind| matches!(kind.as_ref(), "collab_spawn" | "review"))
     }

@@ -101,7 +101,7 @@ fn check_key(
     let Some(of_subagent) = profile.ids.subagent_cache_key else {
         return;
     };
-    if !sent.is_of_known_kind() {
+    if !sent.is_of_known_kind(profile) {
         return;
     }
     let is_marked = is_marked(sent, all);

@@ -22,7 +22,8 @@ const SOURCE: &[Place] = &[
 /// Whether a request, or the handshake that it came by, says of itself that it is a sub-agent's.
 pub(super) fn is_marked(sent: &Sent<'_>, all: &[Sent<'_>]) -> bool {
     let handshake = sent.handshake.map(|at| &all[at]);
-    mark(sent).or_else(|| mark(handshake?)).is_some()
+    let is_marked = |one: &Sent<'_>| mark(one).is_some() || one.is_about_memories;
+    is_marked(sent) || handshake.is_some_and(is_marked)
 }
 
 /// What a request says that only sub-agents say.
@@ -66,7 +67,8 @@ pub(super) fn check(view: &View<'_>, all: &[Sent<'_>], profile: &Profile, sink: 
         let Some(because) = spawned.or_else(|| known.get(thread).cloned()) else {
             continue;
         };
-        if sent.is_post_of_responses() && sent.is_of_known_kind() {
+        if sent.is_post_of_responses() && !sent.is_about_memories && sent.is_of_known_kind(profile)
+        {
             check_marks(sent, profile, &because, sink);
         }
     }
@@ -94,15 +96,13 @@ fn check_parent(sent: &Sent<'_>, parent: &str, sink: &mut Sink) {
 }
 
 fn check_marks(sent: &Sent<'_>, profile: &Profile, because: &str, sink: &mut Sink) {
-    // A review names its parent in the versions that name it in the turn metadata, too (not 0.131.0; 0.147.0–0.169.0).
     let kind = sent.first(SUBAGENT);
-    if kind.is_some_and(|(_, kind)| *kind == *"review")
-        && profile.headers.subagent_metadata.is_empty()
-    {
-        return;
-    }
+    let wanted = match kind.is_some_and(|(_, kind)| *kind == *"review") {
+        true => &profile.headers.review,
+        false => &profile.headers.subagent,
+    };
     let headers = Pointer::root().key("request").key("headers");
-    let missing = names(&profile.headers.subagent, |name| {
+    let missing = names(wanted, |name| {
         sent.headers.is_some_and(|list| list.get(name).is_some())
     });
     tell(sent, "its headers", (headers, missing), because, sink);
@@ -120,7 +120,7 @@ fn check_marks(sent: &Sent<'_>, profile: &Profile, because: &str, sink: &mut Sin
 }
 
 /// Those that are not there.
-fn names(wanted: &[String], has: impl Fn(&str) -> bool) -> Vec<&str> {
+pub(super) fn names(wanted: &[String], has: impl Fn(&str) -> bool) -> Vec<&str> {
     let names = wanted.iter().map(String::as_str);
     names.filter(|name| !has(name)).collect()
 }
@@ -178,9 +178,8 @@ fn children<'v>(view: &'v View<'_>) -> HashMap<String, &'v str> {
 }
 
 fn spawning_call(node: Node<'_>) -> Option<String> {
-    let is_call = item_type(node) == "function_call";
-    let name = node.get_string("name")?;
-    (is_call && name == "spawn_agent").then(|| call_id(node).map(|id| id.into_owned()))?
+    let is_it = node.get("name")?.is_key("spawn_agent") && item_type(node) == "function_call";
+    is_it.then(|| call_id(node).map(|id| id.into_owned()))?
 }
 
 /// The call that an output answers.

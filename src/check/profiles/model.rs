@@ -267,8 +267,18 @@ pub struct Headers {
     pub client_metadata: Vec<String>,
     /// Headers that mark a request of a sub-agent.
     pub subagent: Vec<String>,
+    /// Those of them that mark a review.
+    pub review: Vec<String>,
     /// Keys of the JSON in `x-codex-turn-metadata` that mark a request of a sub-agent.
     pub subagent_metadata: Vec<String>,
+    /// Headers that mark a request about memories; where none are known, nothing of such requests is.
+    pub memory: Vec<String>,
+    /// Keys of the JSON in `x-codex-turn-metadata` that say `memory_consolidation` of such a request.
+    pub memory_metadata: Vec<String>,
+    /// Keys of `client_metadata` that say so.
+    pub memory_client_metadata: Vec<String>,
+    /// Keys of the JSON in `x-codex-turn-metadata` that only the copy in the body has.
+    pub metadata_in_body_only: Vec<String>,
 }
 
 /// Which identifiers an agent sends.

@@ -78,7 +78,12 @@ pub(super) struct HeadersPart {
     metadata: Option<Vec<String>>,
     client_metadata: Option<Vec<String>>,
     subagent: Option<Vec<String>>,
+    review: Option<Vec<String>>,
     subagent_metadata: Option<Vec<String>>,
+    memory: Option<Vec<String>>,
+    memory_metadata: Option<Vec<String>>,
+    memory_client_metadata: Option<Vec<String>>,
+    metadata_in_body_only: Option<Vec<String>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -207,7 +212,18 @@ impl HeadersPart {
             (&mut headers.metadata, self.metadata),
             (&mut headers.client_metadata, self.client_metadata),
             (&mut headers.subagent, self.subagent),
+            (&mut headers.review, self.review),
             (&mut headers.subagent_metadata, self.subagent_metadata),
+            (&mut headers.memory, self.memory),
+            (&mut headers.memory_metadata, self.memory_metadata),
+            (
+                &mut headers.memory_client_metadata,
+                self.memory_client_metadata,
+            ),
+            (
+                &mut headers.metadata_in_body_only,
+                self.metadata_in_body_only,
+            ),
         ];
         for (list, new) in lists {
             if let Some(new) = new {

@@ -165,6 +165,13 @@ fn input(one: &Attempt<'_>, next: &Attempt<'_>, partial: Option<PartialItems>) -
     told
 }
 
+/// Whether an attempt has what another thread said since the one before.
+pub(super) fn has_news(one: &Attempt<'_>, next: &Attempt<'_>) -> bool {
+    let known = one.request.input.len();
+    let new = next.request.input.get(known..).unwrap_or(&[]);
+    new.iter().any(|item| is_from_other_thread(item.node()))
+}
+
 /// What Codex tells the model after a response that a filter stopped (0.169.0).
 fn is_guidance(item: Node<'_>) -> bool {
     let role = item.get_string("role");

@@ -12,7 +12,7 @@ use crate::responses::RequestKind;
 
 use super::body;
 use super::ends::GaveUp;
-use super::pace::{Loop, Pace, is_kept};
+use super::pace::{Loop, Pace, is_kept, is_other};
 use super::transport;
 
 const OVER_LIMIT: RuleName = RuleName::error("retry-over-limit");
@@ -123,13 +123,8 @@ impl Checker<'_, '_> {
             self.profile.limits.stream_retries,
         ];
         let request = chain.last.request;
-        let is_trigger = request.input.last().is_some_and(|item| {
-            item.node()
-                .get_string("type")
-                .is_some_and(|kind| kind == "compaction_trigger")
-        });
         if request.facts.kind == RequestKind::Compaction
-            && is_trigger
+            && request.asks_by_trigger()
             && let (Some(limit), Some(most)) = (
                 &mut limits[1],
                 self.profile.compaction.remote_stream_retries,
@@ -173,6 +168,10 @@ impl Checker<'_, '_> {
             return;
         };
         if row.then == Retry::Fail {
+            // The turn goes on with what another thread said meanwhile: a request of its own (0.118.0).
+            if body::has_news(one, next) {
+                return;
+            }
             let message = format!(
                 "{} is tried again in {next}, and {} gives up",
                 failure.name(),
@@ -194,7 +193,10 @@ impl Checker<'_, '_> {
         let Some(which) = pace.next_loop(row.then, one, next, self.profile) else {
             return;
         };
+        let rounds = pace.least_rounds;
+        let is_certain = row.then != Retry::Request || is_other(one, next);
         let number = pace.count(which, is_kept(one, next));
+        pace.count_least(which, is_certain, limits[0]);
         if which == Loop::Request && is_kept(one, next) && body::is_in_other_bytes(one, next) {
             self.bytes(next);
         }
@@ -207,18 +209,23 @@ impl Checker<'_, '_> {
             };
             self.backoff(one, next, number, least);
         }
-        self.limit(next, which, number, limits);
+        match which {
+            Loop::Token => self.limit(next, "a refused token", number, Some(1)),
+            Loop::Request if is_kept(one, next) || row.then == Retry::RequestOnly => {
+                let most = limits[0].map(|limit| limit.retries);
+                self.limit(next, "the same request", number, most);
+            }
+            Loop::Request | Loop::Stream if pace.least_rounds > rounds => {
+                let most = limits[1].map(|limit| limit.retries);
+                self.limit(next, "a request", pace.least_rounds, most);
+            }
+            Loop::Request | Loop::Stream | Loop::Renewed => {}
+        }
     }
 
-    /// Whether the retry belongs to a loop that has come to its end.
-    fn limit(&mut self, next: &Attempt<'_>, which: Loop, number: u32, limits: [Option<Limit>; 2]) {
-        let (what, limit) = match which {
-            Loop::Request => ("the same request", limits[0].map(|limit| limit.retries)),
-            Loop::Stream => ("a request", limits[1].map(|limit| limit.retries)),
-            Loop::Token => ("a refused token", Some(1)),
-            Loop::Renewed => return,
-        };
-        let Some(most) = limit.filter(|most| number == most + 1) else {
+    /// Tells the first retry behind the end of its loop.
+    fn limit(&mut self, next: &Attempt<'_>, what: &str, number: u32, most: Option<u32>) {
+        let Some(most) = most.filter(|most| number == most + 1) else {
             return;
         };
         let mut violation = OVER_LIMIT.at(next.exchange(), Pointer::root());

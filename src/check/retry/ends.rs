@@ -13,6 +13,8 @@ pub(super) struct GaveUp {
     exchange: usize,
     place: String,
     pace: Pace,
+    /// Number of retries, whatever their loop.
+    retries: usize,
     failure: String,
     limits: [Option<Limit>; 2],
     level: Level,
@@ -76,6 +78,7 @@ impl Checker<'_, '_> {
                 exchange: last.exchange(),
                 place: last.to_string(),
                 pace,
+                retries: chain.attempts.len() - 1,
                 failure: failure.name(),
                 limits,
                 level: level_of_end(chain, limits),
@@ -148,7 +151,14 @@ impl Checker<'_, '_> {
             let is_short = |done: u32, limit: Option<u32>| limit.is_some_and(|most| done < most);
             let uses_requests = matches!(end.then, Retry::Request | Retry::RequestOnly);
             let uses_rounds = !matches!(end.then, Retry::RequestOnly);
-            let early = (uses_requests && is_short(end.pace.in_round, request))
+            let all = |most: u32, rounds: u32| {
+                (most as usize + 1).saturating_mul(rounds as usize + 1) - 1
+            };
+            // Which loop a retry is of may be wrong under load, their number is not.
+            let is_used_up = uses_requests
+                && uses_rounds
+                && matches!((request, stream), (Some(most), Some(rounds)) if end.retries >= all(most, rounds));
+            let early = !is_used_up && (uses_requests && is_short(end.pace.in_round, request))
                 || (uses_rounds && is_short(end.pace.rounds, stream));
             if early {
                 let message = format!(

@@ -28,6 +28,10 @@ pub(super) struct Pace {
     pub(super) rounds: u32,
     /// The most retries of the same bytes after which a new round began.
     pub(super) longest_round: u32,
+    /// Rounds after the first, if each round was as long as it may be: at least so many there were.
+    pub(super) least_rounds: u32,
+    /// Retries in the last of those.
+    in_least: u32,
     /// Retries with a refused token in this round.
     with_token: u32,
     /// Whether this round has another token than it began with.
@@ -55,8 +59,7 @@ impl Pace {
         if is_kept(one, next) {
             return Some(Loop::Request);
         }
-        let is_other = matches!((one.bytes(), next.bytes()), (Some(a), Some(b)) if a != b);
-        if is_other {
+        if is_other(one, next) {
             return Some(Loop::Stream);
         }
         if then == Retry::RequestOnly {
@@ -105,6 +108,23 @@ impl Pace {
         }
     }
 
+    /// Counts the rounds that there were at least. Delays alone do not tell loops apart on a machine under load.
+    pub(super) fn count_least(&mut self, which: Loop, is_certain: bool, limit: Option<Limit>) {
+        let begins = match which {
+            Loop::Stream if is_certain => true,
+            Loop::Stream | Loop::Request => {
+                limit.is_some_and(|limit| self.in_least >= limit.retries)
+            }
+            Loop::Token | Loop::Renewed => return,
+        };
+        if begins {
+            self.least_rounds += 1;
+            self.in_least = 0;
+        } else {
+            self.in_least += 1;
+        }
+    }
+
     /// Counts a retry and tells its number in its loop, from 1.
     pub(super) fn count(&mut self, which: Loop, is_kept: bool) -> u32 {
         match which {
@@ -117,6 +137,8 @@ impl Pace {
                 *self = Self {
                     longest_round: self.longest_round.max(self.in_round),
                     rounds: self.rounds + 1,
+                    least_rounds: self.least_rounds,
+                    in_least: self.in_least,
                     ..Self::default()
                 };
                 self.rounds
@@ -131,6 +153,11 @@ impl Pace {
             }
         }
     }
+}
+
+/// Whether the next attempt has other bytes, as one has that is made anew.
+pub(super) fn is_other(one: &Attempt<'_>, next: &Attempt<'_>) -> bool {
+    matches!((one.bytes(), next.bytes()), (Some(a), Some(b)) if a != b)
 }
 
 fn is_near(gap: f64, backoff: Backoff, retry: u32) -> bool {

@@ -38,7 +38,7 @@ pub(super) fn check_compaction(stretch: &Stretch<'_>, violations: &mut Vec<Viola
     let (pointer, message) = match summary {
         Some(one) if kept.holds(one) => return,
         Some(one) => (
-            one.pointer.clone(),
+            one.pointer(),
             "the rollout's compaction does not hold the summary that was delivered",
         ),
         // Old versions go on with these words when the model says nothing.

@@ -260,7 +260,9 @@ impl Delivery<'_> {
         };
         let last = items(begin..at.record).next_back();
         let next = items(at.record..at.record + 1).next();
-        let is_double = last.zip(next).is_some_and(|(a, b)| a.meaning == b.meaning);
+        let is_double = last
+            .zip(next)
+            .is_some_and(|(a, b)| a.meaning() == b.meaning());
         at.record + usize::from(is_double)
     }
 
@@ -274,7 +276,7 @@ impl Delivery<'_> {
     }
 
     fn changed(&self, one: &Waiting<'_>, made: &Made<'_>, difference: &Difference) -> Violation {
-        let pointer = one.item.pointer.join(&difference.pointer);
+        let pointer = one.item.pointer().join(&difference.pointer);
         let in_record = Pointer::root().key("payload").join(&difference.pointer);
         let mut violation = self.violation("rollout-delivery-changed", one.request, pointer);
         violation.level = Level::Error;
@@ -290,7 +292,7 @@ impl Delivery<'_> {
     }
 
     fn lost(&self, one: &Waiting<'_>, made: &[Made<'_>], sampled: &Sampled<'_>) -> Violation {
-        let pointer = one.item.pointer.clone();
+        let pointer = one.item.pointer();
         let mut violation = self.violation("rollout-delivery-missing", one.request, pointer);
         let last = made.iter().rev().find(|made| made.is_matched);
         let behind = last.map_or(sampled.before_answer, |made| Position {

@@ -49,7 +49,7 @@ impl Excuses {
                     sent.next();
                     break;
                 }
-                let next = next.map(|next| next.meaning);
+                let next = next.map(|next| next.meaning());
                 let changed =
                     next.and_then(|next| self.changed.get(&(one.origin, one.is_made_up, next)));
                 if let Some(violation) = changed {
@@ -66,7 +66,7 @@ impl Excuses {
             }
         }
         for left in sent {
-            used.push(*self.added.get(&left.meaning)?);
+            used.push(*self.added.get(&left.meaning())?);
         }
         used.sort_unstable();
         used.dedup();

@@ -75,14 +75,14 @@ impl InputCheck {
             if !self.compare_pair(compared, &due[at], &sent[to], violations) {
                 let known = violations.len() - 1;
                 self.excuses
-                    .add_changed(&due[at], sent[to].facts.meaning, known);
+                    .add_changed(&due[at], sent[to].facts.meaning(), known);
             }
         }
         for (at, to) in pairing.moved {
             violations.push(compared.moved(&due[at], &sent[to]));
             let known = violations.len() - 1;
             self.excuses.add_missing(&due[at], known);
-            self.excuses.add_added(sent[to].facts.meaning, known);
+            self.excuses.add_added(sent[to].facts.meaning(), known);
         }
         for at in pairing.missing {
             violations.push(compared.missing(&due[at]));
@@ -100,7 +100,7 @@ impl InputCheck {
                     violations.push(compared.added(to, after));
                     violations.len() - 1
                 });
-            self.excuses.add_added(sent.meaning, known);
+            self.excuses.add_added(sent.meaning(), known);
             calls.extend(id.filter(|_| sent.is_call()).map(|id| (id, known)));
         }
     }
@@ -167,7 +167,7 @@ impl<'a> Compared<'a> {
     /// Whether the history holds such an item, though it is not sent.
     fn is_kept(&self, facts: &ItemFacts) -> bool {
         let mut kept = self.kept.iter();
-        kept.any(|kept| kept.facts.meaning == facts.meaning)
+        kept.any(|kept| kept.facts.meaning() == facts.meaning())
     }
 
     /// Whether it asks again for a compaction that failed.

@@ -22,7 +22,7 @@ pub(super) struct Pairs {
 impl Pairs {
     pub(super) fn of(due: &[Due], sent: &[WireItem], wire: &Wire) -> Self {
         let a: Vec<u64> = due.iter().map(|due| wire.meaning_of(&due.facts)).collect();
-        let b: Vec<u64> = sent.iter().map(|sent| sent.facts.meaning).collect();
+        let b: Vec<u64> = sent.iter().map(|sent| sent.facts.meaning()).collect();
         let mut pairs = Self {
             equal: common_subsequence(&a, &b),
             ..Self::default()

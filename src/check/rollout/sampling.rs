@@ -89,7 +89,7 @@ impl Search<'_> {
 
     /// The sample of what is due, if it is what was sent.
     fn exact_as(&self, position: Position, due: Vec<Due>, pairing: Pairing) -> Option<Sample> {
-        let first = due.first().map(|due| due.facts.meaning);
+        let first = due.first().map(|due| due.facts.meaning());
         let range = self.sent_range(first, pairing);
         let sent = &self.wire.items[range.clone()];
         let is_same = |(sent, due): (&WireItem, &Due)| is_sent_as(&due.facts, &sent.facts);
@@ -163,7 +163,7 @@ impl Search<'_> {
     fn weighed(&self, at: &Replay<'_>, texts: &mut Texts) -> (usize, Sample) {
         let pairing = self.habits.pairings[0];
         let due = due_items(&at.items, pairing, &mut texts.facts);
-        let first = due.first().map(|due| due.facts.meaning);
+        let first = due.first().map(|due| due.facts.meaning());
         let range = self.sent_range(first, pairing);
         let sent = &self.wire.items[range.clone()];
         let pairs = Pairs::of(&due, sent, self.wire);
@@ -194,7 +194,7 @@ impl Search<'_> {
             let is_tools = |number: usize| self.wire.items[number].facts.kind == "additional_tools";
             let is_lite = is_tools(*number)
                 || number.checked_sub(1).is_some_and(is_tools) && facts.is_context();
-            (is_built || is_lite || facts.has_name_based_id()) && Some(facts.meaning) != first
+            (is_built || is_lite || facts.has_name_based_id()) && Some(facts.meaning()) != first
         };
         let start = (0..end).take_while(is_prompt_only).count();
         start..end

@@ -86,7 +86,7 @@ pub(super) fn due_items(kept: &[Kept], pairing: Pairing, facts: &mut Facts) -> V
 /// What Codex sends as the output of a call that has none (0.115.0–0.169.0); nothing for calls that the server runs.
 fn made_up_output(call: &ItemFacts) -> Option<Value> {
     let id = call.call_id.as_deref()?;
-    let item = match call.kind.as_str() {
+    let item = match call.kind.as_ref() {
         "function_call" | "local_shell_call" => serde_json::json!({
             "type": "function_call_output", "call_id": id, "output": "aborted"
         }),
@@ -136,8 +136,8 @@ impl Wire {
             .filter(|_| due.is_output())
             .and_then(|id| self.outputs().get(id));
         match number.map(|number| &self.items[*number].facts) {
-            Some(written) if is_sent_as(due, written) => written.meaning,
-            _ => due.meaning,
+            Some(written) if is_sent_as(due, written) => written.meaning(),
+            _ => due.meaning(),
         }
     }
 
@@ -152,5 +152,5 @@ impl Wire {
 
 /// Whether an item due is sent as this one.
 pub(super) fn is_sent_as(due: &ItemFacts, sent: &ItemFacts) -> bool {
-    due.meaning == sent.meaning || is_output_on_its_way(due, sent)
+    due.meaning() == sent.meaning() || is_output_on_its_way(due, sent)
 }

@@ -1,10 +1,12 @@
 //! The items of one response: opened, filled by deltas, and done.
 
-use std::collections::{BTreeMap, HashSet};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use crate::json::{Node, Pointer};
 use crate::responses::{is_call, item_type};
 
+use super::super::quick::QuickSet;
 use super::response::data_at;
 
 /// A rule that is broken, where, and how.
@@ -12,18 +14,18 @@ pub(super) type Told = (&'static str, Pointer, String);
 
 /// The items of a response by `output_index`.
 #[derive(Default)]
-pub(super) struct Items {
-    open: BTreeMap<u64, Item>,
+pub(super) struct Items<'e> {
+    open: BTreeMap<u64, Item<'e>>,
     /// Whether the server tells of items when they begin. Some scripted servers only tell when they are done.
     has_added: bool,
-    done: Vec<Option<String>>,
-    done_ids: HashSet<String>,
+    done: Vec<Option<Cow<'e, str>>>,
+    done_ids: QuickSet<Cow<'e, str>>,
 }
 
 #[derive(Default)]
-struct Item {
-    id: Option<String>,
-    kind: String,
+struct Item<'e> {
+    id: Option<Cow<'e, str>>,
+    kind: Cow<'e, str>,
     /// Number of the event that opened it.
     added: usize,
     is_done: bool,
@@ -58,9 +60,9 @@ fn place(kind: &str) -> Option<Place> {
     }
 }
 
-impl Items {
+impl<'e> Items<'e> {
     /// Reads one event that is known.
-    pub(super) fn read(&mut self, event: usize, kind: &str, data: Node<'_>) -> Vec<Told> {
+    pub(super) fn read(&mut self, event: usize, kind: &str, data: Node<'e>) -> Vec<Told> {
         match kind {
             "response.output_item.added" => self.added(event, data),
             "response.output_item.done" => self.done(event, data),
@@ -68,27 +70,27 @@ impl Items {
         }
     }
 
-    fn added(&mut self, event: usize, data: Node<'_>) -> Vec<Told> {
+    fn added(&mut self, event: usize, data: Node<'e>) -> Vec<Told> {
         self.has_added = true;
         let mut told = Vec::new();
         let Some(index) = index_of(data) else {
             return told;
         };
-        let pointer = data_at(event).key("output_index");
+        let pointer = || data_at(event).key("output_index");
         if self.open.contains_key(&index) {
             told.push((
                 "stream-index",
-                pointer,
+                pointer(),
                 "two items have one output_index".to_owned(),
             ));
         } else if index != self.open.len() as u64 {
             let message = "output_index does not count the items from 0".to_owned();
-            told.push(("stream-index", pointer, message));
+            told.push(("stream-index", pointer(), message));
         }
         let item = data.get("item");
         let new = Item {
             id: item.and_then(id_of),
-            kind: item.map_or_else(String::new, |item| item_type(item).into_owned()),
+            kind: item.map(item_type).unwrap_or_default(),
             added: event,
             ..Item::default()
         };
@@ -118,7 +120,7 @@ impl Items {
         }
         let id = data.get_string("item_id");
         if let (Some(id), Some(own)) = (id, &item.id)
-            && id != own.as_str()
+            && id != *own
         {
             let message = format!("{kind} names another item_id than its item has");
             told.push(("stream-index", data_at(event).key("item_id"), message));
@@ -145,16 +147,16 @@ impl Items {
         told
     }
 
-    fn done(&mut self, event: usize, data: Node<'_>) -> Vec<Told> {
+    fn done(&mut self, event: usize, data: Node<'e>) -> Vec<Told> {
         let Some(item) = data.get("item") else {
             return Vec::new();
         };
-        let at = data_at(event);
+        let at = || data_at(event);
         let id = id_of(item);
         let mut told = Vec::new();
         if id.clone().is_some_and(|id| !self.done_ids.insert(id)) {
             let message = "an item is done twice".to_owned();
-            told.push(("stream-item-doubled", at, message));
+            told.push(("stream-item-doubled", at(), message));
             return told;
         }
         self.done.push(id.clone());
@@ -162,22 +164,22 @@ impl Items {
             let is_promised = is_known_item(&item_type(item));
             if self.has_added && is_promised && index_of(data).is_some() {
                 let message = "an item is done that was not added".to_owned();
-                told.push(("stream-index", at.key("output_index"), message));
+                told.push(("stream-index", at().key("output_index"), message));
             }
             return told;
         };
         if open.is_done {
             let message = "an item is done twice".to_owned();
-            told.push(("stream-item-doubled", at, message));
+            told.push(("stream-item-doubled", at(), message));
             return told;
         }
         open.is_done = true;
         if open.id.is_some() && id.is_some() && open.id != id {
             let message = "an item is done with another id than it was added with".to_owned();
-            told.push(("stream-index", at.key("item").key("id"), message));
+            told.push(("stream-index", at().key("item").key("id"), message));
         }
         for ((member, index), sum) in &open.deltas {
-            if let Some((pointer, text)) = whole(item, &at.key("item"), member, *index)
+            if let Some((pointer, text)) = whole(item, &at().key("item"), member, *index)
                 && text != *sum
             {
                 let kind = item_type(item);
@@ -200,9 +202,10 @@ impl Items {
         // Many servers leave the list empty.
         let listed = output.filter(|output| !output.is_empty());
         if let Some(listed) = listed {
-            let ids: Vec<Option<String>> = listed.items().map(id_of).collect();
-            let is_other =
-                |(a, b): (&Option<String>, &Option<String>)| a.is_some() && b.is_some() && a != b;
+            let ids: Vec<Option<Cow<'_, str>>> = listed.items().map(id_of).collect();
+            let is_other = |(a, b): (&Option<Cow<'_, str>>, &Option<Cow<'_, str>>)| {
+                a.is_some() && b.is_some() && a != b
+            };
             if ids.len() != self.done.len() || ids.iter().zip(&self.done).any(is_other) {
                 let message = "output lists other items than were done".to_owned();
                 told.push(("stream-output-differs", at.clone(), message));
@@ -225,8 +228,8 @@ fn index_of(data: Node<'_>) -> Option<u64> {
     data.get("output_index")?.unsigned()
 }
 
-fn id_of(item: Node<'_>) -> Option<String> {
-    Some(item.get_string("id")?.into_owned())
+fn id_of(item: Node<'_>) -> Option<Cow<'_, str>> {
+    item.get_string("id")
 }
 
 /// The text of an item that deltas made, with its place.

@@ -51,7 +51,7 @@ fn stream_of<'f>(flat: &'f [FlatExchange<'_>], number: usize) -> Option<&'f Even
 }
 
 /// Reads the events of one response in order.
-pub(super) struct Reader {
+pub(super) struct Reader<'e> {
     exchange: usize,
     /// Number of the first event that only a begun response has.
     begun: Option<usize>,
@@ -61,7 +61,7 @@ pub(super) struct Reader {
     /// The event that ended it: its number and type.
     end: Option<(usize, String)>,
     has_usage: bool,
-    items: Items,
+    items: Items<'e>,
     pub(super) violations: Vec<Violation>,
 }
 
@@ -71,7 +71,7 @@ pub(super) fn data_at(event: usize) -> Pointer {
     events.index(event).key("data")
 }
 
-impl Reader {
+impl<'e> Reader<'e> {
     fn new(exchange: usize) -> Self {
         Self {
             exchange,
@@ -91,7 +91,7 @@ impl Reader {
         self.violations.push(violation);
     }
 
-    fn read(&mut self, index: usize, event: &Event) {
+    fn read(&mut self, index: usize, event: &'e Event) {
         let kind = event.kind();
         let Some(data) = event.data.json().map(|data| data.node()) else {
             return;
@@ -99,7 +99,7 @@ impl Reader {
         if !is_known(&kind) {
             return;
         }
-        if let Some((_, end)) = self.end.clone() {
+        if let Some((_, end)) = &self.end {
             let (rule, what) = if is_terminal(&kind) {
                 ("stream-end-doubled", "a second end")
             } else {

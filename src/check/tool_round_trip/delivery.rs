@@ -1,15 +1,12 @@
 //! What a response delivered against the next request of its thread.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::responses::RequestKind;
 
 use super::super::attempts::{Attempt, ThreadView};
 use super::super::continuation::{Continuation, Link};
-use super::super::item::{
-    Facts, ItemFacts, delivered_meaning, delivery_difference, resent_difference,
-};
+use super::super::item::{Facts, ItemFacts, delivery_difference, resent_difference};
 use super::super::label::{excerpt, label, the};
 use super::super::positions::Positions;
 use super::super::profiles::{InvalidArguments, Profile};
@@ -18,6 +15,7 @@ use super::super::same::Difference;
 use super::super::sink::{RuleName, Sink};
 use super::super::violation::Violation;
 use super::executions::Executions;
+use super::known::{Known, is_same, key};
 use super::rules;
 
 /// Checks, request by request of a thread, that what was delivered is sent back, and nothing else in the model's name.
@@ -31,7 +29,7 @@ pub(in super::super) fn check_deliveries<'t>(
     let mut walk = Walk {
         thread,
         profile,
-        known: HashSet::new(),
+        known: Known::default(),
         executions: Executions::default(),
         facts,
     };
@@ -55,28 +53,27 @@ pub(in super::super) fn check_deliveries<'t>(
 struct Walk<'f, 't> {
     thread: &'t ThreadView<'t>,
     profile: &'t Profile,
-    /// What the model made, and outputs, as far as they have been seen.
-    known: HashSet<u64>,
-    executions: Executions,
+    known: Known,
+    executions: Executions<'t>,
     facts: &'f mut Facts,
 }
 
-impl Walk<'_, '_> {
+impl<'t> Walk<'_, 't> {
     /// Takes the items of an input as they are.
-    fn learn(&mut self, now: &Attempt<'_>) {
+    fn learn(&mut self, now: &'t Attempt<'t>) {
         for item in now.request.input.iter() {
-            let facts = self.facts.of_capture(item);
+            let facts = self.facts.of(item);
             if facts.is_of_model() || facts.is_output() {
-                self.known.insert(key(&facts));
+                self.known.add(&facts);
             }
         }
         self.executions.learn(now);
     }
 
-    fn learn_delivered(&mut self, request: &Request) {
+    fn learn_delivered(&mut self, request: &'t Request) {
         for delivered in &request.response.delivered {
-            let facts = self.facts.of_capture(&delivered.item);
-            self.known.insert(key(&facts));
+            let facts = self.facts.of(&delivered.item);
+            self.known.add(&facts);
         }
         self.executions.learn_delivered(request);
     }
@@ -86,13 +83,15 @@ impl Walk<'_, '_> {
         let items = &self.profile.items;
         let is_forgotten = items.invalid_arguments == Some(InvalidArguments::TurnEnds)
             && !facts.has_valid_arguments();
-        items.sent_back.contains(&facts.kind) && facts.is_readable() && !is_forgotten
+        items.sent_back.iter().any(|kind| *kind == facts.kind)
+            && facts.is_readable()
+            && !is_forgotten
     }
 
     fn tell(&self, facts: &ItemFacts, violation: Violation, sink: &mut Sink) {
         let what = match &facts.call_id {
             Some(id) => id.clone(),
-            None => format!("{:x}", facts.meaning),
+            None => format!("{:x}", facts.meaning()),
         };
         sink.tell(
             format!("{} {what}", self.thread.id.unwrap_or_default()),
@@ -114,14 +113,6 @@ fn role(facts: &ItemFacts) -> Option<String> {
     role.map(|role| role.into_owned())
 }
 
-/// What an item is known by: what agents keep of one that the model made, all that an output says.
-fn key(facts: &ItemFacts) -> u64 {
-    match facts.is_output() {
-        true => facts.meaning,
-        false => delivered_meaning(facts),
-    }
-}
-
 /// From one request to the next that continues its history.
 struct Step<'w, 'f, 't> {
     walk: &'w mut Walk<'f, 't>,
@@ -129,16 +120,14 @@ struct Step<'w, 'f, 't> {
     base: &'w Attempt<'w>,
     now: &'w Attempt<'w>,
     /// The items behind those that both begin with.
-    new: Vec<NewItem>,
+    new: Vec<NewItem<'w>>,
 }
 
 /// An item of a request behind what it shares with the one before.
-struct NewItem {
+struct NewItem<'w> {
     /// Its position in the input.
     at: usize,
-    facts: Arc<ItemFacts>,
-    /// What it is known by.
-    key: u64,
+    facts: &'w Arc<ItemFacts>,
     is_matched: bool,
 }
 
@@ -147,8 +136,7 @@ impl<'w, 'f, 't> Step<'w, 'f, 't> {
         let new = continuation.new.iter().enumerate();
         let new = new.map(|(number, facts)| NewItem {
             at: continuation.shared + number,
-            facts: Arc::clone(facts),
-            key: key(facts),
+            facts,
             is_matched: false,
         });
         Self {
@@ -170,9 +158,10 @@ impl<'w, 'f, 't> Step<'w, 'f, 't> {
             self.match_delivered(sink);
             self.check_invented(sink);
         }
-        let is_made = |new: &&NewItem| new.facts.is_of_model() || new.facts.is_output();
-        let made = self.new.iter().filter(is_made);
-        self.walk.known.extend(made.map(|new| new.key));
+        let is_made = |new: &&NewItem<'_>| new.facts.is_of_model() || new.facts.is_output();
+        for new in self.new.iter().filter(is_made) {
+            self.walk.known.add(new.facts);
+        }
     }
 
     /// Finds what was sent before among the new items, and what of it is sent otherwise.
@@ -180,17 +169,18 @@ impl<'w, 'f, 't> Step<'w, 'f, 't> {
         if self.continuation.old.is_empty() {
             return;
         }
+        self.walk.known.settle();
         let mut left: Vec<&Arc<ItemFacts>> = Vec::new();
-        let mut places: Positions<u64> = self.new.iter().map(|new| new.facts.meaning).collect();
+        let mut places: Positions<u64> = self.new.iter().map(|new| new.facts.meaning()).collect();
         for facts in &self.continuation.old {
-            match places.take(&facts.meaning, |_| true) {
+            match places.take(&facts.meaning(), |_| true) {
                 Some(at) => self.new[at].is_matched = true,
                 None => left.push(facts),
             }
         }
         let named: Positions<(&str, Option<&str>)> = {
             let new = self.continuation.new.iter();
-            new.map(|new| (new.kind.as_str(), new.call_id.as_deref()))
+            new.map(|new| (new.kind.as_ref(), new.call_id.as_deref()))
                 .collect()
         };
         for before in left {
@@ -198,37 +188,32 @@ impl<'w, 'f, 't> Step<'w, 'f, 't> {
             let is_version = |at: &usize| {
                 let new = &self.new[*at];
                 !new.is_matched
-                    && role(&new.facts) == role(before)
+                    && role(new.facts) == role(before)
                     && (before.call_id.is_some()
-                        || (before.is_of_model() && !known.contains(&new.key)))
+                        || (before.is_of_model() && !known.has(key(new.facts))))
             };
-            let name = (before.kind.as_str(), before.call_id.as_deref());
+            let name = (before.kind.as_ref(), before.call_id.as_deref());
             let Some(new) = named.of(&name).find(is_version) else {
                 continue;
             };
             let new = &mut self.new[new];
             new.is_matched = true;
-            let (at, facts) = (new.at, Arc::clone(&new.facts));
-            let is_back = known.contains(&new.key);
-            if let Some(difference) = resent_difference(before, &facts).filter(|_| !is_back) {
-                self.tell_changed(at, &facts, &difference, "an earlier request", sink);
+            let (at, facts) = (new.at, new.facts);
+            let is_back = known.has(key(facts));
+            if let Some(difference) = resent_difference(before, facts).filter(|_| !is_back) {
+                self.tell_changed(at, facts, &difference, "an earlier request", sink);
             }
         }
     }
 
     fn match_delivered(&mut self, sink: &mut Sink) {
-        let delivered = &self.continuation.delivered;
-        let mut left = Vec::new();
-        let mut places: Positions<u64> = self.new.iter().map(|new| new.key).collect();
-        for facts in delivered {
-            match places.take(&key(facts), |at| !self.new[at].is_matched) {
-                Some(at) => self.new[at].is_matched = true,
-                None => left.push(facts),
-            }
-        }
+        let continuation = self.continuation;
+        let delivered = &continuation.delivered;
+        let left = self.take_delivered(delivered);
         if left.is_empty() {
             return;
         }
+        self.walk.known.settle();
         let ids: Positions<Option<&str>> = {
             let new = self.continuation.new.iter();
             new.map(|new| new.call_id.as_deref()).collect()
@@ -245,14 +230,14 @@ impl<'w, 'f, 't> Step<'w, 'f, 't> {
                 Some(at) => {
                     let new = &mut self.new[at];
                     new.is_matched = true;
-                    let (at, now) = (new.at, Arc::clone(&new.facts));
-                    if let Some(difference) = delivery_difference(&now, facts) {
+                    let (at, now) = (new.at, new.facts);
+                    if let Some(difference) = delivery_difference(now, facts) {
                         let difference = Difference {
                             a: difference.b,
                             b: difference.a,
                             ..difference
                         };
-                        self.tell_changed(at, &now, &difference, "the response", sink);
+                        self.tell_changed(at, now, &difference, "the response", sink);
                     }
                 }
                 None if is_complete && self.walk.is_sent_back(facts) => {
@@ -263,21 +248,42 @@ impl<'w, 'f, 't> Step<'w, 'f, 't> {
         }
     }
 
+    /// Finds what was delivered among the new items, and gives what is not there. Agents send it back in its order, before
+    /// anything else.
+    fn take_delivered<'d>(&mut self, delivered: &'d [Arc<ItemFacts>]) -> Vec<&'d Arc<ItemFacts>> {
+        let is_it = |(new, facts): &(&mut NewItem<'_>, &Arc<ItemFacts>)| {
+            !new.is_matched && is_same(new.facts, facts)
+        };
+        let pairs = self.new.iter_mut().zip(delivered).take_while(is_it);
+        let in_order = pairs.map(|(new, _)| new.is_matched = true).count();
+        let mut left: Vec<&Arc<ItemFacts>> = delivered[in_order..].iter().collect();
+        if left.is_empty() {
+            return left;
+        }
+        let mut places: Positions<u64> = self.new.iter().map(|new| key(new.facts)).collect();
+        left.retain(|facts| {
+            let at = places.take(&key(facts), |at| !self.new[at].is_matched);
+            at.map(|at| self.new[at].is_matched = true).is_none()
+        });
+        left
+    }
+
     /// Position among the new items of one that is another version of what was delivered.
     fn version_of(&self, delivered: &ItemFacts, ids: &Positions<Option<&str>>) -> Option<usize> {
-        let is_alike = |new: &&NewItem| {
+        let is_alike = |new: &&NewItem<'_>| {
             !new.is_matched
                 && new.facts.kind == delivered.kind
-                && role(&new.facts) == role(delivered)
+                && role(new.facts) == role(delivered)
         };
         if delivered.call_id.is_some() {
             let id = delivered.call_id.as_deref();
             let mut named = ids.of(&id);
             return named.find(|at| is_alike(&&self.new[*at]));
         }
-        let is_free = |new: &&NewItem| !self.walk.known.contains(&new.key);
-        let has_id = |new: &&NewItem| delivered.id().is_some() && new.facts.id() == delivered.id();
-        let position = |is_it: &dyn Fn(&&NewItem) -> bool| {
+        let is_free = |new: &&NewItem<'_>| !self.walk.known.has(key(new.facts));
+        let has_id =
+            |new: &&NewItem<'_>| delivered.id().is_some() && new.facts.id() == delivered.id();
+        let position = |is_it: &dyn Fn(&&NewItem<'_>) -> bool| {
             let mut new = self.new.iter();
             new.position(|new| is_alike(&new) && is_it(&new))
         };
@@ -342,30 +348,32 @@ impl<'w, 'f, 't> Step<'w, 'f, 't> {
     }
 
     /// What stands there in the model's name and no response delivered.
-    fn check_invented(&self, sink: &mut Sink) {
+    fn check_invented(&mut self, sink: &mut Sink) {
+        let is_unknown = |new: &NewItem<'_>| !new.is_matched && new.facts.is_of_model();
+        if self.new.iter().any(is_unknown) {
+            self.walk.known.settle();
+        }
         for (number, new) in self.new.iter().enumerate() {
-            let is_news =
-                !new.is_matched && new.facts.is_of_model() && !self.walk.known.contains(&new.key);
-            if !is_news {
+            if !is_unknown(new) || self.walk.known.has(key(new.facts)) {
                 continue;
             }
             if self.may_be_unrecorded(number) {
                 let reason = format!(
                     "{} in exchange #{} may be of a response that is not in the capture",
-                    the(&new.facts),
+                    the(new.facts),
                     self.now.request.exchange
                 );
                 let exchange = Some(self.now.request.exchange);
                 sink.not_checked(&[rules::ITEM_INVENTED.name], exchange, reason);
                 continue;
             }
-            let mut violation = violation(rules::ITEM_INVENTED, self.now, new.at, &new.facts);
+            let mut violation = violation(rules::ITEM_INVENTED, self.now, new.at, new.facts);
             violation.message = format!(
                 "{} stands in {} and no response delivered it",
-                the(&new.facts),
+                the(new.facts),
                 self.now
             );
-            self.walk.tell(&new.facts, violation, sink);
+            self.walk.tell(new.facts, violation, sink);
         }
     }
 
@@ -375,8 +383,8 @@ impl<'w, 'f, 't> Step<'w, 'f, 't> {
         if self.base.request.response.outcome == Outcome::Unknown {
             return true;
         }
-        let is_of_known = |new: &NewItem| new.is_matched;
-        let is_answer = |new: &NewItem| !new.facts.is_of_model();
+        let is_of_known = |new: &NewItem<'_>| new.is_matched;
+        let is_answer = |new: &NewItem<'_>| !new.facts.is_of_model();
         let behind = &self.new[number + 1..];
         let mut before = self.new[..number].iter().rev();
         let begins = before

@@ -1,28 +1,30 @@
 //! Calls that were executed more often than responses asked for them.
 
-use std::collections::{BTreeSet, HashMap};
+use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use crate::responses::{call_id, is_call, is_output, item_type};
 
 use super::super::attempts::Attempt;
 use super::super::item::ItemFacts;
 use super::super::label::{excerpt, label, the};
+use super::super::quick::QuickMap;
 use super::super::request::{Outcome, Request};
 use super::super::sink::Sink;
 use super::rules;
 
 /// How often calls were asked for, and stand in the last input.
 #[derive(Default)]
-pub(super) struct Executions {
+pub(super) struct Executions<'t> {
     /// How often completed responses delivered a call with an id.
-    asked: HashMap<String, usize>,
+    asked: QuickMap<Cow<'t, str>, usize>,
     /// The request whose input was counted.
     exchange: Option<usize>,
     /// Number of items that were counted.
     read: usize,
-    counts: HashMap<String, Count>,
+    counts: QuickMap<Cow<'t, str>, Count>,
     /// Ids that stand there more than once.
-    repeated: BTreeSet<String>,
+    repeated: BTreeSet<Cow<'t, str>>,
 }
 
 /// How often a call and its output stand in an input.
@@ -34,9 +36,9 @@ struct Count {
     at: usize,
 }
 
-impl Executions {
+impl<'t> Executions<'t> {
     /// Takes the calls of an input as they are.
-    pub(super) fn learn(&mut self, now: &Attempt<'_>) {
+    pub(super) fn learn(&mut self, now: &'t Attempt<'t>) {
         self.count(now);
         for (id, count) in &self.counts {
             let asked = self.asked.entry(id.clone()).or_default();
@@ -45,20 +47,20 @@ impl Executions {
     }
 
     /// Takes the calls that a response asks for.
-    pub(super) fn learn_delivered(&mut self, request: &Request) {
+    pub(super) fn learn_delivered(&mut self, request: &'t Request) {
         if request.response.outcome == Outcome::Failed {
             return;
         }
         for delivered in &request.response.delivered {
             let node = delivered.item.node();
             if let Some(id) = call_id(node).filter(|_| is_call(&item_type(node))) {
-                *self.asked.entry(id.into_owned()).or_default() += 1;
+                *self.asked.entry(id).or_default() += 1;
             }
         }
     }
 
     /// Counts the items of the next input; only the new ones where it begins with the last one.
-    fn count(&mut self, now: &Attempt<'_>) {
+    fn count(&mut self, now: &'t Attempt<'t>) {
         if self.exchange.replace(now.exchange()) == Some(now.exchange()) {
             return;
         }
@@ -73,7 +75,7 @@ impl Executions {
             let Some(id) = call_id(item.node()) else {
                 continue;
             };
-            let count = self.counts.entry(id.clone().into_owned()).or_default();
+            let count = self.counts.entry(id.clone()).or_default();
             if is_output(&item_type(item.node())) {
                 count.outputs += 1;
             } else {
@@ -81,13 +83,13 @@ impl Executions {
                 count.at = at;
             }
             if count.calls.min(count.outputs) > 1 {
-                self.repeated.insert(id.into_owned());
+                self.repeated.insert(id);
             }
         }
     }
 
     /// Tells calls that stand there with an output more often than completed responses asked for them.
-    pub(super) fn check(&mut self, now: &Attempt<'_>, thread: &str, sink: &mut Sink) {
+    pub(super) fn check(&mut self, now: &'t Attempt<'t>, thread: &str, sink: &mut Sink) {
         self.count(now);
         for id in &self.repeated {
             let asked = self.asked.get(id).copied().unwrap_or(0).max(1);

@@ -2,6 +2,7 @@
 
 mod delivery;
 mod executions;
+mod known;
 mod pairing;
 mod rules;
 mod unanswered;

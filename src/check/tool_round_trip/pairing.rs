@@ -1,7 +1,7 @@
 //! Calls and outputs within the input of one request.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::json::{Node, Value};
 use crate::responses::{call_id, is_output, item_type};
@@ -9,6 +9,7 @@ use crate::responses::{call_id, is_output, item_type};
 use super::super::attempts::{Attempt, ThreadView};
 use super::super::item::ItemFacts;
 use super::super::label::{excerpt, label, the};
+use super::super::quick::QuickMap;
 use super::super::sink::{RuleName, Sink};
 use super::super::violation::Violation;
 use super::rules;
@@ -81,16 +82,47 @@ fn is_made_up(output: Node<'_>) -> bool {
 struct Pairs<'t> {
     thread: &'t ThreadView<'t>,
     items: &'t [Value],
+    by_id: QuickMap<Cow<'t, str>, OfId>,
     /// Positions of calls without an output yet.
-    open: HashMap<Cow<'t, str>, VecDeque<usize>>,
-    /// Outputs that stand before the only call with their id.
-    early: HashMap<Cow<'t, str>, usize>,
-    /// For each id that is answered, the position of the last output.
-    answered: HashMap<Cow<'t, str>, usize>,
+    open: BTreeSet<usize>,
+    /// Positions of outputs that stand before the only call with their id.
+    early: BTreeSet<usize>,
     /// The position of each answered call with that of its output.
     outputs: BTreeMap<usize, usize>,
     /// What is wrong whatever follows, each with its cause.
     found: Vec<(String, Violation)>,
+}
+
+/// The calls and outputs with one id.
+#[derive(Default)]
+struct OfId {
+    /// The first call without an output yet.
+    open: Option<OpenCall>,
+    /// Further ones.
+    more: VecDeque<OpenCall>,
+    /// The output that stands before the call.
+    early: Option<usize>,
+    /// The position of the last output, if a call was answered.
+    answered: Option<usize>,
+}
+
+struct OpenCall {
+    at: usize,
+    /// The types of outputs that it asks for.
+    outputs: &'static [&'static str],
+}
+
+impl OfId {
+    fn push(&mut self, call: OpenCall) {
+        match self.open {
+            None => self.open = Some(call),
+            Some(_) => self.more.push_back(call),
+        }
+    }
+
+    fn pop(&mut self) -> Option<OpenCall> {
+        std::mem::replace(&mut self.open, self.more.pop_front())
+    }
 }
 
 impl<'t> Pairs<'t> {
@@ -98,9 +130,9 @@ impl<'t> Pairs<'t> {
         Self {
             thread,
             items,
-            open: HashMap::new(),
-            early: HashMap::new(),
-            answered: HashMap::new(),
+            by_id: QuickMap::default(),
+            open: BTreeSet::new(),
+            early: BTreeSet::new(),
             outputs: BTreeMap::new(),
             found: Vec::new(),
         }
@@ -112,10 +144,18 @@ impl<'t> Pairs<'t> {
         let Some(id) = call_id(node) else {
             return;
         };
-        if !outputs_of(node).is_empty() {
-            match self.early.remove(&id) {
-                Some(output) => self.find_early(at, output, attempt),
-                None => self.open.entry(id).or_default().push_back(at),
+        let outputs = outputs_of(node);
+        if !outputs.is_empty() {
+            let of_id = self.by_id.entry(id).or_default();
+            match of_id.early.take() {
+                Some(output) => {
+                    self.early.remove(&output);
+                    self.find_early(at, output, attempt);
+                }
+                None => {
+                    of_id.push(OpenCall { at, outputs });
+                    self.open.insert(at);
+                }
             }
         } else if is_of_client(node) {
             self.take_output(at, id, attempt);
@@ -123,36 +163,33 @@ impl<'t> Pairs<'t> {
     }
 
     fn take_output(&mut self, at: usize, id: Cow<'t, str>, attempt: &Attempt<'_>) {
-        let call = self.open.get_mut(&id).and_then(VecDeque::pop_front);
-        match call {
-            Some(call) => {
-                self.check_type(call, at, attempt);
-                self.check_order(call, at, attempt);
-                if self.open.get(&id).is_some_and(VecDeque::is_empty) {
-                    self.open.remove(&id);
-                }
-                self.answered.insert(id, at);
+        let of_id = self.by_id.entry(id).or_default();
+        match (of_id.pop(), of_id.answered) {
+            (Some(call), _) => {
+                of_id.answered = Some(at);
+                self.open.remove(&call.at);
+                self.check_type(&call, at, attempt);
+                self.check_order(call.at, at, attempt);
             }
-            None => match self.answered.get(&id).copied() {
-                Some(first) => self.find_doubled(first, at, attempt),
-                None => {
-                    self.early.entry(id).or_insert(at);
-                }
-            },
+            (None, Some(first)) => self.find_doubled(first, at, attempt),
+            (None, None) => {
+                self.early.insert(*of_id.early.get_or_insert(at));
+            }
         }
     }
 
-    fn check_type(&mut self, call: usize, at: usize, attempt: &Attempt<'_>) {
-        let asked = outputs_of(self.items[call].node());
-        let found = item_type(self.items[at].node()).into_owned();
-        if asked.contains(&found.as_str()) {
+    fn check_type(&mut self, call: &OpenCall, at: usize, attempt: &Attempt<'_>) {
+        let asked = call.outputs;
+        let found = item_type(self.items[at].node());
+        if asked.contains(&found.as_ref()) {
             return;
         }
+        let found = found.into_owned();
         let mut violation = self.at(rules::OUTPUT_TYPE_WRONG, at, attempt);
         violation.pointer = violation.pointer.key("type");
         violation.message = format!(
             "{} is answered by an item of type {found} instead of {} in {attempt}",
-            self.name(call),
+            self.name(call.at),
             asked[0],
         );
         violation.expected = Some(asked[0].to_owned());
@@ -204,12 +241,12 @@ impl<'t> Pairs<'t> {
             }
         }
         if attempt.request.is_whole {
-            for at in sorted(self.early.values()) {
-                self.tell_one(rules::OUTPUT_WITHOUT_CALL, at, attempt, sink);
+            for at in &self.early {
+                self.tell_one(rules::OUTPUT_WITHOUT_CALL, *at, attempt, sink);
             }
         }
-        for at in sorted(self.open.values().flatten()) {
-            self.tell_one(rules::CALL_WITHOUT_OUTPUT, at, attempt, sink);
+        for at in &self.open {
+            self.tell_one(rules::CALL_WITHOUT_OUTPUT, *at, attempt, sink);
         }
     }
 
@@ -253,10 +290,4 @@ impl<'t> Pairs<'t> {
     fn excerpt(&self, at: usize) -> String {
         excerpt(self.items[at].text())
     }
-}
-
-fn sorted<'p>(positions: impl Iterator<Item = &'p usize>) -> Vec<usize> {
-    let mut positions: Vec<usize> = positions.copied().collect();
-    positions.sort_unstable();
-    positions
 }

@@ -33,7 +33,7 @@ pub(in super::super) fn check_end(
         if facts.has_valid_arguments() || !facts.is_readable() {
             continue;
         }
-        let pointer = delivered.pointer.clone();
+        let pointer = delivered.pointer();
         let mut violation = rules::CALL_UNANSWERED.at(last.exchange(), pointer);
         if !view.is_long_past(last.exchange()) {
             violation.level = Level::Note;
@@ -46,7 +46,7 @@ pub(in super::super) fn check_end(
             the(&facts),
             profile.label()
         );
-        let cause = format!("{} {:x}", thread.id.unwrap_or_default(), facts.meaning);
+        let cause = format!("{} {:x}", thread.id.unwrap_or_default(), facts.meaning());
         sink.tell(cause, violation);
     }
 }

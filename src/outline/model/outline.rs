@@ -2,6 +2,8 @@
 
 use serde::{Serialize, Serializer};
 
+use crate::json;
+
 use super::super::text::Text;
 use super::step::Position;
 use super::thread::Thread;
@@ -99,6 +101,19 @@ pub struct Problem {
     pub message: String,
     /// What is gone, one sentence each.
     pub lost: Vec<String>,
+}
+
+impl From<&json::Problem> for Problem {
+    fn from(problem: &json::Problem) -> Self {
+        Self {
+            path: None,
+            kind: problem.kind.name().to_owned(),
+            start: problem.span.start,
+            end: problem.span.end,
+            message: problem.to_string(),
+            lost: Vec::new(),
+        }
+    }
 }
 
 /// What would happen if a rollout were resumed now.

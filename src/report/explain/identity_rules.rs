@@ -104,8 +104,20 @@ pub(super) const RULES: &[Rule] = &[
              sends.",
         matters: "The server takes it for a request of the user's own thread: limits, prices and statistics are wrong.",
         expectation: "x-openai-subagent is in requests of sub-agents and reviews (Codex 0.115.0–0.169.0, python-codex 0.1.13–0.5.1), with \
-             x-codex-parent-thread-id from 0.125 on and parent_thread_id and subagent_kind in the turn metadata from 0.137 on. How requests \
-             about memories are marked was not observed.",
+             x-codex-parent-thread-id from 0.121 on (in reviews from 0.137 on) and parent_thread_id and subagent_kind in the turn metadata \
+             from 0.136 on.",
+    },
+    Rule {
+        name: "memory-unmarked",
+        level: Level::Error,
+        example: "/request/headers",
+        means: "A request is one by which the agent puts its memories in order, as one of its marks tells, but it lacks another mark that \
+             this version sends.",
+        matters: "The server takes it for a request of the user: it counts against the user's limits, and is kept or shown like a \
+             conversation.",
+        expectation: "x-openai-subagent says memory_consolidation, and x-openai-memgen-request is there (Codex 0.129.0–0.169.0). thread_source \
+             in the turn metadata says it, but not in 0.140 and 0.141; turn_trigger does from 0.155 on, and x-openai-subagent in \
+             client_metadata from 0.140 on. The session is one of its own, and there is no parent thread.",
     },
     Rule {
         name: "required-header-missing",

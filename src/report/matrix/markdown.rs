@@ -6,9 +6,12 @@ use crate::report::Verdict;
 use crate::report::markdown::escape::{code, prose};
 use crate::report::text::plural;
 
-use super::{Cell, CellFinding, CellVerdict, Matrix, MatrixAgent, MatrixOptions, MatrixRow};
+use super::lines::lines;
+use super::{
+    Cell, CellFinding, CellVerdict, Matrix, MatrixAgent, MatrixOptions, MatrixRow, SharedDifference,
+};
 
-/// Findings of one cell, and shared differences of one agent, that are listed.
+/// Findings of one cell that are listed.
 const MOST: usize = 20;
 /// Room for the note of what was left out.
 const NOTE_BYTES: usize = 256;
@@ -40,6 +43,9 @@ pub fn render_matrix_markdown(
             cells.collect::<String>()
         ));
     }
+    if let Some(legend) = matrix.legend() {
+        page.push(&format!("\n{}.\n", prose(&legend)));
+    }
     for row in &matrix.scenarios {
         for (cell, agent) in row.cells.iter().zip(&matrix.agents) {
             if !cell.findings.is_empty() || cell.verdict == CellVerdict::Gap {
@@ -52,7 +58,7 @@ pub fn render_matrix_markdown(
         if !own.is_empty() {
             let count = plural(own.len(), "difference");
             let title = format!("{}: {count} in several scenarios", code(&agent.name));
-            page.push(&folded(&title, own.iter().map(|one| &one.finding)));
+            page.push(&shared(&title, &own));
         }
     }
     if page.cut > 0 {
@@ -132,6 +138,20 @@ fn folded<'f>(title: &str, findings: impl ExactSizeIterator<Item = &'f CellFindi
         left => format!("- {left} more\n"),
     };
     format!("\n<details><summary>{title}</summary>\n\n{lines}{more}\n</details>\n")
+}
+
+fn shared(title: &str, own: &[&SharedDifference]) -> String {
+    let mut text = String::new();
+    let mut section = None;
+    for line in lines(own) {
+        if let Some(of) = line.section.filter(|of| section != Some(*of)) {
+            text.push_str(&format!("- {}\n", prose(of.title())));
+            section = Some(of);
+        }
+        let line = format!("  - {} × {}\n", line.scenarios, prose(&line.text));
+        text.push_str(&line);
+    }
+    format!("\n<details><summary>{title}</summary>\n\n{text}\n</details>\n")
 }
 
 fn word(cell: &Cell) -> String {

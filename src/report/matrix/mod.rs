@@ -1,15 +1,18 @@
 //! What became of each scenario with each agent: the model, and its renderers.
 
 mod closer;
+mod difference;
 mod github;
 mod html;
 mod json;
 mod junit;
+mod lines;
 mod markdown;
 mod model;
 mod options;
 mod text;
 
+pub use difference::Difference;
 pub use github::render_matrix_github;
 pub use html::render_matrix_html;
 pub use json::render_matrix_json;

@@ -1,11 +1,13 @@
 //! The matrix as plain data; its serialised form is `schemas/matrix.schema.json`, version 1.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 
 use crate::report::text::plural;
-use crate::report::{Level, Verdict};
+use crate::report::{Level, Section, Verdict};
+
+use super::difference::{Difference, kind, merged};
 
 /// Scenarios × agents, in the key order of its JSON form. Nothing in it changes from run to run unless an agent does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -155,8 +157,27 @@ pub struct CellFinding {
     pub rule: String,
     /// How much it matters.
     pub level: Level,
+    /// Which part of an exchange it is about, of a difference from the baseline.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub section: Option<Section>,
     /// One sentence. What differs from run to run stands as its class.
     pub message: String,
+    /// What a difference is made of, by which scenarios share it.
+    #[serde(skip)]
+    pub difference: Option<Difference>,
+}
+
+impl CellFinding {
+    /// What is no difference from a baseline.
+    pub fn new(rule: &str, level: Level, message: String) -> Self {
+        Self {
+            rule: rule.to_owned(),
+            level,
+            section: None,
+            message,
+            difference: None,
+        }
+    }
 }
 
 /// A difference that several scenarios show.
@@ -201,6 +222,17 @@ impl Matrix {
         )
     }
 
+    /// What the numbers behind `differs` mean, if there are any.
+    pub(super) fn legend(&self) -> Option<String> {
+        let mut cells = self.scenarios.iter().flat_map(|row| &row.cells);
+        cells.find(|cell| cell.verdict == CellVerdict::Differs)?;
+        let baseline = self.agents.first()?;
+        Some(format!(
+            "differs (2+30): two differences from {} in this scenario alone, and 30 that several show, which are told once, at the end",
+            baseline.name
+        ))
+    }
+
     /// The differences of an agent from the baseline that several scenarios show.
     pub(super) fn shared_of(&self, agent: &MatrixAgent) -> Vec<&SharedDifference> {
         let shared = self.shared.iter();
@@ -238,37 +270,63 @@ impl Matrix {
 
 /// Moves differences that more than one cell of a column tells out of them.
 fn share(agent: &str, column: usize, rows: &mut [MatrixRow]) -> Vec<SharedDifference> {
-    let mut shown_by: BTreeMap<CellFinding, Vec<String>> = BTreeMap::new();
+    let mut shown_by: BTreeMap<Key, Vec<(String, CellFinding)>> = BTreeMap::new();
     for row in rows.iter() {
         let cell = row.cells.get(column);
         if let Some(cell) = cell.filter(|cell| cell.shared_differences.is_some()) {
-            // One cell may tell the same in several places.
-            for finding in cell.findings.iter().collect::<BTreeSet<_>>() {
-                let names = shown_by.entry(finding.clone()).or_default();
-                names.push(row.name.clone());
+            for finding in &cell.findings {
+                let shown = shown_by.entry(Key::of(finding)).or_default();
+                // One cell may tell the same in several places.
+                if shown.last().is_none_or(|(name, _)| *name != row.name) {
+                    shown.push((row.name.clone(), finding.clone()));
+                }
             }
         }
     }
-    shown_by.retain(|_, names| names.len() > 1);
+    shown_by.retain(|_, shown| shown.len() > 1);
     for cell in rows.iter_mut().filter_map(|row| row.cells.get_mut(column)) {
         if let Some(number) = &mut cell.shared_differences {
             let before = cell.findings.len();
             cell.findings
-                .retain(|finding| !shown_by.contains_key(finding));
+                .retain(|finding| !shown_by.contains_key(&Key::of(finding)));
             *number = before - cell.findings.len();
         }
     }
-    let shared = shown_by
-        .into_iter()
-        .map(|(finding, shown_by)| SharedDifference {
+    let shared = shown_by.into_values().filter_map(|shown| {
+        let (names, findings): (Vec<String>, Vec<CellFinding>) = shown.into_iter().unzip();
+        Some(SharedDifference {
             agent: agent.to_owned(),
-            finding,
-            scenarios: shown_by.len(),
-            shown_by,
-        });
+            finding: merged(&findings)?,
+            scenarios: names.len(),
+            shown_by: names,
+        })
+    });
     let mut shared: Vec<_> = shared.collect();
-    shared.sort_by_key(|one| std::cmp::Reverse(one.scenarios));
+    shared.sort_by(|a, b| {
+        let key = |one: &SharedDifference| (one.finding.section, std::cmp::Reverse(one.scenarios));
+        key(a).cmp(&key(b)).then_with(|| a.finding.cmp(&b.finding))
+    });
     shared
+}
+
+/// By what a finding is the same in several scenarios: what caused it, else what it says.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Key {
+    rule: String,
+    level: Level,
+    what: String,
+}
+
+impl Key {
+    fn of(finding: &CellFinding) -> Self {
+        let difference = finding.difference.as_ref();
+        Self {
+            rule: finding.rule.clone(),
+            level: finding.level,
+            what: difference
+                .map_or_else(|| finding.message.clone(), |one| kind(&finding.rule, one)),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -276,11 +334,7 @@ mod tests {
     use super::*;
 
     fn finding(message: &str) -> CellFinding {
-        CellFinding {
-            rule: "header-changed".to_owned(),
-            level: Level::Error,
-            message: message.to_owned(),
-        }
+        CellFinding::new("header-changed", Level::Error, message.to_owned())
     }
 
     fn row(name: &str, verdict: CellVerdict, findings: &[&str]) -> MatrixRow {

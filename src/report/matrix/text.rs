@@ -1,15 +1,17 @@
 //! The matrix for a person.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use crate::report::text::Style;
 use crate::report::visible;
 
 use super::closer::closer;
+use super::lines::lines;
 use super::{Cell, CellVerdict, Matrix, MatrixOptions};
 
-/// Differences of one cell, or of one agent, that are shown unless all are wanted.
-const MOST: usize = 8;
+/// Findings of one cell that are shown unless all are wanted.
+const MOST: usize = 20;
 
 /// Writes the table, then what is behind each cell that did not pass, then differences that several scenarios show.
 ///
@@ -24,6 +26,7 @@ pub fn render_matrix_text(
     let text = Text { matrix, options };
     text.table(out)?;
     text.cells(out)?;
+    text.left_out(out)?;
     text.shared(out)?;
     text.totals(out)
 }
@@ -50,6 +53,9 @@ impl Text<'_> {
         for row in rows {
             let words = row.cells.iter().map(|cell| (cell.word(), style(cell)));
             self.line(&visible(&row.name), first, words.collect(), &widths, out)?;
+        }
+        if let Some(legend) = self.matrix.legend() {
+            writeln!(out, "\n{}", visible(&legend))?;
         }
         writeln!(out)
     }
@@ -78,14 +84,10 @@ impl Text<'_> {
     fn cells(&self, out: &mut impl Write) -> io::Result<()> {
         for (number, row) in self.matrix.scenarios.iter().enumerate() {
             for (column, (cell, agent)) in row.cells.iter().zip(&self.matrix.agents).enumerate() {
-                if !self.is_told(cell) {
+                if !is_told(cell) {
                     continue;
                 }
-                let verdict = match cell.verdict {
-                    CellVerdict::NotApplicable => "does not apply",
-                    other => other.name(),
-                };
-                let verdict = style(cell).applied(self.options.has_color, verdict);
+                let verdict = style(cell).applied(self.options.has_color, cell.verdict.name());
                 let (name, agent) = (visible(&row.name), visible(&agent.name));
                 write!(out, "{name} · {agent}: {verdict}")?;
                 match &cell.reason {
@@ -103,15 +105,6 @@ impl Text<'_> {
         Ok(())
     }
 
-    fn is_told(&self, cell: &Cell) -> bool {
-        match cell.verdict {
-            CellVerdict::Fails | CellVerdict::Gap => true,
-            CellVerdict::Differs => !cell.findings.is_empty(),
-            CellVerdict::NotApplicable => self.options.is_verbose,
-            CellVerdict::Pass => false,
-        }
-    }
-
     /// The command that looks closer.
     fn closer(&self, row: usize, column: usize, out: &mut impl Write) -> io::Result<()> {
         let kept = self.options.kept.as_ref();
@@ -121,21 +114,47 @@ impl Text<'_> {
         }
     }
 
+    /// What agents have no such thing of, by the reason, where others were asked.
+    fn left_out(&self, out: &mut impl Write) -> io::Result<()> {
+        for (column, agent) in self.matrix.agents.iter().enumerate() {
+            let mut rows: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+            for row in &self.matrix.scenarios {
+                let is_asked = |cell: &Cell| cell.verdict != CellVerdict::NotApplicable;
+                let cell = row.cells.get(column).filter(|cell| !is_asked(cell));
+                if let Some(reason) = cell.and_then(|cell| cell.reason.as_deref())
+                    && (self.options.is_verbose || row.cells.iter().any(is_asked))
+                {
+                    rows.entry(reason).or_default().push(&row.name);
+                }
+            }
+            if rows.is_empty() {
+                continue;
+            }
+            writeln!(out, "\n{} is not asked:", visible(&agent.name))?;
+            for (reason, names) in rows {
+                writeln!(out, "  {}: {}", visible(reason), visible(&names.join(", ")))?;
+            }
+        }
+        Ok(())
+    }
+
     fn shared(&self, out: &mut impl Write) -> io::Result<()> {
         for (column, agent) in self.matrix.agents.iter().enumerate() {
             let own = self.matrix.shared_of(agent);
-            let Some(first) = own.first() else {
+            let Some(most) = own.iter().max_by_key(|one| one.scenarios) else {
                 continue;
             };
             writeln!(out, "\n{} in several scenarios:", visible(&agent.name))?;
-            let most = self.most(3 * MOST);
-            for one in own.iter().take(most) {
-                let (rule, message) = (&one.finding.rule, visible(&one.finding.message));
-                writeln!(out, "  {:>3} × {rule}: {message}", one.scenarios)?;
+            let mut section = None;
+            for line in lines(&own) {
+                if let Some(of) = line.section.filter(|of| section != Some(*of)) {
+                    writeln!(out, "  {}", of.title())?;
+                    section = Some(of);
+                }
+                writeln!(out, "  {:>3} × {}", line.scenarios, visible(&line.text))?;
             }
-            left_out(own.len(), most, out)?;
             let mut rows = self.matrix.scenarios.iter();
-            if let Some(row) = rows.position(|row| first.shown_by.contains(&row.name)) {
+            if let Some(row) = rows.position(|row| most.shown_by.contains(&row.name)) {
                 self.closer(row, column, out)?;
             }
         }
@@ -155,6 +174,14 @@ impl Text<'_> {
             writeln!(out, "{}: {}", visible(&agent.label()), agent.totals())?;
         }
         Ok(())
+    }
+}
+
+fn is_told(cell: &Cell) -> bool {
+    match cell.verdict {
+        CellVerdict::Fails | CellVerdict::Gap => true,
+        CellVerdict::Differs => !cell.findings.is_empty(),
+        CellVerdict::NotApplicable | CellVerdict::Pass => false,
     }
 }
 

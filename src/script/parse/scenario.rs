@@ -42,7 +42,15 @@ const EXPECT_KEYS: &[&str] = &[
 
 const ROLLOUT_KEYS: &[&str] = &["turns", "records", "has", "lacks"];
 
-const ACT_KEYS: &[&str] = &["prompt", "mode", "interrupt", "steer", "kill", "review"];
+const ACT_KEYS: &[&str] = &[
+    "prompt",
+    "mode",
+    "interrupt",
+    "steer",
+    "kill",
+    "once",
+    "review",
+];
 
 impl Reader<'_> {
     pub(super) fn scenario(&mut self, top: Table<'_>) -> Option<Scenario> {
@@ -139,10 +147,18 @@ impl Reader<'_> {
         };
         let mode = table.get("mode");
         let is_plan = mode.and_then(|mode| self.word(mode, "mode", &[("plan", true)]));
+        let meanwhile = self.meanwhile(table);
+        if meanwhile.is_none()
+            && let Some(once) = table.member("once")
+        {
+            let message = "`once` says when a turn is interrupted, steered or killed, and nothing of that is said";
+            self.report(&once.key_span, message, None);
+        }
         Some(Act::Prompt(Prompt {
             text,
             is_plan: is_plan.unwrap_or_default(),
-            meanwhile: self.meanwhile(table),
+            meanwhile,
+            once: self.string(table, "once"),
         }))
     }
 

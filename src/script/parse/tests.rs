@@ -249,3 +249,21 @@ usage = 7
     assert_eq!(format!("{toml:?}"), format!("{json:?}"));
     assert!(format!("{toml:?}").contains(r#"{\"b\":1,\"a\":[1.5,true]}"#));
 }
+
+#[test]
+fn when_a_user_acts_within_a_turn_needs_what_he_does() {
+    let says = |turn: &str, message: &str| {
+        let text = format!("version = 1\n[run]\nturns = [{turn}]\n[[step]]\nreply = \"a\"\n");
+        says(&text, message, None);
+    };
+    says(
+        "{ prompt = \"a\", once = \"b\" }",
+        "`once` says when a turn is interrupted, steered or killed, and nothing of that is said",
+    );
+    says(
+        "{ prompt = \"a\", once = \"b\", kill = true, interrupt = true }",
+        "a turn has one of `interrupt`, `steer` and `kill`",
+    );
+    let text = "version = 1\n[run]\nturns = [{ prompt = \"a\", once = \"b\", kill = true }]\n[[step]]\nreply = \"a\"\n";
+    assert!(Script::parse("s.toml", text).is_ok());
+}

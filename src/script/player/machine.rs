@@ -155,8 +155,15 @@ impl Player {
         let facts = Facts::new(*request);
         let (id, outcome) = self.find(&facts);
         let outcome = match outcome {
-            Outcome::Play => match self.play(id, &facts, |task| task.over_http()) {
-                Ok(pieces) => return Decision::plain(id, pieces),
+            Outcome::Play => match self.play(id, &facts, |task| {
+                let pieces = task.over_http()?;
+                Ok((pieces, task.has_json_events))
+            }) {
+                Ok((pieces, has_json_events)) => {
+                    let mut decision = Decision::plain(id, pieces);
+                    decision.answer.has_json_events = has_json_events;
+                    return decision;
+                }
                 Err(violation) => Outcome::Violation(*violation),
             },
             other => other,
@@ -174,7 +181,9 @@ impl Player {
             Outcome::Play | Outcome::BuiltIn => {
                 let names = self.names(id);
                 let model = self.script.model.as_deref();
-                Decision::plain(id, builtin::answer(&facts, &names, model))
+                let mut decision = Decision::plain(id, builtin::answer(&facts, &names, model));
+                decision.answer.has_json_events = true;
+                decision
             }
         }
     }
@@ -361,6 +370,7 @@ impl Player {
             names,
             count,
             random: Random::new(self.seed(), index as u64, u64::from(count)),
+            has_json_events: false,
         };
         match make(&mut task) {
             Ok(made) => {
@@ -389,7 +399,11 @@ impl Player {
 impl Decision<Answer> {
     fn plain(step: StepId, pieces: Vec<Piece>) -> Self {
         Self {
-            answer: Answer { step, pieces },
+            answer: Answer {
+                step,
+                pieces,
+                has_json_events: false,
+            },
             violation: None,
         }
     }

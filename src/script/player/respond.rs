@@ -11,7 +11,7 @@ use crate::script::fault::{
     error_answer, error_body, error_frame, text_style,
 };
 use crate::script::matcher::Facts;
-use crate::script::model::{Beat, Reply, Response, Script, Step};
+use crate::script::model::{Beat, Entry, Reply, Response, Script, Step};
 use crate::script::names::Names;
 use crate::script::reply::{Rendered, filled, render_response, response_object};
 use crate::script::template::Values;
@@ -26,6 +26,8 @@ pub(super) struct Task<'a> {
     /// Which answer of the step it is, from 1.
     pub(super) count: u32,
     pub(super) random: Random,
+    /// Whether all data of the events that were made is JSON.
+    pub(super) has_json_events: bool,
 }
 
 /// What a step says to a WebSocket handshake.
@@ -156,6 +158,7 @@ impl Task<'_> {
             Reply::Body { .. } => (Vec::new(), None),
         };
         if faults.is_empty() {
+            self.has_json_events = rendered.is_some() && has_only_items(&self.step.reply);
             return Ok((beats, rendered));
         }
         let plain = Response::default();
@@ -266,6 +269,12 @@ fn merged(mut headers: HeaderList, over: &HeaderList) -> HeaderList {
         .retain(|field| over.get(&field.name).is_none());
     headers.entries.extend(over.entries.iter().cloned());
     headers
+}
+
+/// Whether all events of a reply are made of its items.
+fn has_only_items(reply: &Reply) -> bool {
+    let is_event = |entry: &Entry| matches!(entry, Entry::Beat(Beat::Event(_) | Beat::Raw(_)));
+    matches!(reply, Reply::Response(response) if !response.entries.iter().any(is_event))
 }
 
 fn before(step: &Step) -> Vec<Piece> {

@@ -201,7 +201,7 @@ impl Taken {
         match self.log {
             Some(_) => self.shared.recorder.open_as(self.number, record),
             None => {
-                self.number = self.shared.recorder.open(Some(record), 0).number;
+                self.number = self.shared.recorder.open(Some(record), None).number;
                 self.log = Some(Log::new(self.number));
             }
         }

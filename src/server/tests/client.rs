@@ -99,6 +99,7 @@ pub(super) fn answer(pieces: Vec<Piece>, ending: Ending) -> Answer {
     Answer {
         step: StepId::Step(0),
         pieces,
+        has_json_events: false,
     }
 }
 

@@ -16,6 +16,9 @@ struct Row {
     complaints: Vec<String>,
 }
 
+/// Rules that no run of the corpus can break.
+const ONLY_IN_FIXTURES: &[&str] = &["memory-unmarked"];
+
 /// Cases of one kind in one sample; more show the same.
 const MOST: usize = 3;
 
@@ -87,7 +90,7 @@ fn assert_found(title: &str, samples: &[Sample], fewest: usize) {
     let mut complaints = Vec::new();
     for (rule, row) in rows {
         println!("{rule:<28} {:>6} {:>6}", row.cases, row.found);
-        if row.cases < fewest {
+        if row.cases < fewest && (fewest == 1 || !ONLY_IN_FIXTURES.contains(&rule)) {
             complaints.push(format!("{rule}: only {} cases", row.cases));
         }
         complaints.extend(row.complaints);

@@ -128,7 +128,8 @@ pub(super) const KINDS: &[Kind] = &[
         set(trace, unit, &pointer, "turn")
     }),
     kind("subagent-unmarked", |trace, unit| {
-        // It is the only mark of a review in 0.115.0.
+        // Memories have a rule of their own. It is the only mark of a review in 0.115.0.
+        (!has(trace, unit, "x-openai-memgen-request")).then_some(())?;
         let is_alone = turns(trace).len() == 1 && !has(trace, unit, "x-codex-parent-thread-id");
         (!is_alone).then_some(())?;
         remove_header(trace, unit, "x-openai-subagent")?;
@@ -136,6 +137,31 @@ pub(super) const KINDS: &[Kind] = &[
             client.shift_remove("x-openai-subagent");
         }
         Some(place(unit, HEADERS))
+    }),
+    kind("subagent-unmarked", |trace, unit| {
+        remove_header(trace, unit, "x-codex-parent-thread-id")?;
+        Some(place(unit, HEADERS))
+    }),
+    kind("memory-unmarked", |trace, unit| {
+        remove_header(trace, unit, "x-openai-memgen-request")?;
+        Some(place(unit, HEADERS))
+    }),
+    kind("memory-unmarked", |trace, unit| {
+        has(trace, unit, "x-openai-memgen-request").then_some(())?;
+        remove_header(trace, unit, "x-openai-subagent")?;
+        Some(place(unit, HEADERS))
+    }),
+    kind("memory-unmarked", |trace, unit| {
+        has(trace, unit, "x-openai-memgen-request").then_some(())?;
+        let client = trace.body_mut(unit)["client_metadata"].as_object_mut()?;
+        client.shift_remove("x-openai-subagent")?;
+        Some(place(unit, CLIENT))
+    }),
+    kind("memory-unmarked", |trace, unit| {
+        has(trace, unit, "x-openai-memgen-request").then_some(())?;
+        set(trace, unit, &format!("{COPY}/thread_source"), "user");
+        set(trace, unit, &format!("{METADATA}/thread_source"), "user")?;
+        Some(place(unit, METADATA))
     }),
     kind("required-header-missing", |trace, unit| {
         remove_header(trace, unit, "originator")?;

@@ -51,6 +51,9 @@ pub fn render_matrix_html(
     write_agents(matrix, out)?;
     write_filter(matrix, out)?;
     write_table(matrix, options.kept.as_deref(), out)?;
+    if let Some(legend) = matrix.legend() {
+        writeln!(out, "<p class=\"dim\">{}.</p>", escaped(&legend))?;
+    }
     write_cells(matrix, options.kept.as_deref(), out)?;
     write_shared(matrix, out)?;
     let own = matrix.scenarios.iter().flat_map(|row| &row.cells);
@@ -208,7 +211,12 @@ fn write_shared(matrix: &Matrix, out: &mut impl Write) -> io::Result<()> {
             continue;
         }
         write_heading(column, agent, own.len(), out)?;
+        let mut section = None;
         for one in own {
+            if let Some(of) = one.finding.section.filter(|of| section != Some(*of)) {
+                writeln!(out, "<h3>{}</h3>", escaped(of.title()))?;
+                section = Some(of);
+            }
             writeln!(
                 out,
                 "<details class=\"shared\"><summary><span class=\"count\">{} ×</span> {}</summary>\n<p>{}</p></details>",

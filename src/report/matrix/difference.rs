@@ -1,0 +1,261 @@
+//! What a difference is made of, and how several scenarios tell one together.
+
+use std::collections::BTreeSet;
+
+use crate::responses::is_call;
+
+use super::CellFinding;
+
+/// The parts of the message of a difference.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Difference {
+    /// The id of the [finding](crate::report::Finding::id): the same for one cause in all scenarios.
+    pub id: String,
+    /// What it is about, for a person.
+    pub subject: Option<String>,
+    /// Where in that, or in the section.
+    pub label: String,
+    /// What is said of it.
+    pub sentence: String,
+    /// What stands there, of what only one side has; short.
+    pub value: Option<String>,
+}
+
+impl Difference {
+    /// The whole: the subject and the place, unless the sentence names them, and the sentence.
+    pub fn message(&self) -> String {
+        let mut about: Vec<&str> = Vec::new();
+        if let Some(subject) = &self.subject
+            && !self.sentence.starts_with(subject.as_str())
+        {
+            about.push(subject);
+        }
+        let quoted = ["`{}`", "`{}: "].map(|form| form.replace("{}", &self.label));
+        let is_named = quoted.iter().any(|quoted| self.sentence.contains(quoted));
+        if !is_named && !self.label.is_empty() {
+            about.push(&self.label);
+        }
+        match about.join(" ") {
+            about if about.is_empty() => self.sentence.clone(),
+            about => format!("{about}: {}", self.sentence),
+        }
+    }
+}
+
+/// By what scenarios share a difference: its cause, and what is said of it, but for the words of items. Of a member or header field
+/// that one side never sends the value may be another in each.
+pub(super) fn kind(rule: &str, difference: &Difference) -> String {
+    let is_member = rule.starts_with("key-") || rule.starts_with("header-");
+    match is_member {
+        true => difference.id.clone(),
+        false => format!("{} {}", difference.id, without_quotes(&difference.sentence)),
+    }
+}
+
+/// What several scenarios tell of one cause: what their messages have in common.
+pub(super) fn merged(findings: &[CellFinding]) -> Option<CellFinding> {
+    let first = findings.first()?;
+    let is_one = findings.iter().all(|one| one.message == first.message);
+    let parts: Option<Vec<&Difference>> =
+        findings.iter().map(|one| one.difference.as_ref()).collect();
+    let Some(parts) = parts.filter(|_| !is_one) else {
+        return Some(first.clone());
+    };
+    let subjects: BTreeSet<&str> = parts
+        .iter()
+        .filter_map(|one| one.subject.as_deref())
+        .collect();
+    let sentences: BTreeSet<String> = parts.iter().map(|one| one.sentence.clone()).collect();
+    let plain: BTreeSet<String> = sentences.iter().map(|one| without_quotes(one)).collect();
+    let own = first.difference.clone()?;
+    let sentence = match (sentences.len(), plain.into_iter().collect::<Vec<_>>()) {
+        (1, _) => own.sentence.clone(),
+        (_, plain) if plain.len() == 1 => plain.concat(),
+        _ => common_beginning(&sentences),
+    };
+    let is_one_value = parts.iter().all(|one| one.value == own.value);
+    let difference = Difference {
+        subject: joint_subject(&subjects),
+        sentence,
+        value: own.value.filter(|_| is_one_value),
+        ..own
+    };
+    Some(CellFinding {
+        message: difference.message(),
+        difference: Some(difference),
+        ..first.clone()
+    })
+}
+
+/// The words with which all begin.
+fn common_beginning(sentences: &BTreeSet<String>) -> String {
+    let words = |text: &String| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
+    let mut all = sentences.iter().map(words);
+    let mut common = all.next().unwrap_or_default();
+    for other in all {
+        let same = common.iter().zip(&other).take_while(|(a, b)| a == b);
+        let count = same.count();
+        common.truncate(count);
+    }
+    common.push("…".to_owned());
+    common.join(" ")
+}
+
+/// A sentence without what it quotes of items, each of which has other words: `user message "First thing."`.
+fn without_quotes(sentence: &str) -> String {
+    let mut out = String::with_capacity(sentence.len());
+    for (number, part) in sentence.split(" \"").enumerate() {
+        match (number, part.split_once('"')) {
+            (0, _) => out.push_str(part),
+            (_, Some((_, rest))) => out.push_str(rest),
+            (_, None) => {
+                out.push_str(" \"");
+                out.push_str(part);
+            }
+        }
+    }
+    out
+}
+
+/// What a change in several items or tools is about: their kinds or names.
+fn joint_subject(subjects: &BTreeSet<&str>) -> Option<String> {
+    if subjects.len() < 2 {
+        return subjects.first().map(|subject| (*subject).to_owned());
+    }
+    let mut kinds: BTreeSet<String> = subjects.iter().flat_map(|subject| kinds(subject)).collect();
+    let whole = kinds.clone();
+    // A part of an item goes with the item.
+    let is_part =
+        |one: &String| matches!(one.split_once(" › "), Some((kind, _)) if whole.contains(kind));
+    kinds.retain(|one| !is_part(one));
+    let tools: Option<Vec<&str>> = kinds.iter().map(|one| one.strip_prefix("tool ")).collect();
+    let kinds: Vec<&str> = kinds.iter().map(String::as_str).collect();
+    Some(match (kinds.as_slice(), tools) {
+        ([kind], _) => (*kind).to_owned(),
+        (_, Some(tools)) => format!("tools {}", tools.join(", ")),
+        (kinds, None) => format!("items ({})", kinds.join(", ")),
+    })
+}
+
+/// The kinds of the items, or the names of the tools, that a subject names.
+fn kinds(subject: &str) -> Vec<String> {
+    let list = |text: &str| text.split(", ").map(str::to_owned).collect();
+    if let Some(kinds) = subject.strip_prefix("several items (") {
+        return list(kinds.trim_end_matches(')'));
+    }
+    if let Some(kind) = subject.strip_prefix("several ") {
+        return vec![kind.strip_suffix('s').unwrap_or(kind).to_owned()];
+    }
+    if let Some(names) = subject.strip_prefix("tools ") {
+        return names.split(", ").map(|one| format!("tool {one}")).collect();
+    }
+    if subject.starts_with("tool ") || subject.contains('›') {
+        return vec![subject.to_owned()];
+    }
+    let end = subject.find(['"', '(']).unwrap_or(subject.len());
+    let words = subject[..end].trim_end();
+    // A call is followed by the name of its tool.
+    match words.split_once(' ') {
+        Some((kind, _)) if is_call(kind) => vec![kind.to_owned()],
+        _ => vec![words.to_owned()],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::Level;
+
+    fn finding(subject: Option<&str>, label: &str, sentence: &str) -> CellFinding {
+        let difference = Difference {
+            id: "1".to_owned(),
+            subject: subject.map(str::to_owned),
+            label: label.to_owned(),
+            sentence: sentence.to_owned(),
+            value: None,
+        };
+        CellFinding {
+            rule: "key-added".to_owned(),
+            level: Level::Error,
+            section: None,
+            message: difference.message(),
+            difference: Some(difference),
+        }
+    }
+
+    #[test]
+    fn a_message_names_its_place_once() {
+        let check = |subject: Option<&str>, label: &str, sentence: &str, expect: &str| {
+            assert_eq!(finding(subject, label, sentence).message, expect);
+        };
+        check(
+            None,
+            "sandbox",
+            "\"a\" became \"b\"",
+            "sandbox: \"a\" became \"b\"",
+        );
+        check(None, "model", "`model` is sent", "`model` is sent");
+        check(
+            Some("tool `x`"),
+            "",
+            "tool `x` is not sent",
+            "tool `x` is not sent",
+        );
+        let expect = "user message \"Hi.\" id: another";
+        check(Some("user message \"Hi.\""), "id", "another", expect);
+    }
+
+    #[test]
+    fn several_scenarios_tell_what_they_have_in_common() {
+        let check = |all: &[(&str, &str)], expect: &str| {
+            let findings = all
+                .iter()
+                .map(|(subject, text)| finding(Some(subject), "", text));
+            let findings: Vec<CellFinding> = findings.collect();
+            assert_eq!(merged(&findings).expect("there are some").message, expect);
+        };
+        check(
+            &[("tool `x`", "is new"), ("tool `x`", "is new")],
+            "tool `x`: is new",
+        );
+        check(
+            &[
+                ("user message \"A\"", "is new"),
+                ("user message \"B\"", "is new"),
+            ],
+            "user message: is new",
+        );
+        check(
+            &[
+                (
+                    "several items (assistant message, user message)",
+                    "`id` is sent",
+                ),
+                ("several function_calls", "`id` is sent"),
+                ("function_call x", "`id` is sent"),
+            ],
+            "items (assistant message, function_call, user message): `id` is sent",
+        );
+        check(
+            &[
+                (
+                    "developer message (<a>)",
+                    "developer message (<a>) comes before user message \"A\", not after it",
+                ),
+                (
+                    "developer message (<a>)",
+                    "developer message (<a>) comes before user message \"B\", not after it",
+                ),
+            ],
+            "developer message (<a>) comes before user message, not after it",
+        );
+        check(
+            &[("tool `x`", "1 line"), ("tool `y`", "1 line")],
+            "tools `x`, `y`: 1 line",
+        );
+        check(
+            &[("tool `x`", "is sent: 1"), ("tool `x`", "is sent: 2")],
+            "tool `x`: is sent: …",
+        );
+    }
+}
