@@ -43,12 +43,13 @@ impl Difference {
 }
 
 /// By what scenarios share a difference: its cause, and what is said of it, but for the words of items. Of a member or header field
-/// that one side never sends the value may be another in each.
+/// that one side never sends the value may be another in each; identifiers that are tied are others in each.
 pub(super) fn kind(rule: &str, difference: &Difference) -> String {
-    let is_member = rule.starts_with("key-") || rule.starts_with("header-");
-    match is_member {
-        true => difference.id.clone(),
-        false => format!("{} {}", difference.id, without_quotes(&difference.sentence)),
+    let (family, _) = rule.split_once('-').unwrap_or((rule, ""));
+    match family {
+        "key" | "header" => difference.id.clone(),
+        "identifier" => difference.message(),
+        _ => format!("{} {}", difference.id, without_quotes(&difference.sentence)),
     }
 }
 
