@@ -138,6 +138,7 @@ impl Document {
         let ending = Ending::new(&before.slots, length, known.len(), common_end);
         match syntax::parse_on(&text, begun.state, ending, MAX_DEPTH) {
             Ok(Resumed { slots, depth, end }) => {
+                let depth = depth.max(before.depth);
                 Ok((Arc::new(Self { text, slots, depth }), begun.same..end))
             }
             Err(error) => Err(NotParsed::NoJson(error, text)),
@@ -162,7 +163,8 @@ impl Document {
         &self.text
     }
 
-    /// Levels of nesting: 0 for a scalar, 1 for `[]`.
+    /// Levels of nesting: 0 for a scalar, 1 for `[]`. After [`Document::parse_after`] there may be fewer, but these the other
+    /// document had.
     pub fn depth(&self) -> usize {
         self.depth
     }
