@@ -1,6 +1,6 @@
 //! Texts that begin and end as one that was parsed before: only what differs is parsed.
 
-use super::syntax::{Container, State};
+use super::syntax::{Container, State, SyntaxError};
 use super::tree::{Kind, Slot};
 
 /// The beginning of a text that is that of a parsed one.
@@ -11,6 +11,43 @@ pub(super) struct Beginning {
     /// Before this offset there are the same values in the same places; here one of them begins that holds a quote, with its
     /// key if it has one. 0 where there is no such value.
     pub(super) same: usize,
+}
+
+/// Why bytes are no [`Document`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NotParsed {
+    /// They are no UTF-8.
+    NoText,
+    /// Their text, which comes back, is no JSON value.
+    NoJson(SyntaxError, String),
+}
+
+/// A text that was parsed from the middle of it on.
+#[derive(Debug)]
+pub(super) struct Resumed {
+    pub(super) slots: Vec<Slot>,
+    /// Most containers around a value that was parsed.
+    pub(super) depth: usize,
+    /// Where the known ending was reached, behind which nothing was parsed; the length of the text where it was not.
+    pub(super) end: usize,
+}
+
+/// The text of these bytes, of which the first `common` and the last `common_end` are those of a known text; `None` for what
+/// is no UTF-8. To copy what is the same takes less time than to find out that it is text.
+pub(super) fn varied(
+    known: &str,
+    bytes: &[u8],
+    common: usize,
+    common_end: usize,
+) -> Option<String> {
+    let start = known.floor_char_boundary(common);
+    let end = known.ceil_char_boundary(known.len() - common_end);
+    let behind = &known[end..];
+    let mut text = String::with_capacity(bytes.len());
+    text.push_str(&known[..start]);
+    text.push_str(str::from_utf8(&bytes[start..bytes.len() - behind.len()]).ok()?);
+    text.push_str(behind);
+    Some(text)
 }
 
 /// How many bytes two texts begin with that are the same.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::resume::Ending;
+use super::resume::{Ending, Resumed};
 use super::string_bytes::plain_length;
 use super::tree::{Kind, Slot};
 
@@ -108,16 +108,6 @@ pub(super) struct State {
     pub(super) inner: Container,
     /// What is around that, outermost first.
     pub(super) outer: Vec<Container>,
-}
-
-/// A text that was parsed from the middle of it on.
-#[derive(Debug)]
-pub(super) struct Resumed {
-    pub(super) slots: Vec<Slot>,
-    /// Most containers around a value that was parsed.
-    pub(super) depth: usize,
-    /// Where the known ending was reached, behind which nothing was parsed; the length of the text where it was not.
-    pub(super) end: usize,
 }
 
 /// Goes on from a state behind a value in an array or object, or behind its beginning, until a known ending begins.
