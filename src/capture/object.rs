@@ -111,8 +111,9 @@ impl ObjectText {
 
 /// Appends a string as JSON.
 pub(super) fn push_quoted(out: &mut String, text: &str) {
-    let is_plain = |b: u8| (0x20..0x7f).contains(&b) && b != b'"' && b != b'\\';
-    if text.len() <= 64 && text.bytes().all(is_plain) {
+    let is_plain = |b: u8| (0x20..0x7f).contains(&b) & (b != b'"') & (b != b'\\');
+    // Without an early exit the compiler looks at many bytes at a time.
+    if text.len() <= 256 && text.bytes().fold(true, |all, b| all & is_plain(b)) {
         out.extend(["\"", text, "\""]);
         return;
     }

@@ -62,14 +62,15 @@ pub fn push_event(
         record.string("name", name);
     }
     record.open("data");
-    // It can't be nested deeper than it has brackets.
-    let is_bracket = |byte: &u8| matches!(byte, b'[' | b'{');
-    let brackets = || event.data.bytes().filter(is_bracket).count();
     let depth = match checker {
         Some(checker) => checker.depth(event.data),
-        None => match brackets() {
-            count if count <= MAX_EMBEDDED_DEPTH => Ok(count),
-            _ => Checker::new().depth(event.data),
+        // JSON can't be nested deeper than it has brackets, and few events are so long that they could have too many.
+        None => match event.data.len() / 2 {
+            half if half <= MAX_EMBEDDED_DEPTH => Ok(half),
+            _ => match memchr::memchr2_iter(b'[', b'{', event.data.as_bytes()).count() {
+                count if count <= MAX_EMBEDDED_DEPTH => Ok(count),
+                _ => Checker::new().depth(event.data),
+            },
         },
     };
     match depth {

@@ -49,18 +49,18 @@ pub fn secret_header(name: &str) -> Option<SecretHeader> {
 
 /// Whether a word stands in a header name in lower case that tells a secret.
 fn has_secret_word(name: &[u8]) -> bool {
-    let words: [&[u8]; 6] = [
-        b"api-key",
-        b"api_key",
-        b"apikey",
-        b"secret",
-        b"password",
-        b"access-key",
-    ];
+    // Most places are told by one letter.
+    let words = |first: u8| -> &[&str] {
+        match first {
+            b'a' => &["api-key", "api_key", "apikey", "access-key"],
+            b'p' => &["password"],
+            b's' => &["secret"],
+            _ => &[],
+        }
+    };
     (0..name.len()).any(|at| {
-        // Most places are told by one letter.
-        matches!(name[at], b'a' | b's' | b'p')
-            && words.iter().any(|word| name[at..].starts_with(word))
+        let mut words = words(name[at]).iter();
+        words.any(|word| name[at..].starts_with(word.as_bytes()))
     })
 }
 
@@ -180,11 +180,10 @@ fn is_credential_byte(byte: u8) -> bool {
 fn may_have_named(bytes: &[u8]) -> (bool, bool) {
     let (mut has_parameter, mut has_keyed) = (false, false);
     for at in memchr::memchr3_iter(b':', b'?', b'&', bytes) {
-        match bytes[at] {
-            b':' => {
-                has_keyed = has_keyed || may_end_name(bytes, at) && is_behind_name(&bytes[..at])
-            }
-            _ => has_parameter = has_parameter || is_before_parameter(&bytes[at + 1..]),
+        if bytes[at] != b':' {
+            has_parameter |= is_before_parameter(&bytes[at + 1..]);
+        } else if may_end_name(bytes, at) {
+            has_keyed |= is_behind_name(&bytes[..at]);
         }
     }
     (has_parameter, has_keyed)
@@ -201,9 +200,8 @@ fn is_before_parameter(bytes: &[u8]) -> bool {
 }
 
 /// Whether what is before a colon can be a name that [`KEYED`] looks for, by its last letters: these tell most names apart.
-#[inline]
 fn may_end_name(bytes: &[u8], colon: usize) -> bool {
-    let Some([third, second, last, b'"']) = bytes[..colon].last_chunk::<4>() else {
+    let Some([third, second, last, b'"']) = bytes[..colon].last_chunk() else {
         return true;
     };
     match last | 0x20 {

@@ -57,10 +57,12 @@ impl HeaderList {
 
 impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for HeaderList {
     fn from_iter<I: IntoIterator<Item = (N, V)>>(fields: I) -> Self {
-        let mut list = Self::new();
-        for (name, value) in fields {
-            list.push(name, value);
+        let entry = |(name, value): (N, V)| Header {
+            name: name.into(),
+            value: value.into(),
+        };
+        Self {
+            entries: fields.into_iter().map(entry).collect(),
         }
-        list
     }
 }

@@ -23,6 +23,7 @@ pub(crate) use raw::string_length;
 pub use raw::{Raw, RawItems, RawMembers};
 pub use reader::RecordReader;
 pub use record::{Part, Record, Records, read_records};
+pub use resume::NotParsed;
 pub use source_problem::{SourceProblem, bad_regex};
 pub use syntax::{ErrorKind, SyntaxError};
-pub use tree::{Document, Items, Kind, MAX_DEPTH, Members, Node, NotParsed, Value};
+pub use tree::{Document, Items, Kind, MAX_DEPTH, Members, Node, Value};

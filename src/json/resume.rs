@@ -1,6 +1,6 @@
 //! Texts that begin and end as one that was parsed before: only what differs is parsed.
 
-use super::syntax::{Container, State};
+use super::syntax::{Container, State, SyntaxError};
 use super::tree::{Kind, Slot};
 
 /// The beginning of a text that is that of a parsed one.
@@ -11,6 +11,43 @@ pub(super) struct Beginning {
     /// Before this offset there are the same values in the same places; here one of them begins that holds a quote, with its
     /// key if it has one. 0 where there is no such value.
     pub(super) same: usize,
+}
+
+/// Why bytes are no [`Document`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NotParsed {
+    /// They are no UTF-8.
+    NoText,
+    /// Their text, which comes back, is no JSON value.
+    NoJson(SyntaxError, String),
+}
+
+/// A text that was parsed from the middle of it on.
+#[derive(Debug)]
+pub(super) struct Resumed {
+    pub(super) slots: Vec<Slot>,
+    /// Most containers around a value that was parsed.
+    pub(super) depth: usize,
+    /// Where the known ending was reached, behind which nothing was parsed; the length of the text where it was not.
+    pub(super) end: usize,
+}
+
+/// The text of these bytes, of which the first `common` and the last `common_end` are those of a known text; `None` for what
+/// is no UTF-8. To copy what is the same takes less time than to find out that it is text.
+pub(super) fn varied(
+    known: &str,
+    bytes: &[u8],
+    common: usize,
+    common_end: usize,
+) -> Option<String> {
+    let start = known.floor_char_boundary(common);
+    let end = known.ceil_char_boundary(known.len() - common_end);
+    let behind = &known[end..];
+    let mut text = String::with_capacity(bytes.len());
+    text.push_str(&known[..start]);
+    text.push_str(str::from_utf8(&bytes[start..bytes.len() - behind.len()]).ok()?);
+    text.push_str(behind);
+    Some(text)
 }
 
 /// How many bytes two texts begin with that are the same.
@@ -86,8 +123,8 @@ impl<'a> Ending<'a> {
     }
 
     /// Appends the slots from the key on that was found last, and closes the outermost object, which had so many members
-    /// before. Gives the most containers around one of the values.
-    pub(super) fn append(&self, slots: &mut Vec<Slot>, count: u32) -> usize {
+    /// before.
+    pub(super) fn append(&self, slots: &mut Vec<Slot>, count: u32) {
         let root = self.slots[0];
         let shift = (slots.len() as u32).wrapping_sub(self.at as u32);
         let rest = &self.slots[self.at..];
@@ -104,7 +141,6 @@ impl<'a> Ending<'a> {
             count: count + root.count - self.before,
             ..root
         };
-        1 + depth(rest, self.at)
     }
 }
 
@@ -158,7 +194,6 @@ pub(super) fn beginning(slots: &[Slot], common: usize) -> Option<Beginning> {
                 kept.extend_from_slice(&slots[..next]);
                 let state = State {
                     at,
-                    depth: depth(&kept, 0),
                     slots: kept,
                     inner,
                     outer,
@@ -176,21 +211,6 @@ fn has_quote(slot: &Slot) -> bool {
         Kind::Object => slot.count > 0,
         _ => false,
     }
-}
-
-/// Most containers around a value of these, of which the first is that of this index.
-fn depth(slots: &[Slot], first: usize) -> usize {
-    let (mut ends, mut depth) = (Vec::new(), 0);
-    for (index, slot) in (first..).zip(slots) {
-        if matches!(slot.kind, Kind::Array | Kind::Object) {
-            while ends.last().is_some_and(|end| *end <= index) {
-                ends.pop();
-            }
-            ends.push(slot.next as usize);
-            depth = depth.max(ends.len());
-        }
-    }
-    depth
 }
 
 #[cfg(test)]
@@ -218,7 +238,7 @@ mod tests {
                 walk(value, out);
             }
         }
-        let mut out = format!("{} ", document.depth());
+        let mut out = String::new();
         walk(document.root(), &mut out);
         out
     }
@@ -229,7 +249,10 @@ mod tests {
         match Document::parse_after(text.as_bytes(), &before) {
             Ok((document, new)) => {
                 assert_eq!(document.text(), text);
-                assert_eq!(shape(&document), shape(&whole.unwrap()), "{text}");
+                let whole = whole.unwrap();
+                assert_eq!(shape(&document), shape(&whole), "{text}");
+                let depths = whole.depth()..=whole.depth().max(before.depth());
+                assert!(depths.contains(&document.depth()), "{text}");
                 assert_eq!(before.text().get(..new.start), text.get(..new.start));
                 assert!(before.text().ends_with(&text[new.end..]));
                 Some(new)

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::resume::Ending;
+use super::resume::{Ending, Resumed};
 use super::string_bytes::plain_length;
 use super::tree::{Kind, Slot};
 
@@ -108,17 +108,6 @@ pub(super) struct State {
     pub(super) inner: Container,
     /// What is around that, outermost first.
     pub(super) outer: Vec<Container>,
-    /// Most containers around a value so far.
-    pub(super) depth: usize,
-}
-
-/// A text that was parsed from the middle of it on.
-#[derive(Debug)]
-pub(super) struct Resumed {
-    pub(super) slots: Vec<Slot>,
-    pub(super) depth: usize,
-    /// Where the known ending was reached, behind which nothing was parsed; the length of the text where it was not.
-    pub(super) end: usize,
 }
 
 /// Goes on from a state behind a value in an array or object, or behind its beginning, until a known ending begins.
@@ -134,7 +123,7 @@ pub(super) fn parse_on(
         slots: state.slots,
         inner: state.inner,
         outer: state.outer,
-        depth: state.depth,
+        depth: 0,
         max_depth,
         ending,
     };
@@ -216,9 +205,7 @@ impl Parser<'_> {
                 self.skip_space();
             }
             if self.outer.len() == 1 && self.ending.is_at(self.at) {
-                let slots = &mut self.slots;
-                let depth = self.ending.append(slots, self.inner.count);
-                self.depth = self.depth.max(depth);
+                self.ending.append(&mut self.slots, self.inner.count);
                 return Ok(());
             }
             self.inner.count += 1;

@@ -6,8 +6,10 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::resume::{Ending, beginning, common_end_length, common_length};
-use super::syntax::{self, Resumed, SyntaxError};
+use super::resume::{
+    Ending, NotParsed, Resumed, beginning, common_end_length, common_length, varied,
+};
+use super::syntax::{self, SyntaxError};
 
 /// Levels of nesting that [`Document::parse`] accepts before it answers [`ErrorKind::TooDeep`](super::ErrorKind::TooDeep).
 ///
@@ -56,15 +58,6 @@ pub(super) struct Slot {
     pub(super) count: u32,
     pub(super) kind: Kind,
     pub(super) escaped: bool,
-}
-
-/// Why bytes are no [`Document`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum NotParsed {
-    /// They are no UTF-8.
-    NoText,
-    /// Their text, which comes back, is no JSON value.
-    NoJson(SyntaxError, String),
 }
 
 /// A parsed JSON text. Cheap to share behind an [`Arc`]; parts of it are handed around as [`Value`].
@@ -126,9 +119,8 @@ impl Document {
         }
         let common_end = common_end_length(bytes, known);
         let rest = bytes.len().min(known.len()) - common;
-        let text = before
-            .varied(bytes, common, common_end.min(rest))
-            .ok_or(NotParsed::NoText)?;
+        let text = varied(&before.text, bytes, common, common_end.min(rest));
+        let text = text.ok_or(NotParsed::NoText)?;
         let length = text.len();
         let begun = beginning(&before.slots, common);
         let Some(begun) = begun.filter(|_| length < u32::MAX as usize) else {
@@ -138,23 +130,11 @@ impl Document {
         let ending = Ending::new(&before.slots, length, known.len(), common_end);
         match syntax::parse_on(&text, begun.state, ending, MAX_DEPTH) {
             Ok(Resumed { slots, depth, end }) => {
+                let depth = depth.max(before.depth);
                 Ok((Arc::new(Self { text, slots, depth }), begun.same..end))
             }
             Err(error) => Err(NotParsed::NoJson(error, text)),
         }
-    }
-
-    /// The text of these bytes, of which the first `common` and the last `common_end` are those of this document; `None`
-    /// for what is no UTF-8. What is the same is known to be text, which takes longer to find out than to copy it.
-    fn varied(&self, bytes: &[u8], common: usize, common_end: usize) -> Option<String> {
-        let start = self.text.floor_char_boundary(common);
-        let end = self.text.ceil_char_boundary(self.text.len() - common_end);
-        let behind = &self.text[end..];
-        let mut text = String::with_capacity(bytes.len());
-        text.push_str(&self.text[..start]);
-        text.push_str(str::from_utf8(&bytes[start..bytes.len() - behind.len()]).ok()?);
-        text.push_str(behind);
-        Some(text)
     }
 
     /// The text as it was given.
@@ -162,7 +142,8 @@ impl Document {
         &self.text
     }
 
-    /// Levels of nesting: 0 for a scalar, 1 for `[]`.
+    /// Levels of nesting: 0 for a scalar, 1 for `[]`. After [`Document::parse_after`] there may be fewer, but these the other
+    /// document had.
     pub fn depth(&self) -> usize {
         self.depth
     }

@@ -102,6 +102,10 @@ impl Circumstances {
             let request = &flat.exchange.request;
             let headers = request.headers.as_option().map(|headers| &headers.list);
             self.is_traced |= headers.is_some_and(|headers| headers.get(TRACE_HEADER).is_some());
+            let user_agent = headers.and_then(|headers| headers.get("user-agent"));
+            if flat.transport == Transport::Handshake {
+                keep(&mut self.agent, user_agent.and_then(product));
+            }
             let Some(body) = request.body.json() else {
                 continue;
             };
@@ -110,7 +114,6 @@ impl Circumstances {
                 continue;
             }
             if let Some(headers) = headers {
-                let user_agent = headers.get("user-agent");
                 keep(&mut self.agent, user_agent.and_then(product));
                 keep(&mut self.terminal, user_agent.and_then(terminal));
                 let metadata = headers.get("x-codex-turn-metadata").map(Raw::new);

@@ -41,7 +41,7 @@ impl TextStyle {
         let name_line = event.name.as_ref().map_or(0, |name| name.len() + 8);
         let mut out = String::with_capacity(name_line + event.data.len() + 8);
         if let (Some(name), false) = (&event.name, self.is_nameless) {
-            let name = match name.contains(['\r', '\n']) {
+            let name = match name.bytes().any(|b| matches!(b, b'\r' | b'\n')) {
                 true => Cow::Owned(name.replace(['\r', '\n'], " ")),
                 false => Cow::Borrowed(name),
             };

@@ -78,13 +78,17 @@ impl Log {
         if self.content == ContentKind::NotRecorded {
             return;
         }
-        self.body.extend_from_slice(bytes);
         if self.content == ContentKind::Events {
-            self.records.reserve(2 * bytes.len());
+            self.records.reserve(bytes.len() + bytes.len() / 2);
             let mut raw = Raw::default();
+            // There are none where the beginning of an event is held.
+            let plain = self.plain_events(bytes, at_ms, &mut raw);
+            let bytes = &bytes[plain..];
+            self.start += plain as u64;
+            self.body.extend_from_slice(bytes);
             // How far the bytes at hand were looked at.
-            let mut at = self.plain_events(bytes, at_ms, &mut raw);
-            for placed in self.events.push(&bytes[at..]) {
+            let mut at = 0;
+            for placed in self.events.push(bytes) {
                 let end = usize::try_from(placed.end - self.start).unwrap_or(usize::MAX);
                 let block = self.body.get(at..end).unwrap_or_default();
                 at = end;
@@ -114,6 +118,8 @@ impl Log {
             self.body.drain(..at);
             self.start += at as u64;
             self.push_raw(raw);
+        } else {
+            self.body.extend_from_slice(bytes);
         }
     }
 

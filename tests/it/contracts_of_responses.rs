@@ -109,10 +109,28 @@ fn evenly(records: &mut Vec<Value>, retries: usize) {
 }
 
 #[test]
+fn retries_over_one_connection_are_of_one_round() {
+    let late: fn(&mut Vec<Value>) = |records| {
+        repeat(records, 5);
+        // A round over a second connection, which comes so late that it could go on with the first.
+        for (number, record) in records.iter_mut().enumerate() {
+            record["conn"] = json!(1 + number / 3);
+        }
+    };
+    let limits = "version = 1\nfrom = \"codex@0.137.0\"\n[limits]\nrequest_retries = 4\nstream_retries = 1\n";
+    assert_eq!(under(limits, CODEX_500, late), [""; 0]);
+}
+
+#[test]
 fn rounds_that_cannot_be_told_apart_count_as_few_as_may_be() {
     let limits = "version = 1\nfrom = \"codex@0.137.0\"\n[limits]\nrequest_retries = 3\nstream_retries = 1\n";
     let found = |change: fn(&mut Vec<Value>)| under(limits, CODEX_500, change);
     assert_eq!(found(|records| evenly(records, 7)), [""; 0]);
+    let all_failed = found(|records| {
+        evenly(records, 8);
+        records.truncate(8);
+    });
+    assert_eq!(all_failed, [""; 0]);
     let over = found(|records| evenly(records, 8));
     assert!(
         over.iter().any(|rule| rule == "retry-over-limit"),

@@ -193,6 +193,18 @@ impl Checker<'_, '_> {
         let Some(which) = pace.next_loop(row.then, one, next, self.profile) else {
             return;
         };
+        self.count((one, next), &row, (which, is_hinted), pace, limits);
+    }
+
+    /// Counts a retry, and tells one that is not of its time or behind the end of its loop.
+    fn count(
+        &mut self,
+        (one, next): (&Attempt<'_>, &Attempt<'_>),
+        row: &FailureRule,
+        (which, is_hinted): (Loop, bool),
+        pace: &mut Pace,
+        limits: [Option<Limit>; 2],
+    ) {
         let rounds = pace.least_rounds;
         let is_certain = row.then != Retry::Request || is_other(one, next);
         let number = pace.count(which, is_kept(one, next));
@@ -212,6 +224,9 @@ impl Checker<'_, '_> {
         match which {
             Loop::Token => self.limit(next, "a refused token", number, Some(1)),
             Loop::Request if is_kept(one, next) || row.then == Retry::RequestOnly => {
+                // Before the connection there may have been another round.
+                let is_one_round = row.then == Retry::RequestOnly;
+                let number = if is_one_round { number } else { pace.kept };
                 let most = limits[0].map(|limit| limit.retries);
                 self.limit(next, "the same request", number, most);
             }

@@ -158,9 +158,9 @@ impl Checker<'_, '_> {
             let is_used_up = uses_requests
                 && uses_rounds
                 && matches!((request, stream), (Some(most), Some(rounds)) if end.retries >= all(most, rounds));
-            let early = !is_used_up && (uses_requests && is_short(end.pace.in_round, request))
+            let is_early = (uses_requests && is_short(end.pace.in_round, request))
                 || (uses_rounds && is_short(end.pace.rounds, stream));
-            if early {
+            if is_early && !is_used_up {
                 let message = format!(
                     "{} in {} is given up after {} rounds and {} retries in the last",
                     end.failure,

@@ -59,7 +59,7 @@ struct Place<'a> {
 
 impl Place<'_> {
     fn add_to(&self, event: &mut Members) {
-        event.value("item_id", self.id);
+        event.string("item_id", self.id);
         event.value("output_index", &self.index);
     }
 }
@@ -115,7 +115,7 @@ fn parts(writer: &mut Writer, place: &Place<'_>, item: &Map<String, Value>, delt
         };
         let with_text = |event: &mut Members, key: &str, text: &str| {
             begin(event);
-            event.value(key, text);
+            event.string(key, text);
             if kind == "output_text" {
                 event.raw("logprobs", "[]");
             }
@@ -172,7 +172,7 @@ fn arguments(writer: &mut Writer, place: &Place<'_>, item: &Map<String, Value>, 
     writer.event("response.function_call_arguments.done", |event| {
         place.add_to(event);
         event.value("name", text(item, "name"));
-        event.value("arguments", whole);
+        event.string("arguments", whole);
     });
 }
 
@@ -182,7 +182,7 @@ fn input(writer: &mut Writer, place: &Place<'_>, item: &Map<String, Value>, delt
     argument_deltas(writer, kind, place, whole, deltas);
     writer.event("response.custom_tool_call_input.done", |event| {
         place.add_to(event);
-        event.value("input", whole);
+        event.string("input", whole);
     });
 }
 
@@ -196,7 +196,7 @@ fn argument_deltas(
     for delta in deltas.split(whole) {
         writer.event(&format!("{kind}.delta"), |event| {
             place.add_to(event);
-            event.value("delta", delta);
+            event.string("delta", delta);
         });
     }
 }
@@ -205,7 +205,7 @@ fn progress(writer: &mut Writer, place: &Place<'_>, kind: &str, states: &[&str])
     for state in states {
         writer.event(&format!("response.{kind}.{state}"), |event| {
             event.value("output_index", &place.index);
-            event.value("item_id", place.id);
+            event.string("item_id", place.id);
         });
     }
 }

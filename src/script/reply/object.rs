@@ -24,6 +24,21 @@ impl Members {
         push_json(&mut self.text, value);
     }
 
+    /// Adds a member whose value is a string.
+    pub(super) fn string(&mut self, key: &str, value: &str) {
+        self.key(key);
+        let is_plain = |b: u8| (0x20..0x7f).contains(&b) & (b != b'"') & (b != b'\\');
+        // Without an early exit the compiler looks at many bytes at a time.
+        if value.bytes().fold(true, |all, b| all & is_plain(b)) {
+            self.text.reserve(value.len() + 2);
+            self.text.push(b'"');
+            self.text.extend_from_slice(value.as_bytes());
+            self.text.push(b'"');
+        } else {
+            push_json(&mut self.text, value);
+        }
+    }
+
     /// Adds a member whose value is JSON text.
     pub(super) fn raw(&mut self, key: &str, json: &str) {
         self.text.reserve(key.len() + json.len() + 8);
@@ -74,7 +89,8 @@ fn into_text(bytes: Vec<u8>) -> String {
 
 /// A value as JSON text.
 pub(super) fn json_text(value: &(impl Serialize + ?Sized)) -> String {
-    let mut text = Vec::new();
+    // Most values are ids and short items.
+    let mut text = Vec::with_capacity(128);
     push_json(&mut text, value);
     into_text(text)
 }

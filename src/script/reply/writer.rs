@@ -16,7 +16,7 @@ impl Writer {
     /// Adds an event: its type, the next sequence number, then these members.
     pub(super) fn event(&mut self, kind: &str, add_members: impl FnOnce(&mut Members)) {
         let mut members = Members::new(512);
-        members.value("type", kind);
+        members.string("type", kind);
         members.value("sequence_number", &self.sequence);
         add_members(&mut members);
         self.sequence += 1;

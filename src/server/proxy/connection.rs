@@ -231,8 +231,11 @@ impl Connection {
         );
         relay.is_stand_in = true;
         let (after, mut taken) = relay.run().await;
-        if after != After::Elsewhere {
-            return after;
+        match after {
+            After::Elsewhere => {}
+            // The stand-in has closed its connection, which was this request's alone.
+            After::Next if !taken.request().is_keep_alive() => return After::Close,
+            after => return after,
         }
         stand_in.end();
         taken.set_from_stand_in(false);

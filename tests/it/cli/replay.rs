@@ -80,7 +80,14 @@ fn program() -> Program {
 /// Replays the recording to the agent, in a work directory that is looked at then.
 fn replay(program: &Program, options: &[&str]) -> Output {
     let agent = program.path("agent.sh").to_string_lossy().into_owned();
-    let before = ["replay", "recorded.jsonl", "--work", "work"];
+    let before = [
+        "replay",
+        "recorded.jsonl",
+        "--work",
+        "work",
+        "--timeout",
+        "60s",
+    ];
     let command = ["--", "bash", &agent, "{port}"];
     program.run(&[&before[..], options, &command].concat())
 }
