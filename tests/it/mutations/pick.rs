@@ -78,13 +78,13 @@ fn is_uuid(bytes: &[u8]) -> bool {
 }
 
 /// Another identifier of the same shape: each digit and each hexadecimal letter after the first few characters drawn
-/// again. The version of a UUID stays.
+/// again, at least the last of them. The version of a UUID stays.
 pub(crate) fn fresh(id: &str, rng: &mut Rng) -> String {
-    let keep = if uuids(id).is_empty() {
-        id.len() - 2
-    } else {
-        id.len() - 12
-    };
+    let tail = if uuids(id).is_empty() { 2 } else { 12 };
+    let last = id.rfind(|c: char| c.is_ascii_digit() || ('a'..='f').contains(&c));
+    let keep = last
+        .expect("something of an identifier can be drawn again")
+        .min(id.len() - tail);
     loop {
         let drawn: String = id
             .char_indices()
