@@ -13,7 +13,7 @@ pub(super) struct Beginning {
     pub(super) same: usize,
 }
 
-/// Why bytes are no [`Document`].
+/// Why bytes are no [`Document`](super::Document).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NotParsed {
     /// They are no UTF-8.
