@@ -183,7 +183,8 @@ fn is_background((call, _): &Lane) -> bool {
     call.contains(' ')
 }
 
-/// Pairs background calls wherever they stand: the same call with the same outcome, then the same call, then in order.
+/// Pairs background calls wherever they stand: the same call with the same outcome, then the same call, then any. They race, so
+/// that what is left goes by contents: in the order of arrival, two runs would be paired in two ways.
 fn align_background(
     a: &[ExchangeFeatures],
     in_a: &[usize],
@@ -208,6 +209,8 @@ fn align_background(
             None => true,
         });
     }
+    left_a.sort_by_key(|&i| a[i].tail);
+    left_b.sort_by_key(|&j| b[j].tail);
     pairs.extend(left_a.into_iter().zip(left_b));
     pairs
 }
@@ -456,6 +459,11 @@ mod tests {
         check("T1 T2 T7@sub T3", "T1@m T7@subm T2@m T3@m", "00 12 21 33");
         check("O/a O/b T1", "O/b T1 O/a", "02 10 21");
         check("O/a?1 O/a?2 O/a?3", "O/a?3 O/a?1 O/a?4", "01 12 20");
+        let one = align_exchanges(&features("O/a?1 O/a?2"), &features("O/a?3 O/a?4"));
+        let two = align_exchanges(&features("O/a?1 O/a?2"), &features("O/a?4 O/a?3"));
+        let partners =
+            |rows: &[ExchangeMatch]| rows.iter().map(|row| row.candidate).collect::<Vec<_>>();
+        assert_eq!(partners(&one)[0], partners(&two)[1]);
         check("T1 T2 T3", "T1 T2@other T3", "00 11 22");
     }
 
