@@ -3,11 +3,14 @@
 use crate::capture::{Body, Capture, Content, Exchange};
 use crate::json::{Raw, Value};
 
+use super::background::one_for_each_path;
+
 /// A capture in which it is written in one way, so that texts which quote it are the same in every run: Codex orders the members of
-/// `client_metadata` by chance, `create_time` has as many digits as it happens to have (seen in 0.137.0–0.169.0), and requests of
-/// sub-agents come before or after those of the user's thread.
+/// `client_metadata` by chance, `create_time` has as many digits as it happens to have (seen in 0.137.0–0.169.0), requests of
+/// sub-agents come before or after those of the user's thread, and [background calls](one_for_each_path) race with all of it.
 pub(super) fn canonical(capture: &Capture) -> Capture {
     let mut capture = capture.clone();
+    one_for_each_path(&mut capture.exchanges);
     // What runs beside the user's turns comes sooner or later.
     capture.exchanges.sort_by_cached_key(sub_agent);
     for exchange in &mut capture.exchanges {

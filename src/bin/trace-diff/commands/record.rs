@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
-use trace_diff::capture::{Capture, Redactor, Residual, residual_secrets};
+use trace_diff::capture::{Capture, CaptureKind, Redactor, Residual, residual_secrets};
 use trace_diff::server::{CaptureTarget, Limits, Proxy, ProxyOptions, Upstream};
 
 use crate::exit::{Failure, Outcome, Status};
@@ -116,15 +116,16 @@ fn set_capture(options: &mut ProxyOptions, args: &Args) -> Result<(), Failure> {
     ) {
         (Mode::ReplayOrRecord, Some(from)) => {
             options.known = Some(known(from)?);
-            serving::open_capture(out, args.force)?
+            serving::open_capture(out, args.force, Some(from))?
         }
         (Mode::ReplayOrRecord, None) => {
+            serving::check_name(out)?;
             let has_records = out.metadata().is_ok_and(|metadata| metadata.len() > 0);
-            options.known = has_records.then(|| known(out)).transpose()?;
+            options.known = has_records.then(|| known_to_grow(out)).transpose()?;
             options.keeps_known = false;
             open_for_more(out).with_context(|| format!("failed to write {}", out.display()))?
         }
-        _ => serving::open_capture(out, args.force)?,
+        _ => serving::open_capture(out, args.force, None)?,
     };
     options.capture = CaptureTarget::File(Arc::new(file));
     Ok(())
@@ -134,6 +135,25 @@ fn known(path: &Path) -> Result<Capture, Failure> {
     let capture = input::capture(&path.to_string_lossy())?;
     output::say_problems(&capture);
     Ok(capture)
+}
+
+/// Reads a capture to which records are added: only to one of our own format, uncompressed, records of ours can be.
+fn known_to_grow(path: &Path) -> Result<Capture, Failure> {
+    let capture = known(path)?;
+    let mut first = [0];
+    let what = || format!("failed to read {}", path.display());
+    let is_text = File::open(path)
+        .and_then(|mut file| file.read_exact(&mut first))
+        .with_context(what)
+        .map(|()| first == *b"{")?;
+    if is_text && capture.kind == CaptureKind::Capture {
+        return Ok(capture);
+    }
+    let name = path.display();
+    let error = anyhow!("nothing can be added to {name}, which is compressed or of another format");
+    Err(Failure::new(error).with_hint(format!(
+        "answer from it and write to another file: --from {name} --capture OUT"
+    )))
 }
 
 /// Opens a capture to write at its end, which is made the start of a line.

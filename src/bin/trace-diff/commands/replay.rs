@@ -1,6 +1,7 @@
 //! `trace-diff replay`: a recorded session, played to an agent.
 
 use std::cell::Cell;
+use std::io::Read as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use trace_diff::server::{CaptureTarget, Proxy, ProxyOptions, Server, ServerOptio
 
 use crate::agent::{AgentArgs, tell};
 use crate::exit::{Failure, Outcome, Status};
+use crate::input;
 use crate::replay_talk::{say_divergences, say_what_is_missing, say_what_is_not_answered};
 use crate::report::ReportArgs;
 use crate::report_forms::{Format, Rendered};
@@ -41,7 +43,7 @@ use crate::serving::{ListenArgs, interruption, open_capture, proxy_failure, prox
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// What is replayed: a capture, a rollout-trace bundle, a rollout or a directory of rollouts
+    /// What is replayed: a capture, a rollout-trace bundle, a rollout or a directory of rollouts; - is standard input
     recording: PathBuf,
     /// The agent, with its arguments
     #[arg(last = true, value_name = "COMMAND")]
@@ -129,7 +131,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
     }
     let rules = args.rules.load()?;
     let standards = Arc::new(args.rules.standards(&rules));
-    let recording = Recording::read(&args.recording).map_err(failure)?;
+    let recording = read(&args.recording)?;
     say_what_is_missing(&recording).map_err(failure)?;
     let replay =
         Replay::new(recording, replay_options(args, &rules, &standards)).map_err(failure)?;
@@ -250,6 +252,18 @@ struct Session<'a> {
     scratch: Scratch,
 }
 
+/// Reads what is to be replayed; `-` is standard input.
+fn read(path: &Path) -> Result<Recording, Failure> {
+    if path.as_os_str() != "-" {
+        return Recording::read(path).map_err(failure);
+    }
+    let mut bytes = Vec::new();
+    input::open(path)?
+        .read_to_end(&mut bytes)
+        .context("failed to read standard input")?;
+    Recording::from_bytes("-", bytes).map_err(failure)
+}
+
 fn failure(error: ReplayError) -> Failure {
     let hint = match &error {
         ReplayError::Unknown(error) => error.hint().map(|hint| {
@@ -259,6 +273,7 @@ fn failure(error: ReplayError) -> Failure {
             "requests to the model and what they were answered are played: was the recorder ended before the first answer?"
                 .to_owned(),
         ),
+        ReplayError::Read { .. } => Some("check the path, or use - for standard input".to_owned()),
         _ => None,
     };
     let failure = Failure::new(error);
@@ -271,7 +286,8 @@ fn failure(error: ReplayError) -> Failure {
 /// Starts the server and, where the agent may go on with a real one, the proxy before both.
 fn start(args: &Args, replay: &Replay, capture: &Path) -> Result<(Server, Option<Proxy>), Failure> {
     // A file that the user did not name is this run's own.
-    let file = open_capture(capture, args.force || args.capture.is_none())?;
+    let is_forced = args.force || args.capture.is_none();
+    let file = open_capture(capture, is_forced, Some(&args.recording))?;
     let target = CaptureTarget::File(Arc::new(file));
     let mut options = ServerOptions {
         script: replay.script.clone(),
