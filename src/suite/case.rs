@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use thiserror::Error;
 
 use crate::agent::{Agent, Driven, Limits, Surroundings};
-use crate::capture::Capture;
+use crate::capture::{Capture, Redactor};
 use crate::diff::Options;
 use crate::report::{
     Cell, CellFinding, CellVerdict, Level, Matrix, MatrixAgent, MatrixRow, Standards,
@@ -275,8 +275,10 @@ impl Suite<'_> {
                 ..one
             }));
         }
+        // What the server says of a request quotes it as it was sent.
+        let mut redactor = Redactor::new();
         findings.iter_mut().for_each(|finding| {
-            finding.message = stable(&finding.message, locations);
+            finding.message = redactor.excerpt(&stable(&finding.message, locations));
         });
         findings.sort_by_key(|finding| finding.level);
         Ok(findings)

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use crate::agent::{Driven, Ending};
-use crate::capture::{FlatExchange, Transport, flatten};
-use crate::report::{CellFinding, Level};
+use crate::capture::{FlatExchange, Redactor, Transport, flatten};
+use crate::report::{CellFinding, Level, plural};
 use crate::responses::endpoint;
 use crate::script::scenario::{Act, Expectation, Meanwhile, Scenario};
 
@@ -59,7 +59,8 @@ pub(super) fn broken_expectations(
     if let Some(count) = expectation.requests
         && starts.len() != count as usize
     {
-        let message = format!("{} requests to the model, {count} expected", starts.len());
+        let asked = plural(starts.len(), "request");
+        let message = format!("{asked} to the model, {count} expected");
         tell("requests", message);
     }
     pauses(expectation, &starts, &mut tell);
@@ -204,10 +205,13 @@ fn starts(capture: &crate::capture::Capture) -> Vec<Option<f64>> {
         .collect()
 }
 
+/// The beginning of what an agent said, without its secrets.
 fn excerpt(text: &str) -> String {
     const MOST: usize = 200;
+    // Before it is cut: of a part of a secret nobody could tell that it is one.
+    let text = Redactor::new().text(text.to_owned());
     match text.char_indices().nth(MOST) {
         Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
+        None => text,
     }
 }

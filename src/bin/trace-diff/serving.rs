@@ -87,8 +87,19 @@ impl Signals {
     }
 }
 
+/// Whether nothing but errors is told.
+static IS_QUIET: AtomicBool = AtomicBool::new(false);
+
+/// Tells nothing but errors from now on.
+pub(crate) fn be_quiet() {
+    IS_QUIET.store(true, Ordering::Relaxed);
+}
+
 /// Tells something on standard error.
 pub(crate) fn say(text: &str) {
+    if IS_QUIET.load(Ordering::Relaxed) {
+        return;
+    }
     let mut out = io::stderr().lock();
     for line in text.lines() {
         // There is nowhere left to say that standard error is closed.

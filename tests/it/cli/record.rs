@@ -70,7 +70,7 @@ fn what_is_recorded_is_what_the_server_recorded() {
     assert_eq!(code(&server.end()), 0);
     assert_eq!(
         shown(&["record"], &recorder.end()),
-        "$ trace-diff record\n! recorded.jsonl: 2 requests, 1 secrets replaced, none seen that is left\nexit 0\n"
+        "$ trace-diff record\n! recorded.jsonl: 2 requests, 1 secret replaced, none seen that is left\nexit 0\n"
     );
     let output = program.run(&["served.jsonl", "recorded.jsonl"]);
     assert_eq!(code(&output), 0, "{output:?}");

@@ -125,6 +125,9 @@ fn a_recording_may_come_by_standard_input() {
     ];
     let output = program.run_with(&arguments, recording().as_bytes());
     assert_eq!(code(&output), 0, "{}{}", stdout(&output), stderr(&output));
+    let quiet = replay(&program, &["--tools", "recorded", "-q"]);
+    let said = (code(&quiet), stdout(&quiet), stderr(&quiet));
+    assert_eq!(said, (0, String::new(), String::new()));
 }
 
 #[test]

@@ -305,6 +305,22 @@ fn names_of_all_kinds_have_directories_of_their_own() {
 }
 
 #[test]
+fn secrets_that_an_agent_prints_reach_no_report() {
+    let setting = Setting::new();
+    let secret = "sk-proj-0123456789abcdefghijklmnopqrstuvwxyzABCDEF";
+    let body = "x".repeat(150);
+    let agent = setting.agent("leak", &format!("echo {secret} {body} {secret}"), "");
+    for form in ["text", "json", "junit", "github", "markdown", "html"] {
+        let output = setting.run(&[&agent, "--format", form]);
+        let text = stdout(&output);
+        assert!(
+            text.contains("secret 1") && !text.contains("sk-proj"),
+            "{text}"
+        );
+    }
+}
+
+#[test]
 fn the_exit_code_may_be_expected() {
     let setting = Setting::new();
     let expecting = SCENARIO.replace("answer = \"Hello.\"", "answer = \"Hello.\"\nexit = 3");

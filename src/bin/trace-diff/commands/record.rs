@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
 use trace_diff::capture::{Capture, CaptureKind, Redactor, Residual, residual_secrets};
+use trace_diff::report::plural;
 use trace_diff::server::{CaptureTarget, Limits, Proxy, ProxyOptions, Upstream};
 
 use crate::exit::{Failure, Outcome, Status};
@@ -178,10 +179,11 @@ fn open_for_more(path: &Path) -> io::Result<File> {
 /// ends it.
 fn tell(signals: &mut Signals, path: &Path, requests: u64, redactor: Redactor) -> Outcome {
     let name = path.display();
-    let count = redactor.count();
+    let requests = plural(usize::try_from(requests).unwrap_or(usize::MAX), "request");
+    let count = plural(redactor.count(), "secret");
     // A pipe can't be read again.
     if !path.is_file() {
-        say(&format!("{requests} requests, {count} secrets replaced"));
+        say(&format!("{requests}, {count} replaced"));
         return Ok(Status::Clean);
     }
     let (done, mut found) = tokio::sync::oneshot::channel();
@@ -196,14 +198,14 @@ fn tell(signals: &mut Signals, path: &Path, requests: u64, redactor: Redactor) -
     signals.or(async { outcome = (&mut found).await.ok() });
     let Some(found) = outcome else {
         say(&format!(
-            "{name}: {requests} requests, {count} secrets replaced; not looked through"
+            "{name}: {requests}, {count} replaced; not looked through"
         ));
         return Ok(Status::Clean);
     };
     let found = found.with_context(|| format!("failed to read {name}"))?;
     if found.is_empty() {
         say(&format!(
-            "{name}: {requests} requests, {count} secrets replaced, none seen that is left"
+            "{name}: {requests}, {count} replaced, none seen that is left"
         ));
         return Ok(Status::Clean);
     }

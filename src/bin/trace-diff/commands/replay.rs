@@ -29,7 +29,9 @@ use crate::report::ReportArgs;
 use crate::report_forms::{Format, Rendered};
 use crate::rules;
 use crate::scratch::Scratch;
-use crate::serving::{ListenArgs, interruption, open_capture, proxy_failure, proxy_variables, say};
+use crate::serving::{
+    ListenArgs, be_quiet, interruption, open_capture, proxy_failure, proxy_variables, say,
+};
 
 /// Plays a recorded session to an agent, and compares what it sends with what was recorded
 ///
@@ -124,6 +126,9 @@ fn pace(text: &str) -> Result<Pace, String> {
 }
 
 pub(crate) fn run(args: &Args) -> Outcome {
+    if args.report.quiet {
+        be_quiet();
+    }
     check_tools(args)?;
     if (args.on_divergence == Reaction::Live) != args.upstream.is_some() {
         let error = anyhow::anyhow!("--on-divergence live and --upstream go together");
@@ -153,13 +158,14 @@ pub(crate) fn run(args: &Args) -> Outcome {
         false => Some(session.run_agent()?),
     };
     let base_url = session.base_url();
+    let is_asked = session.requests() > 0;
     let written = stop(session.server, session.front);
     written.with_context(|| format!("failed to write {}", capture.display()))?;
     let status = match &outcome {
         Some(outcome) => tell(&args.agent, outcome, &session.scratch)?,
         None => Status::Clean,
     };
-    if outcome.is_some_and(|outcome| !outcome.has_connected) {
+    if !is_asked {
         return Err(never_connected(&base_url));
     }
     let mut candidate = read_capture(&capture.to_string_lossy())?;

@@ -21,7 +21,7 @@ use crate::exit::{Failure, Outcome, Status};
 use crate::matrix_forms::{Format, MatrixPage};
 use crate::report::ReportArgs;
 use crate::scratch::Scratch;
-use crate::serving::interruption;
+use crate::serving::{be_quiet, interruption};
 use crate::{rules, script};
 
 /// Plays scenarios to real agents, and says what became of each
@@ -123,6 +123,9 @@ impl FromStr for AgentWord {
 }
 
 pub(crate) fn run(args: &Args) -> Outcome {
+    if args.output.quiet {
+        be_quiet();
+    }
     // Before the run, which takes its time.
     args.output.check_paths(&inputs(args)?)?;
     let scripts = scripts(args)?;
