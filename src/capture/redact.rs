@@ -295,7 +295,7 @@ mod tests {
                 return Ok(());
             }
             let document = Document::parse(before).unwrap();
-            let (_, new) = Document::parse_after(after.as_bytes(), &document).unwrap();
+            let (_, new) = Document::parse_after(after.as_bytes(), document.clone()).unwrap();
             let start = new.start;
             let looks = find_secrets(&after[new.clone()]).into_iter();
             let found: Vec<_> = looks.map(|range| range.start + start..range.end + start).collect();

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::choose::{Choice, choose};
 use super::conversation::{Conversation, NotFound};
+use super::form::Form;
 use super::progress::Progress;
 use super::respond::{Handshake, Task};
 use super::violation::Violation;
@@ -42,6 +43,8 @@ pub struct Player {
     extracted: BTreeMap<String, String>,
     pub(super) violations: Vec<Violation>,
     refused_upgrades: u32,
+    /// Of the plain answer that was given last.
+    form: Option<Form>,
 }
 
 /// What a request gets.
@@ -104,6 +107,7 @@ impl Player {
             extracted: BTreeMap::new(),
             violations: Vec::new(),
             refused_upgrades: 0,
+            form: None,
         }
     }
 
@@ -181,7 +185,8 @@ impl Player {
             Outcome::Play | Outcome::BuiltIn => {
                 let names = self.names(id);
                 let model = self.script.model.as_deref();
-                let mut decision = Decision::plain(id, builtin::answer(&facts, &names, model));
+                let pieces = builtin::answer(&facts, &names, model, &mut self.form);
+                let mut decision = Decision::plain(id, pieces);
                 decision.answer.has_json_events = true;
                 decision
             }
