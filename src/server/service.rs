@@ -112,7 +112,7 @@ impl Connection {
         request: &RequestHead,
     ) -> Result<Response<PlayedBody>, Infallible> {
         exchange.step = Some(answer.step);
-        exchange.has_json_events(answer.has_json_events);
+        exchange.know(&answer);
         let is_ordinary =
             is_keep_alive && request.version == Some("HTTP/1.1") && answer.is_ordinary();
         let mut pieces = answer.pieces;
@@ -224,5 +224,6 @@ pub(super) fn error_answer(status: u16, message: &str) -> Answer {
         step: StepId::Refused,
         pieces: vec![Piece::Head(head), content, Piece::End(Ending::Complete)],
         has_json_events: false,
+        is_clean: false,
     }
 }

@@ -20,17 +20,18 @@ use crate::script::reply::{Rendered, render_response};
 use crate::script::strict_api::Refusal;
 use crate::script::template::Values;
 
-/// The answer to a request that no step is for. The `form` of the answer before is filled in where it is for this one.
+/// The answer to a request that no step is for, and whether it is known that nothing in it has the looks of a secret. The
+/// `form` of the answer before is filled in where it is for this one.
 pub(super) fn answer(
     facts: &Facts<'_>,
     names: &Names,
     model: Option<&str>,
     form: &mut Option<Form>,
-) -> Vec<Piece> {
+) -> (Vec<Piece>, bool) {
     let id = Some(names.request_id());
     let is_post = facts.request.method.eq_ignore_ascii_case("POST");
     let is_get = facts.request.method.eq_ignore_ascii_case("GET");
-    match facts.endpoint.as_str() {
+    let pieces = match facts.endpoint.as_str() {
         "/responses" if is_post && facts.body().is_none() => {
             let error = ErrorInfo {
                 message: Some("We could not parse the JSON body of your request.".to_owned()),
@@ -38,7 +39,7 @@ pub(super) fn answer(
             };
             error_pieces(400, &error, names)
         }
-        "/responses" if is_post => response(facts, names, model, form),
+        "/responses" if is_post => return response(facts, names, model, form),
         "/responses/compact" if is_post => json_pieces(200, &compacted(facts, names), id),
         "/models" if is_get => models(facts, names, model),
         "/memories/trace_summarize" if is_post => json_pieces(200, &summaries(facts), id),
@@ -57,7 +58,8 @@ pub(super) fn answer(
             };
             error_pieces(404, &error, names)
         }
-    }
+    };
+    (pieces, false)
 }
 
 /// The messages for a request on a WebSocket that no step is for.
@@ -73,14 +75,15 @@ fn response(
     names: &Names,
     model: Option<&str>,
     form: &mut Option<Form>,
-) -> Vec<Piece> {
+) -> (Vec<Piece>, bool) {
     let wants_stream = facts
         .body()
         .and_then(|body| body.get("stream")?.boolean())
         .unwrap_or(facts.body().is_none());
     if !wants_stream {
         let rendered = plain_response(facts, names, model);
-        return text_pieces(200, rendered.response.text(), Some(names.request_id()));
+        let pieces = text_pieces(200, rendered.response.text(), Some(names.request_id()));
+        return (pieces, false);
     }
     if let Some(body) = facts.body()
         && std::ptr::eq(plain(facts), &*OK)
@@ -91,10 +94,12 @@ fn response(
             });
         }
         if let Some(form) = form {
-            return stream_of([whole(form.filled(names))], names);
+            let pieces = stream_of([whole(form.filled(names))], names);
+            return (pieces, form.is_clean);
         }
     }
-    stream(&plain_response(facts, names, model).beats, names)
+    let rendered = plain_response(facts, names, model);
+    (stream(&rendered.beats, names), false)
 }
 
 /// The events of a stream as one text.

@@ -1,6 +1,7 @@
 //! The plain response as a form: what it repeats of the request is the same most of the time, so its text is made once, and
 //! only the names of an answer are filled in.
 
+use crate::capture::find_secrets;
 use crate::json::Node;
 use crate::script::names::{Names, OPEN_NUMBER, OPEN_TIME};
 use crate::script::reply::ECHOED;
@@ -14,6 +15,8 @@ pub(super) struct Form {
     parts: Vec<(String, Blank)>,
     /// The text behind the last of them.
     end: String,
+    /// Whether nothing in the text has the looks of a secret.
+    pub(super) is_clean: bool,
 }
 
 /// What is left open in a form.
@@ -30,6 +33,7 @@ impl Form {
         names: &Names,
         render: impl Fn(&Names) -> String,
     ) -> Option<Self> {
+        let rendered = render(names);
         let text = render(&Names::open());
         let mut parts = Vec::new();
         let mut rest = &text[..];
@@ -41,8 +45,9 @@ impl Form {
             echoed: ECHOED.map(|key| body.get(key).map(|member| member.text().to_owned())),
             end: rest.to_owned(),
             parts,
+            is_clean: find_secrets(&rendered).is_empty(),
         };
-        (form.filled(names) == render(names)).then_some(form)
+        (form.filled(names) == rendered).then_some(form)
     }
 
     /// Whether it is for requests with this body.

@@ -12,6 +12,7 @@ use super::violation::Violation;
 use super::{builtin, values};
 use crate::http::HeaderList;
 use crate::json::Value;
+use crate::responses::FormerMetadata;
 use crate::script::answer::{Answer, Piece, StepId, WsAnswer, WsPiece};
 use crate::script::fault::{FaultError, Random, is_random};
 use crate::script::matcher::{Facts, RequestView, Threads};
@@ -45,6 +46,8 @@ pub struct Player {
     refused_upgrades: u32,
     /// Of the plain answer that was given last.
     form: Option<Form>,
+    /// Of the request before.
+    metadata: FormerMetadata,
 }
 
 /// What a request gets.
@@ -108,6 +111,7 @@ impl Player {
             violations: Vec::new(),
             refused_upgrades: 0,
             form: None,
+            metadata: FormerMetadata::default(),
         }
     }
 
@@ -156,7 +160,7 @@ impl Player {
 
     /// Answers an HTTP request.
     pub fn answer(&mut self, request: &RequestView<'_>) -> Decision<Answer> {
-        let facts = Facts::new(*request);
+        let facts = Facts::after(*request, &mut self.metadata);
         let (id, outcome) = self.find(&facts);
         let outcome = match outcome {
             Outcome::Play => match self.play(id, &facts, |task| {
@@ -185,8 +189,9 @@ impl Player {
             Outcome::Play | Outcome::BuiltIn => {
                 let names = self.names(id);
                 let model = self.script.model.as_deref();
-                let pieces = builtin::answer(&facts, &names, model, &mut self.form);
+                let (pieces, is_clean) = builtin::answer(&facts, &names, model, &mut self.form);
                 let mut decision = Decision::plain(id, pieces);
+                decision.answer.is_clean = is_clean;
                 decision.answer.has_json_events = true;
                 decision
             }
@@ -264,7 +269,7 @@ impl Player {
     }
 
     fn answer_whole_message(&mut self, request: &RequestView<'_>) -> WsDecision {
-        let facts = Facts::new(*request);
+        let facts = Facts::after(*request, &mut self.metadata);
         let (id, outcome) = self.find(&facts);
         let outcome = match outcome {
             Outcome::Play => match self.play(id, &facts, |task| task.over_websocket()) {
@@ -408,6 +413,7 @@ impl Decision<Answer> {
                 step,
                 pieces,
                 has_json_events: false,
+                is_clean: false,
             },
             violation: None,
         }
