@@ -34,6 +34,7 @@ const EXPECT_KEYS: &[&str] = &[
     "outcome",
     "answer",
     "error",
+    "exit",
     "requests",
     "pauses",
     "files",
@@ -264,6 +265,9 @@ impl Reader<'_> {
             is_failure: is_failure.unwrap_or_default(),
             answer: self.string(table, "answer"),
             error: self.string(table, "error"),
+            exit: self
+                .integer(table, "exit", 0)
+                .map(|code| i32::try_from(code).unwrap_or(i32::MAX)),
             requests: self.integer(table, "requests", 0).map(|count| count as u32),
             pauses: self.pauses(table),
             rollouts: self.rollouts(table),
@@ -334,7 +338,9 @@ impl Reader<'_> {
             };
             let pattern = AgentPattern::parse(&text);
             if pattern.is_none() {
-                let hint = "write `codex`, `codex@0.169`, or `codex@0.125..0.153`".to_owned();
+                let hint =
+                    "write `codex`, `pycodex` or `other`, with versions as in `codex@0.169` or `codex@0.125..0.153`"
+                        .to_owned();
                 self.report(&tree.span, format!("`{text}` names no agents"), hint);
             }
             agents.extend(pattern);

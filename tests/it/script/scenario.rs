@@ -113,7 +113,9 @@ fn mistakes_are_told_in_place_with_what_to_write() {
     says(
         "[run]\nprompt = \"a\"\n[expect]\nagent = \"codex@latest\"",
         "`codex@latest` names no agents",
-        Some("write `codex`, `codex@0.169`, or `codex@0.125..0.153`"),
+        Some(
+            "write `codex`, `pycodex` or `other`, with versions as in `codex@0.169` or `codex@0.125..0.153`",
+        ),
     );
 }
 
