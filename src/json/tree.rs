@@ -118,10 +118,8 @@ impl Document {
         let known_length = known.len();
         let common_end = common_end_length(bytes, known);
         let rest = bytes.len().min(known_length) - common;
-        let known = match Arc::get_mut(&mut before) {
-            Some(own) => std::mem::take(&mut own.text),
-            None => before.text.clone(),
-        };
+        let own = Arc::get_mut(&mut before).map(|own| std::mem::take(&mut own.text));
+        let known = own.unwrap_or_else(|| before.text.clone());
         let text = varied(known, bytes, common, common_end.min(rest));
         let text = text.ok_or(NotParsed::NoText)?;
         let length = text.len();
