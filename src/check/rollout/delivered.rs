@@ -136,7 +136,7 @@ impl Delivery<'_> {
     }
 
     /// Whether all that a response delivered has to be on disk. What came before a stream broke off may be there
-    /// (Codex from 0.125 on) or not; of a compaction that failed nothing is, and Codex up to 0.125 and pycodex keep its
+    /// (Codex) or not; of a compaction that failed nothing is, and Codex up to 0.135 and pycodex keep its
     /// result only.
     fn is_required(&self, number: usize) -> bool {
         let sampled = &self.sampled[number];
@@ -145,7 +145,7 @@ impl Delivery<'_> {
             && match facts.kind {
                 RequestKind::Compaction => {
                     let file = &self.files[sampled.before_answer.own];
-                    let keeps_summary = file.is_since(Version(0, 137, 0));
+                    let keeps_summary = file.is_since(Version(0, 136, 0));
                     facts.endpoint == "/responses" && keeps_summary && self.compacts(number)
                 }
                 _ => true,

@@ -14,7 +14,7 @@ use super::stored::StoredRollout;
 pub(super) struct Habits {
     /// How it deals with calls and outputs that lack their other half, the likeliest way first; never empty.
     pub(super) pairings: &'static [Pairing],
-    /// Whether it writes items of a response that broke off and does not send them again (Codex 0.115.0).
+    /// Whether it writes items of a response that broke off and does not send them again (Codex 0.115.0–0.120.0).
     forgets_broken: bool,
     /// Those items.
     broken: Vec<Arc<ItemFacts>>,
@@ -23,7 +23,7 @@ pub(super) struct Habits {
 impl Habits {
     pub(super) fn of(files: &[StoredRollout]) -> Self {
         let is_pycodex = files.iter().any(|file| file.is_pycodex);
-        let keeps = |file: &StoredRollout| file.is_since(Version(0, 125, 0));
+        let keeps = |file: &StoredRollout| file.is_since(Version(0, 121, 0));
         Self {
             pairings: match is_pycodex {
                 true => &[Pairing::Drop, Pairing::Keep, Pairing::MakeUp],

@@ -92,7 +92,7 @@ impl StoredRollout {
         }
     }
 
-    /// Whether each response has a record of its tokens: in files of Codex 0.153 and later.
+    /// Whether each response has a record of its tokens: in files of Codex 0.153.0 and later, not 0.152.0.
     pub(super) fn has_usage_records(&self) -> bool {
         let is_usage = |record: &StoredRecord| record.kind == RecordKind::TokenUsageRecord;
         self.is_since(Version(0, 153, 0)) || self.records.iter().any(is_usage)

@@ -38,8 +38,8 @@ pub(super) fn compact_by_summary(
         let message = Raw::new(&text);
         let parts = user_texts(message);
         let length: usize = parts.iter().map(|part| part.len()).sum();
-        let (parts, is_cut) = within(parts, left, rules.keeps_message_parts);
-        let id = message.get_string("id");
+        let (parts, is_cut) = within(parts, left, rules);
+        let id = message.get_string("id").filter(|_| rules.keeps_message_ids);
         let made = user_message(&parts, id.as_deref());
         kept.push(HistoryItem {
             origin: Origin::KeptUserMessage { is_cut },
@@ -65,18 +65,19 @@ pub(super) fn compact_by_summary(
 }
 
 /// What a budget of tokens allows of a message, as the parts of its new one, and whether it was cut.
-fn within(parts: Vec<Cow<'_, str>>, tokens: usize, keeps_parts: bool) -> (Vec<Cow<'_, str>>, bool) {
+fn within<'a>(parts: Vec<Cow<'a, str>>, tokens: usize, rules: &Rules) -> (Vec<Cow<'a, str>>, bool) {
     let whole = parts.concat();
     let Some((start, gone, end)) = cut_middle(&whole, Budget::Tokens(tokens)) else {
-        let joined = || vec![Cow::Owned(whole.clone())];
-        return (if keeps_parts { parts } else { joined() }, false);
+        let parts = match rules.keeps_message_parts {
+            true => parts,
+            false => vec![Cow::Owned(whole)],
+        };
+        return (parts, false);
     };
-    let new = if keeps_parts {
-        [start, gone.as_str(), end]
-            .map(|part| Cow::Owned(part.to_owned()))
-            .to_vec()
-    } else {
-        vec![Cow::Owned([start, gone.as_str(), end].concat())]
+    let new = [start, gone.as_str(), end];
+    let new = match rules.keeps_cut_parts {
+        true => new.map(|part| Cow::Owned(part.to_owned())).to_vec(),
+        false => vec![Cow::Owned(new.concat())],
     };
     (new, true)
 }

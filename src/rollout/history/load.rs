@@ -82,7 +82,7 @@ impl History {
         }
         let Content { payload, metadata } = Content::of(&text);
         let (text, is_cut) = match item.origin {
-            Origin::Communication => (communication(payload), false),
+            Origin::Communication => (communication(payload, self.introduces_encrypted), false),
             _ if item.class == ItemClass::Output => {
                 cut_output(payload, self.output_budget.of(metadata))
             }
@@ -111,7 +111,7 @@ impl OutputBudget {
         Ok(policy.map_or(own, |policy| Self(policy.with_a_fifth_more())))
     }
 
-    /// The budget of one output: what Codex 0.169 noted beside it, or the common one.
+    /// The budget of one output: what Codex noted beside it (read since 0.152.0), or the common one.
     fn of(self, metadata: Option<Raw<'_>>) -> Budget {
         let noted = metadata
             .and_then(|metadata| metadata.get("fallback_token_limit_override")?.unsigned())
@@ -212,10 +212,14 @@ fn cut_parts(parts: Raw<'_>, budget: Budget) -> Option<String> {
 }
 
 /// The item that Codex makes of a message between agents which stands in a record of its own.
-fn communication(payload: Raw<'_>) -> String {
+fn communication(payload: Raw<'_>, introduces_encrypted: bool) -> String {
     let string = |key| payload.get_string(key).unwrap_or_default();
     let (author, recipient) = (string("author"), string("recipient"));
     let content = match payload.get_string("encrypted_content") {
+        Some(encrypted) if !introduces_encrypted => format!(
+            r#"{{"type":"encrypted_content","encrypted_content":{}}}"#,
+            quoted(&encrypted)
+        ),
         Some(encrypted) => {
             let triggers = payload.get("trigger_turn").and_then(Raw::boolean);
             let kind = if triggers == Some(true) {

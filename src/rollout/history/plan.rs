@@ -24,6 +24,8 @@ pub struct History {
     /// The compaction that the history begins with; records before it do not count.
     pub base: Option<Place>,
     pub(super) output_budget: OutputBudget,
+    /// Whether encrypted messages between agents are introduced by words.
+    pub(super) introduces_encrypted: bool,
 }
 
 /// One item of a history.
@@ -97,6 +99,7 @@ impl History {
             items: replay.items,
             base: base.checkpoint,
             output_budget: OutputBudget::read(lineage, budget)?,
+            introduces_encrypted: rules.introduces_encrypted,
         })
     }
 }
@@ -118,10 +121,7 @@ impl Replay<'_> {
             What::Compacted {
                 replacement: None, ..
             } => {
-                let mut items = std::mem::take(&mut self.items);
-                if rules.keeps_summary_only && self.lineage.is_paginated() {
-                    items.clear();
-                }
+                let items = std::mem::take(&mut self.items);
                 self.items = compact_by_summary(self.lineage, place, items, rules)?;
             }
             // It was taken back by a rollback, or it would be the base: newer versions go on with the items.

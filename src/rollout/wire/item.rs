@@ -37,7 +37,9 @@ pub enum WireSource {
 /// and members that the version does not know. Outputs that come twice or before their call stay as they are. Values keep
 /// their text and members their order. Seen with Codex 0.115.0–0.169.0.
 ///
-/// Not predicted: 0.153 and later replace pictures that can't be decoded by a text.
+/// Not predicted: 0.142 and later replace pictures that can't be decoded by a text, and 0.145 and later audio that the
+/// model does not take, before which they drop the message. 0.151 and later add kinds of parts to the metadata of messages
+/// that have none, for a provider named `OpenAI`.
 pub fn wire_items(history: &[ItemText], rules: &Rules) -> Vec<WireItem> {
     let pairs = Pairs::of(history);
     let mut items = Vec::with_capacity(history.len());
@@ -76,8 +78,8 @@ pub fn wire_item(item: &str, rules: &Rules) -> Option<String> {
 /// Whether a leading item of a request is made for the request and never on disk: base instructions, and the tools of
 /// models with the "lite" request shape.
 ///
-/// Their ids hold a UUID of version 5, which is the same through the thread (0.153.4: lite models; 0.169.0: all others,
-/// the instructions alone). Its namespace and name are not known.
+/// Their ids hold a UUID of version 5, which is the same through the thread (0.153.4: lite models; since 0.162.0: all
+/// others, the instructions alone). Its namespace and name are not known.
 pub fn is_prompt_only(item: Raw<'_>) -> bool {
     let id = item.get_string("id").unwrap_or_default();
     let uuid = id

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::json::{Kind, Raw};
 
 use crate::rollout::history::quoted;
-use crate::rollout::rules::{Rules, Version};
+use crate::rollout::rules::{NEWEST, Rules, Version};
 
 /// Something that versions from `since` on and before `until` know; minor numbers of 0.x.
 struct Known<T> {
@@ -60,8 +60,8 @@ const fn item_since(since: u32, name: &'static str, members: &'static [Member]) 
 
 /// Types of items with the members that are sent of them, beside `type`, `id` and the metadata passed through.
 ///
-/// Each line was seen in resumes by 0.115.0, 0.125.0, 0.137.0, 0.153.4 and 0.169.0 of files that hold more; a change
-/// between two of these is put in their middle. `encrypted_function_args` and parts of audio are from source.
+/// Each bound was seen in resumes of one file that holds all of them, by all versions from 0.115.0 to 0.169.0 that can be
+/// had: the version that is named has changed, the one before it has not (128 follows 125; 0.119.0 does not start).
 const ITEMS: &[Known<ItemType>] = &[
     item(
         "message",
@@ -69,8 +69,8 @@ const ITEMS: &[Known<ItemType>] = &[
             always("role"),
             always("content"),
             always("phase"),
-            until(131, "end_turn"),
-            since(160, "status"),
+            until(128, "end_turn"),
+            since(163, "status"),
         ],
     ),
     always(ItemType {
@@ -89,8 +89,8 @@ const ITEMS: &[Known<ItemType>] = &[
             always("namespace"),
             always("arguments"),
             always("call_id"),
-            since(145, "encrypted_function_args"),
-            since(160, "status"),
+            since(147, ENCRYPTED_ARGUMENTS),
+            since(163, "status"),
         ],
     ),
     item(
@@ -98,8 +98,8 @@ const ITEMS: &[Known<ItemType>] = &[
         &[
             always("call_id"),
             always("output"),
-            since(145, "name"),
-            since(145, "namespace"),
+            since(150, "name"),
+            since(150, "namespace"),
         ],
     ),
     item(
@@ -109,12 +109,12 @@ const ITEMS: &[Known<ItemType>] = &[
             always("call_id"),
             always("name"),
             always("input"),
-            since(145, "namespace"),
+            since(143, "namespace"),
         ],
     ),
     item(
         "custom_tool_call_output",
-        &[always("call_id"), always("output"), since(120, "name")],
+        &[always("call_id"), always("output"), since(116, "name")],
     ),
     item(
         "local_shell_call",
@@ -145,18 +145,18 @@ const ITEMS: &[Known<ItemType>] = &[
             always("status"),
             always("revised_prompt"),
             always("result"),
-            // The only type whose id every version sends.
-            until(145, "id"),
+            // The only type whose id older versions send; 0.142.0 to 0.145.0 send none.
+            until(142, "id"),
         ],
     ),
     item("compaction", &[always("encrypted_content")]),
-    item_since(131, "context_compaction", &[always("encrypted_content")]),
+    item_since(129, "context_compaction", &[always("encrypted_content")]),
     item_since(
-        145,
+        140,
         "agent_message",
         &[always("author"), always("recipient"), always("content")],
     ),
-    item_since(145, "additional_tools", &[always("role"), always("tools")]),
+    item_since(143, "additional_tools", &[always("role"), always("tools")]),
     // An element of a replacement history whose type is not known.
     item("other", &[]),
 ];
@@ -168,11 +168,11 @@ const PARTS: &[(&str, &[Member])] = &[
         "output_text",
         &[
             always("text"),
-            since(160, "annotations"),
-            since(160, "logprobs"),
+            since(163, "annotations"),
+            since(163, "logprobs"),
         ],
     ),
-    ("input_image", &[always("image_url"), since(120, "detail")]),
+    ("input_image", &[always("image_url"), since(122, "detail")]),
     ("input_audio", &[always("audio_url")]),
     ("summary_text", &[always("text")]),
     ("reasoning_text", &[always("text")]),
@@ -215,6 +215,7 @@ pub(super) fn as_sent(item: Raw<'_>, kind: &str, rules: &Rules) -> Option<String
             "type" => true,
             "id" => rules.sends_ids || of.what.members.iter().any(known),
             PASSTHROUGH => rules.sends_passthrough,
+            ENCRYPTED_ARGUMENTS => rules.sends_passthrough && of.what.members.iter().any(known),
             _ => of.what.members.iter().any(known),
         }
     };
@@ -231,8 +232,9 @@ pub(super) fn as_sent(item: Raw<'_>, kind: &str, rules: &Rules) -> Option<String
         }
         let text = match key.as_ref() {
             "type" => Cow::Owned(quoted(kind)),
-            PASSTHROUGH => Cow::Owned(without(value, "content_item_metadata")),
-            "content" | "summary" | "output" => parts(value, rules.version),
+            PASSTHROUGH => passthrough(value, rules.version),
+            "output" => parts(value, NEWEST),
+            "content" | "summary" => parts(value, rules.version),
             "action" if kind == "local_shell_call" => Cow::Owned(action(value)),
             _ => Cow::Borrowed(value.text()),
         };
@@ -254,8 +256,26 @@ fn is_raw_reasoning(content: Raw<'_>) -> bool {
     content.is_null() || kinds.any(|kind| kind == "reasoning_text")
 }
 
-/// What agents since 0.153 note of a message for a provider named `OpenAI`.
+/// What agents since 0.142 note of an item for a provider named `OpenAI`.
 const PASSTHROUGH: &str = "internal_chat_message_metadata_passthrough";
+
+/// Its members; any other stays on disk.
+const PASSED: &[Member] = &[
+    since(142, "turn_id"),
+    since(148, "create_time"),
+    since(151, "content_item_kinds"),
+];
+
+/// The names of arguments that are encrypted, as a list; for a provider named `OpenAI`.
+const ENCRYPTED_ARGUMENTS: &str = "encrypted_function_args";
+
+fn passthrough(value: Raw<'_>, version: Version) -> Cow<'_, str> {
+    let is_passed = |key: &str| {
+        let mut passed = PASSED.iter();
+        passed.any(|member| member.what == key && member.is_known(version))
+    };
+    Cow::Owned(kept(value, is_passed))
+}
 
 /// The parts of an array with the members that the version knows; anything but an array as it is.
 fn parts(value: Raw<'_>, version: Version) -> Cow<'_, str> {
@@ -285,10 +305,6 @@ fn action(value: Raw<'_>) -> String {
     format!("{{{}}}", members.join(","))
 }
 
-fn without(object: Raw<'_>, key: &str) -> String {
-    kept(object, |name| name != key)
-}
-
 fn kept(object: Raw<'_>, is_member: impl Fn(&str) -> bool) -> String {
     if object.kind() != Kind::Object || object.members().all(|(key, _)| is_member(&key)) {
         return object.text().to_owned();
@@ -303,7 +319,6 @@ fn kept(object: Raw<'_>, is_member: impl Fn(&str) -> bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rollout::NEWEST;
 
     fn check(item: &str, version: Version, expect: Option<&str>) {
         let raw = Raw::new(item);
@@ -338,6 +353,29 @@ mod tests {
         check(item, NEWEST, Some(item));
         check(item, Version(0, 137, 0), None);
         check(r#"{"type":"brand_new"}"#, NEWEST, None);
+    }
+
+    #[test]
+    fn the_id_of_a_picture_is_missing_in_between() {
+        let item =
+            r#"{"type":"image_generation_call","id":"ig_1","status":"completed","result":"AAAA"}"#;
+        let without = r#"{"type":"image_generation_call","status":"completed","result":"AAAA"}"#;
+        check(item, Version(0, 141, 0), Some(item));
+        check(item, Version(0, 142, 0), Some(without));
+        check(item, Version(0, 145, 0), Some(without));
+        check(item, Version(0, 146, 0), Some(item));
+    }
+
+    #[test]
+    fn outputs_keep_what_messages_lack() {
+        let picture = r#"[{"type":"input_image","image_url":"x","detail":"high"}]"#;
+        let output =
+            format!(r#"{{"type":"function_call_output","call_id":"c","output":{picture}}}"#);
+        check(&output, Version(0, 121, 0), Some(&output));
+        let message = format!(r#"{{"type":"message","role":"user","content":{picture}}}"#);
+        check(&message, Version(0, 122, 0), Some(&message));
+        let older = r#"{"type":"message","role":"user","content":[{"type":"input_image","image_url":"x"}]}"#;
+        check(&message, Version(0, 121, 0), Some(older));
     }
 
     #[test]
@@ -383,6 +421,14 @@ mod tests {
             NEWEST,
             Some(r#"{"type":"compaction","encrypted_content":"x"}"#),
         );
+        let call = r#"{"type":"function_call","name":"f","arguments":"{}","call_id":"c","encrypted_function_args":["a"]}"#;
+        let plain = r#"{"type":"function_call","name":"f","arguments":"{}","call_id":"c"}"#;
+        check(call, NEWEST, Some(plain));
+        for (version, expect) in [(146, plain), (147, call)] {
+            let rules = Rules::of(Version(0, version, 0)).for_openai();
+            let sent = as_sent(Raw::new(call), "function_call", &rules);
+            assert_eq!(sent.as_deref(), Some(expect));
+        }
         let sent = as_sent(
             Raw::new(item),
             "compaction",

@@ -1,4 +1,4 @@
-//! Outputs of shell tools that Codex up to 0.125 keeps as JSON and sends as text.
+//! Outputs of shell tools that Codex up to 0.131 keeps as JSON and sends as text.
 
 use std::collections::HashSet;
 
@@ -7,8 +7,8 @@ use crate::json::{Kind, Raw};
 use super::item::{WireItem, kind_of};
 use crate::rollout::history::quoted;
 
-/// Tools whose outputs are meant.
-const SHELL_TOOLS: &[&str] = &["shell", "shell_command", "container.exec", "apply_patch"];
+/// Tools whose outputs are meant (0.115.0–0.131.0; `container.exec` not of 0.131.0).
+const SHELL_TOOLS: &[&str] = &["shell", "container.exec", "apply_patch"];
 
 /// Rewrites outputs of shell tools and of `apply_patch` that are `{output, metadata: {exit_code, duration_seconds}}`.
 ///

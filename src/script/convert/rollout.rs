@@ -364,12 +364,12 @@ fn is_of_model(item: Raw<'_>) -> bool {
     }
 }
 
-/// The version since when Codex gets a remote compaction as a stream with one item; before, the whole new history (seen in
-/// 0.137.0 and 0.153.4; the middle is taken).
-const STREAMED_COMPACTION: Version = Version(0, 145, 0);
+/// The version since when Codex gets a remote compaction as a stream with one item; before, the whole new history (0.139.0
+/// still does).
+const STREAMED_COMPACTION: Version = Version(0, 140, 0);
 
-/// The version since when what the user says during a response cuts it (seen in 0.153.4 and 0.169.0; the middle is taken).
-const CUT_BY_USER: Version = Version(0, 160, 0);
+/// The version since when what the user says during a response cuts it (0.161.0 waits for its end).
+const CUT_BY_USER: Version = Version(0, 162, 0);
 
 /// More tokens than any context holds: makes an agent compact that wrote no usage to disk.
 const FULL: u64 = 10_000_000;

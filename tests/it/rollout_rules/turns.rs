@@ -186,6 +186,23 @@ fn messages_between_agents_are_turns_where_they_are_known() {
     );
     file.roll_back(1);
     file.check(&NEW, &["user: one", "assistant: to one"]);
+    let mut encrypted = said("");
+    encrypted["encrypted_content"] = json!("gAAAAA");
+    let mut file = Writer::new();
+    file.add("inter_agent_communication", encrypted);
+    for (version, parts) in [
+        ("0.139.0", 0),
+        ("0.140.0", 1),
+        ("0.141.0", 1),
+        ("0.142.0", 2),
+    ] {
+        let items = file.predict(version).items;
+        let count = items.first().map_or(0, |item| {
+            let item: Value = serde_json::from_str(&item.text).unwrap();
+            item["content"].as_array().unwrap().len()
+        });
+        assert_eq!(count, parts, "{version}");
+    }
 }
 
 #[test]
