@@ -268,7 +268,7 @@ impl Source {
 }
 
 /// The accept rule that covers a finding.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Accepted {
     /// Where the rule stands: `trace-diff.toml:12`.
     pub rule: String,

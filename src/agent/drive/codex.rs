@@ -46,7 +46,8 @@ fn exec(
     if let Some(thread) = thread {
         argv.extend(["resume".to_owned(), thread.clone()]);
     }
-    argv.push(prompt.text.clone());
+    // What begins like an option is one, unless this stands before it.
+    argv.extend(["--".to_owned(), prompt.text.clone()]);
     let outcome = stage.run(&AgentCommand::new(argv), prompt)?;
     read_events(&outcome, thread, driven);
     driven.outcomes.push(outcome);

@@ -23,7 +23,7 @@ pub(super) fn drive(
     for (number, acts) in scenario.processes.iter().enumerate() {
         let outcome = match only_prompt(acts).filter(|_| number == 0) {
             Some(prompt) => {
-                argv.extend(["--json".to_owned(), prompt.text.clone()]);
+                argv.extend(["--json", "--", &prompt.text].map(str::to_owned));
                 let outcome = stage.run(&AgentCommand::new(argv.clone()), prompt)?;
                 argv.truncate(argv.len() - 2);
                 driven.answer = answer(&outcome);

@@ -265,13 +265,20 @@ impl Reader<'_> {
             is_failure: is_failure.unwrap_or_default(),
             answer: self.string(table, "answer"),
             error: self.string(table, "error"),
-            exit: self
-                .integer(table, "exit", 0)
-                .map(|code| i32::try_from(code).unwrap_or(i32::MAX)),
+            exit: self.exit_code(table),
             requests: self.integer(table, "requests", 0).map(|count| count as u32),
             pauses: self.pauses(table),
             rollouts: self.rollouts(table),
         })
+    }
+
+    fn exit_code(&mut self, table: Table<'_>) -> Option<i32> {
+        let code = self.integer(table, "exit", 0)?;
+        if code > 255 {
+            let span = table.get("exit").map_or(table.span, |tree| &tree.span);
+            self.report(span, "an exit code is at most 255", None);
+        }
+        i32::try_from(code).ok()
     }
 
     /// What rollouts must hold: a table, or a list of them.
