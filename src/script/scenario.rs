@@ -63,6 +63,8 @@ pub enum Act {
 pub struct Prompt {
     /// The words.
     pub text: String,
+    /// Images that the user attaches: paths of files below the work directory.
+    pub images: Vec<String>,
     /// Whether the agent is to plan only.
     pub is_plan: bool,
     /// What the user does once the server has the turn's first request and has sent what it sends for now. The gates of the
@@ -188,6 +190,12 @@ fn numbers(version: &str) -> Option<Vec<u64>> {
 }
 
 impl Scenario {
+    /// Whether the user attaches images to a prompt.
+    pub fn has_images(&self) -> bool {
+        let mut acts = self.processes.iter().flatten();
+        acts.any(|act| matches!(act, Act::Prompt(prompt) if !prompt.images.is_empty()))
+    }
+
     /// What is expected of an agent of this profile and version.
     pub fn expectation(&self, name: &str, version: Option<&str>) -> Option<&Expectation> {
         self.expectations.iter().find(|one| {

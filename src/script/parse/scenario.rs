@@ -1,5 +1,7 @@
 //! The tables `run` and `expect` at the top of a script.
 
+use std::ops::Range;
+
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::Value;
@@ -44,6 +46,7 @@ const ROLLOUT_KEYS: &[&str] = &["turns", "records", "has", "lacks"];
 
 const ACT_KEYS: &[&str] = &[
     "prompt",
+    "images",
     "mode",
     "interrupt",
     "steer",
@@ -156,6 +159,7 @@ impl Reader<'_> {
         }
         Some(Act::Prompt(Prompt {
             text,
+            images: self.images(table),
             is_plan: is_plan.unwrap_or_default(),
             meanwhile,
             once: self.string(table, "once"),
@@ -213,15 +217,34 @@ impl Reader<'_> {
             return Vec::new();
         };
         for member in files.members {
-            let parts = || member.key.split('/');
-            if parts().any(|part| matches!(part, "" | "." | "..")) {
-                let hint = "write it as `directory/file`".to_owned();
-                let message = "a path leads out of the work directory";
-                self.report(&member.key_span, message, hint);
-            }
+            self.check_path(&member.key, &member.key_span);
         }
         let members = files.members.iter();
         members.map(|one| (one.key.clone(), &one.value)).collect()
+    }
+
+    /// Paths of images below the work directory: a text, or a list.
+    fn images(&mut self, table: Table<'_>) -> Vec<String> {
+        let Some(tree) = table.get("images") else {
+            return Vec::new();
+        };
+        let mut images = Vec::new();
+        for tree in self.one_or_more(tree) {
+            let image = self.string_of(tree, "images");
+            image
+                .iter()
+                .for_each(|path| self.check_path(path, &tree.span));
+            images.extend(image);
+        }
+        images
+    }
+
+    /// Notes a path that does not stay below the work directory.
+    fn check_path(&mut self, path: &str, span: &Range<usize>) {
+        if path.split('/').any(|part| matches!(part, "" | "." | "..")) {
+            let hint = "write it as `directory/file`".to_owned();
+            self.report(span, "a path leads out of the work directory", hint);
+        }
     }
 
     fn expectations(&mut self, top: Table<'_>) -> Vec<Expectation> {
