@@ -274,18 +274,20 @@ impl Comparer<'_> {
         let kind = kind_name(facts.kind, retries[index]);
         let of_thread = facts.subagent.as_ref();
         let of_thread = of_thread.map_or(String::new(), |name| format!(" of a sub-agent ({name})"));
-        let end = end_name(&side.flat[index].exchange.response);
+        let answer = &side.flat[index].exchange.response;
+        let end = end_name(answer);
         let call = format!("{} {}", request.method, request.target);
         let about = match kind {
-            "other" | "models" => end,
-            _ => format!("{kind}{of_thread}{what}: {end}"),
+            "other" | "models" if answer.status.as_option().is_none() => String::new(),
+            "other" | "models" => format!(" ({end})"),
+            _ => format!(" ({kind}{of_thread}{what}: {end})"),
         };
         let (rule, who) = if is_baseline {
             ("exchange-missing", "is not made by the candidate")
         } else {
             ("exchange-added", "is made by the candidate only")
         };
-        let message = format!("{call} {who} ({about})");
+        let message = format!("{call} {who}{about}");
         let last_content = last.map_or(String::new(), |item| item.content().to_string());
         let shown = Some(format!("{} {}", request.method, request.target));
         let (baseline, candidate) = if is_baseline {
@@ -306,12 +308,12 @@ impl Comparer<'_> {
         if lacking.is_cut_short && is_behind {
             (change.rule, change.level) = ("recording-cut", Level::Note);
             change.message = format!(
-                "{call} ({about}) and what follows can't be compared: the recording of the {who} ends before"
+                "{call}{about} and what follows can't be compared: the recording of the {who} ends before"
             );
             change.values = values_of(&["behind the end"]);
         } else if lacking.is_damaged {
             change.level = change.level.max(Level::Warning);
-            change.message = format!("{call} ({about}) is not in what could be read of the {who}");
+            change.message = format!("{call}{about} is not in what could be read of the {who}");
         } else if self.is_repeated_background_call(index, is_baseline) {
             change.level = Level::Note;
         }

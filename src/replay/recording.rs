@@ -47,6 +47,18 @@ impl Recording {
         Ok(Self { path: name, kind })
     }
 
+    /// As [`Recording::read`], of the bytes of a file after compression was undone.
+    ///
+    /// # Errors
+    ///
+    /// When they are nothing that was recorded.
+    pub fn from_bytes(name: &str, bytes: Vec<u8>) -> Result<Self, ReplayError> {
+        Ok(Self {
+            path: name.to_owned(),
+            kind: of_bytes(name, bytes)?,
+        })
+    }
+
     /// What of it could not be read; the rest is played.
     ///
     /// # Errors
@@ -104,8 +116,12 @@ fn of_file(path: &Path, name: &str) -> Result<RecordingKind, ReplayError> {
         .and_then(open_compressed)
         .and_then(|mut input| input.read_to_end(&mut bytes))
         .map_err(|source| failed(name, source))?;
+    of_bytes(name, bytes)
+}
+
+fn of_bytes(name: &str, bytes: Vec<u8>) -> Result<RecordingKind, ReplayError> {
     let rollout = |bytes: Vec<u8>| {
-        let source = RolloutSource::memory(path, Arc::<[u8]>::from(bytes));
+        let source = RolloutSource::memory(name, Arc::<[u8]>::from(bytes));
         RecordingKind::Rollouts(vec![source])
     };
     if session_kind(&bytes) == Some(SessionKind::Rollout) {

@@ -55,4 +55,4 @@ pub use sarif::render_sarif;
 pub use section::Section;
 pub use sessions::{SessionList, render_sessions, render_sessions_json};
 pub use standards::Standards;
-pub use text::{TextOptions, has_problems, render_session_text, render_text, visible};
+pub use text::{TextOptions, has_problems, plural, render_session_text, render_text, visible};

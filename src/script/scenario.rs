@@ -100,9 +100,11 @@ pub struct Expectation {
     pub answer: Option<String>,
     /// What the agent says went wrong holds this.
     pub error: Option<String>,
+    /// With which code its last process ends.
+    pub exit: Option<i32>,
     /// How many requests to the model there are, warm-ups not counted.
     pub requests: Option<u32>,
-    /// How long the agent waits between its first request and the second, the second and the third, …
+    /// How long the agent waits between its first request and the second, the second and the third, …: at least, at most.
     pub pauses: Vec<(Duration, Duration)>,
     /// Files of the work directory afterwards, and the text of each.
     pub files: Vec<(String, String)>,
@@ -123,6 +125,9 @@ pub struct RolloutExpectation {
     pub lacks: Vec<Value>,
 }
 
+/// The names of agents' profiles, as patterns name them.
+const AGENTS: [&str; 3] = ["codex", "pycodex", "other"];
+
 /// Agents of one kind, of some versions: `codex`, `codex@0.169`, `codex@0.125..0.153.4`, `pycodex@..0.3`.
 ///
 /// Bounds belong to it and hold for all that begins with them: `..0.3` takes 0.3.3.
@@ -135,7 +140,7 @@ pub struct AgentPattern {
 }
 
 impl AgentPattern {
-    /// Reads a pattern; `None` where a version is not made of numbers.
+    /// Reads a pattern; `None` where no agent is called so, a version is not made of numbers, or no version lies between.
     pub fn parse(text: &str) -> Option<Self> {
         let (name, versions) = text.split_once('@').unwrap_or((text, ".."));
         let (since, until) = versions.split_once("..").unwrap_or((versions, versions));
@@ -144,7 +149,13 @@ impl AgentPattern {
             since: numbers(since)?,
             until: numbers(until)?,
         })
-        .filter(|pattern| !pattern.name.is_empty())
+        .filter(|pattern| AGENTS.contains(&pattern.name.as_str()) && !pattern.is_empty())
+    }
+
+    /// Whether no version lies between the bounds.
+    fn is_empty(&self) -> bool {
+        let same = self.until.len().min(self.since.len());
+        !self.until.is_empty() && self.since[..same] > self.until[..same]
     }
 
     /// Whether an agent is one of these. One whose version is not known is taken for the newest.
@@ -232,6 +243,8 @@ mod tests {
         check("codex@0.125..0.137", Some("0.137.9"), true);
         check("codex@0.125..", None, true);
         assert!(AgentPattern::parse("codex@new").is_none());
-        assert!(AgentPattern::parse("@1").is_none());
+        for wrong in ["@1", "claude", "codex@0.153..0.125", "codex@1..0.169"] {
+            assert!(AgentPattern::parse(wrong).is_none(), "{wrong}");
+        }
     }
 }

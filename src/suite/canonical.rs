@@ -1,16 +1,28 @@
 //! What is otherwise in each run and means nothing.
 
-use crate::capture::{Body, Capture, Content, Exchange};
+use crate::capture::{Body, Capture, Content, Exchange, Headers, Recorded};
 use crate::json::{Raw, Value};
 
+use super::background::one_for_each_path;
+
+/// Where the metadata of a turn stand: a header field, and a member of `client_metadata`.
+const METADATA: &str = "x-codex-turn-metadata";
+
 /// A capture in which it is written in one way, so that texts which quote it are the same in every run: Codex orders the members of
-/// `client_metadata` by chance, `create_time` has as many digits as it happens to have (seen in 0.137.0–0.169.0), and requests of
-/// sub-agents come before or after those of the user's thread.
+/// `client_metadata` by chance, `create_time` has as many digits as it happens to have (seen in 0.137.0–0.169.0), requests of
+/// sub-agents come before or after those of the user's thread, and [background calls](one_for_each_path) race with all of it.
 pub(super) fn canonical(capture: &Capture) -> Capture {
     let mut capture = capture.clone();
+    one_for_each_path(&mut capture.exchanges);
     // What runs beside the user's turns comes sooner or later.
     capture.exchanges.sort_by_cached_key(sub_agent);
     for exchange in &mut capture.exchanges {
+        if !sub_agent(exchange).is_empty() {
+            if let Recorded::Yes(headers) = &mut exchange.request.headers {
+                forget_workspaces(headers);
+            }
+            forget_workspaces_in_body(&mut exchange.request.body);
+        }
         rewrite(&mut exchange.request.body);
         if let Content::Frames(frames) = &mut exchange.response.content {
             frames.iter_mut().for_each(|frame| rewrite(&mut frame.data));
@@ -24,6 +36,41 @@ fn sub_agent(exchange: &Exchange) -> String {
     let headers = exchange.request.headers.as_option();
     let kind = headers.and_then(|headers| headers.list.get("x-openai-subagent"));
     kind.unwrap_or_default().to_owned()
+}
+
+/// Takes the state of git repositories out of the metadata of a sub-agent's turn. It is asked for beside the turn, and is there in the
+/// first request or in a later one (the memory agent of codex 0.137.0–0.169.0, whose directory is a repository).
+fn forget_workspaces(headers: &mut Headers) {
+    let entries = headers.list.entries.iter_mut();
+    for header in entries.filter(|header| header.name.eq_ignore_ascii_case(METADATA)) {
+        if let Some(short) = without_workspaces(&header.value) {
+            header.value = short;
+        }
+    }
+}
+
+/// As [`forget_workspaces`], in the body of a request.
+fn forget_workspaces_in_body(body: &mut Body) {
+    let Body::Json(json) = body else { return };
+    let raw = Raw::new(json.value.text());
+    let metadata = raw.get("client_metadata").and_then(|all| all.get(METADATA));
+    if let Some(metadata) = metadata
+        && let Some(short) = metadata.string().and_then(|text| without_workspaces(&text))
+        && let Ok(value) = Value::parse(raw.text_with(metadata, &quoted(&short)))
+    {
+        json.value = value;
+    }
+}
+
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+/// Metadata of a turn, which is JSON, without `workspaces`, if it has them.
+fn without_workspaces(metadata: &str) -> Option<String> {
+    let mut value: serde_json::Value = serde_json::from_str(metadata).ok()?;
+    value.as_object_mut()?.shift_remove("workspaces")?;
+    Some(value.to_string())
 }
 
 fn rewrite(body: &mut Body) {
@@ -49,7 +96,7 @@ fn sorted_metadata(text: &str) -> String {
     members.sort_unstable();
     let members: Vec<String> = members
         .iter()
-        .map(|(name, value)| format!("{}:{value}", serde_json::Value::from(name.as_str())))
+        .map(|(name, value)| format!("{}:{value}", quoted(name)))
         .collect();
     body.text_with(metadata, &format!("{{{}}}", members.join(",")))
 }
@@ -75,7 +122,7 @@ fn whole_seconds(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{sorted_metadata, whole_seconds};
+    use super::{sorted_metadata, whole_seconds, without_workspaces};
 
     #[test]
     fn chance_is_taken_out() {
@@ -83,6 +130,10 @@ mod tests {
         let wanted = r#"{"a":1,"client_metadata":{"a":{"c":1},"b":"x"},"z":[]}"#;
         assert_eq!(sorted_metadata(text), wanted);
         assert_eq!(sorted_metadata(r#"{"a":1}"#), r#"{"a":1}"#);
+        let metadata = r#"{"turn_id":"a","workspaces":{"/x":{}},"sandbox":"none"}"#;
+        let wanted = Some(r#"{"turn_id":"a","sandbox":"none"}"#.to_owned());
+        assert_eq!(without_workspaces(metadata), wanted);
+        assert_eq!(without_workspaces("{}"), None);
         let text = r#"{"create_time":17.25,"x":{"create_time":17},"t":"\"create_time\":1.5"}"#;
         let wanted = r#"{"create_time":17,"x":{"create_time":17},"t":"\"create_time\":1.5"}"#;
         assert_eq!(whole_seconds(text), wanted);

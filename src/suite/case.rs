@@ -7,18 +7,22 @@ use std::sync::{Arc, Mutex, PoisonError};
 use thiserror::Error;
 
 use crate::agent::{Agent, Driven, Limits, Surroundings};
-use crate::capture::Capture;
+use crate::capture::{Capture, Redactor};
 use crate::diff::Options;
-use crate::report::{Cell, CellFinding, CellVerdict, Matrix, MatrixAgent, MatrixRow, Standards};
+use crate::report::{
+    Cell, CellFinding, CellVerdict, Level, Matrix, MatrixAgent, MatrixRow, Standards,
+};
 use crate::script::Script;
 use crate::script::scenario::{Expectation, Scenario};
 
 use super::contracts::broken_contracts;
 use super::differences::differences;
-use super::expect::broken_expectations;
+use super::expect::{broken_expectations, wrote_outside};
+use super::folders::{again, folders};
 use super::play::{PlayError, Played, play};
 use super::rollouts::{broken_rollouts, wire_against_disk};
 use super::stable::stable;
+use super::strays::Shared;
 
 /// How a suite is run.
 #[derive(Debug)]
@@ -88,6 +92,15 @@ pub enum SuiteError {
     Interrupted,
 }
 
+/// What came of a suite.
+#[derive(Debug)]
+pub struct SuiteRun {
+    /// Scenarios × agents.
+    pub matrix: Matrix,
+    /// What was left in the directory of runs, where only scenarios have theirs; an agent may have done so, or another program.
+    pub strays: Vec<PathBuf>,
+}
+
 /// What is known of a case when it has been played.
 struct Case {
     cell: Cell,
@@ -98,6 +111,10 @@ struct Case {
 
 struct Suite<'a> {
     agents: &'a [Agent],
+    /// A directory for each agent, below that of a scenario.
+    agent_folders: Vec<String>,
+    /// A directory for each scenario.
+    folders: Vec<String>,
     scripts: &'a [(String, Arc<Script>)],
     scenarios: Vec<&'a Scenario>,
     options: &'a SuiteOptions,
@@ -114,7 +131,7 @@ pub fn run_suite(
     scripts: &[(String, Arc<Script>)],
     options: &SuiteOptions,
     progress: &(dyn Fn(Progress) + Sync),
-) -> Result<Matrix, SuiteError> {
+) -> Result<SuiteRun, SuiteError> {
     let scenario = |(name, script): &'_ (String, Arc<Script>)| match &script.scenario {
         Some(_) => Ok(()),
         None => Err(SuiteError::NoScenario {
@@ -124,6 +141,8 @@ pub fn run_suite(
     scripts.iter().try_for_each(scenario)?;
     let suite = Suite {
         agents,
+        agent_folders: folders(agents.iter().map(|agent| agent.name.as_str())),
+        folders: folders(scripts.iter().map(|(name, _)| name.as_str())),
         scripts,
         scenarios: scripts
             .iter()
@@ -131,11 +150,32 @@ pub fn run_suite(
             .collect(),
         options,
     };
+    let shared = suite.watch();
+    let root = Shared::watch(&options.root, "", &suite.folders);
     let cases = suite.play_all(progress)?;
-    Ok(suite.matrix(cases))
+    Ok(SuiteRun {
+        matrix: suite.matrix(cases, &shared),
+        strays: root.strays(),
+    })
 }
 
 impl Suite<'_> {
+    /// Looks at the directories of scenarios, as they are before.
+    fn watch(&self) -> Vec<Shared> {
+        let runs = |scenario: usize| {
+            (0..self.agents.len()).flat_map(move |agent| {
+                (0..=self.options.reruns)
+                    .map(move |run| self.folder(CaseId { scenario, agent }, run))
+            })
+        };
+        let folders = self.folders.iter().enumerate();
+        let shared = folders.map(|(scenario, folder)| {
+            let own: Vec<String> = runs(scenario).collect();
+            Shared::watch(&self.options.root, folder, &own)
+        });
+        shared.collect()
+    }
+
     /// Plays all cases, some at a time; they are given in order, agent by agent within a scenario.
     fn play_all(&self, progress: &(dyn Fn(Progress) + Sync)) -> Result<Vec<Case>, SuiteError> {
         let all = self.scripts.len() * self.agents.len();
@@ -235,8 +275,10 @@ impl Suite<'_> {
                 ..one
             }));
         }
+        // What the server says of a request quotes it as it was sent.
+        let mut redactor = Redactor::new();
         findings.iter_mut().for_each(|finding| {
-            finding.message = stable(&finding.message, locations);
+            finding.message = redactor.excerpt(&stable(&finding.message, locations));
         });
         findings.sort_by_key(|finding| finding.level);
         Ok(findings)
@@ -260,19 +302,24 @@ impl Suite<'_> {
 
     /// Where a run of a case is, below the directory of runs.
     fn folder(&self, id: CaseId, run: usize) -> String {
-        let scenario = file_name(&self.scripts[id.scenario].0);
-        let agent = file_name(&self.agents[id.agent].name);
+        let folder = format!(
+            "{}/{}",
+            self.folders[id.scenario], self.agent_folders[id.agent]
+        );
         match run {
-            0 => format!("{scenario}/{agent}"),
-            run => format!("{scenario}/{agent}-{}", run + 1),
+            0 => folder,
+            run => again(&folder, run),
         }
     }
 
-    fn matrix(&self, cases: Vec<Case>) -> Matrix {
+    fn matrix(&self, cases: Vec<Case>, shared: &[Shared]) -> Matrix {
         let mut rows = Vec::with_capacity(self.scripts.len());
         let mut cases = cases.into_iter();
-        for (name, script) in self.scripts {
-            let row: Vec<Case> = cases.by_ref().take(self.agents.len()).collect();
+        for ((name, script), shared) in self.scripts.iter().zip(shared) {
+            let mut row: Vec<Case> = cases.by_ref().take(self.agents.len()).collect();
+            if let Some(stray) = shared.strays().first() {
+                row.iter_mut().for_each(|case| case.blame(stray));
+            }
             rows.push(MatrixRow {
                 name: name.clone(),
                 title: script.name.clone(),
@@ -317,6 +364,16 @@ impl Suite<'_> {
 }
 
 impl Case {
+    /// Tells of a file that this agent, or another with the same scenario, left beside their directories.
+    fn blame(&mut self, stray: &Path) {
+        if self.cell.verdict != CellVerdict::NotApplicable {
+            let message = wrote_outside("an agent of this scenario", stray);
+            let finding = CellFinding::new("agent-wrote-outside", Level::Error, message);
+            self.cell.findings.insert(0, finding);
+            self.cell.verdict = CellVerdict::Fails;
+        }
+    }
+
     fn left_out(reason: &str) -> Self {
         Self {
             cell: Cell {
@@ -338,16 +395,5 @@ fn locations(played: &Played) -> Vec<String> {
     let own = [&place.work, &place.home, &place.temp].into_iter();
     let own = own.chain(&place.root);
     own.map(|path| path.to_string_lossy().into_owned())
-        .collect()
-}
-
-/// A name as that of a directory.
-fn file_name(name: &str) -> String {
-    let name = Path::new(name)
-        .file_name()
-        .map_or(name.into(), |name| name.to_string_lossy());
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '@');
-    name.chars()
-        .map(|c| if is_plain(c) { c } else { '-' })
         .collect()
 }

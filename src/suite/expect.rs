@@ -1,8 +1,10 @@
 //! What a scenario expects of an agent, against what it did.
 
+use std::path::Path;
+
 use crate::agent::{Driven, Ending};
-use crate::capture::{FlatExchange, Transport, flatten};
-use crate::report::{CellFinding, Level};
+use crate::capture::{FlatExchange, Redactor, Transport, flatten};
+use crate::report::{CellFinding, Level, plural};
 use crate::responses::endpoint;
 use crate::script::scenario::{Act, Expectation, Meanwhile, Scenario};
 
@@ -49,11 +51,16 @@ pub(super) fn broken_expectations(
     {
         tell("error", format!("the agent told no error with \"{error}\""));
     }
+    if let Some(path) = played.strays.first() {
+        tell("agent-wrote-outside", wrote_outside("the agent", path));
+    }
+    exit_code(expectation, driven, &mut tell);
     let starts = starts(&played.capture);
     if let Some(count) = expectation.requests
         && starts.len() != count as usize
     {
-        let message = format!("{} requests to the model, {count} expected", starts.len());
+        let asked = plural(starts.len(), "request");
+        let message = format!("{asked} to the model, {count} expected");
         tell("requests", message);
     }
     pauses(expectation, &starts, &mut tell);
@@ -72,6 +79,23 @@ pub(super) fn broken_expectations(
         }
     }
     found
+}
+
+/// With which code the last process ended.
+fn exit_code(expectation: &Expectation, driven: &Driven, tell: &mut impl FnMut(&str, String)) {
+    let last = driven.outcomes.last().map(|outcome| outcome.ending);
+    if let Some(code) = expectation.exit
+        && last != Some(Ending::Exited(code))
+    {
+        let ended = match last {
+            Some(ending) => without_figures(ending),
+            None => "was not started".to_owned(),
+        };
+        tell(
+            "exit",
+            format!("the agent {ended}, not with exit code {code}"),
+        );
+    }
 }
 
 /// How the processes of the agent ended.
@@ -110,13 +134,14 @@ fn endings(scenario: &Scenario, driven: &Driven, tell: &mut impl FnMut(&str, Str
             );
         }
         if let Some(path) = outcome.outside.first() {
-            let message = format!(
-                "the agent wrote outside of its directories: {}",
-                path.display()
-            );
-            tell("agent-wrote-outside", message);
+            tell("agent-wrote-outside", wrote_outside("the agent", path));
         }
     }
+}
+
+/// That a file lies where nobody may write.
+pub(super) fn wrote_outside(who: &str, path: &Path) -> String {
+    format!("{who} wrote outside of its directories: {}", path.display())
 }
 
 /// How it ended, in words that are the same in each run.
@@ -180,10 +205,13 @@ fn starts(capture: &crate::capture::Capture) -> Vec<Option<f64>> {
         .collect()
 }
 
+/// The beginning of what an agent said, without its secrets.
 fn excerpt(text: &str) -> String {
     const MOST: usize = 200;
+    // Before it is cut: of a part of a secret nobody could tell that it is one.
+    let text = Redactor::new().text(text.to_owned());
     match text.char_indices().nth(MOST) {
         Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
+        None => text,
     }
 }

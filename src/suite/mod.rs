@@ -5,19 +5,22 @@
 //! keeps and what it writes to disk, and with two agents compares what they sent. The answer is a
 //! [`Matrix`](crate::report::Matrix).
 
+mod background;
 mod canonical;
 mod case;
 mod contracts;
 mod differences;
 mod expect;
+mod folders;
 mod play;
 mod rollouts;
 mod scripts;
 mod stable;
+mod strays;
 mod told;
 mod version;
 
-pub use case::{CaseId, Progress, SuiteError, SuiteOptions, run_suite};
+pub use case::{CaseId, Progress, SuiteError, SuiteOptions, SuiteRun, run_suite};
 pub use play::PlayError;
 pub use scripts::{SUITE, SuiteScript};
 pub use version::find_version;

@@ -16,6 +16,7 @@ use crate::script::{PlayerOptions, Script, Violation};
 use crate::server::{CaptureTarget, Server, ServerOptions, StartError};
 
 use super::case::SuiteOptions;
+use super::strays::strays;
 
 /// What came of a scenario with an agent.
 #[derive(Debug)]
@@ -28,6 +29,8 @@ pub(super) struct Played {
     pub(super) driven: Result<Driven, &'static str>,
     /// What did not go as the script says.
     pub(super) violations: Vec<Violation>,
+    /// What the agent left in the directory of the run, beside its own.
+    pub(super) strays: Vec<PathBuf>,
     /// Files of the work directory afterwards that the scenario expects, where they can be read as text.
     pub(super) files: BTreeMap<String, String>,
 }
@@ -111,6 +114,7 @@ pub(super) fn play(
         Err(DriveError::NotApplicable(why)) => Err(why),
         Err(error) => return Err(error.into()),
     };
+    let strays = strays(root, &[&below, &path]);
     for (number, outcome) in driven
         .iter()
         .flat_map(|driven| &driven.outcomes)
@@ -132,6 +136,7 @@ pub(super) fn play(
         Some((name.clone(), text))
     });
     Ok(Played {
+        strays,
         files: files.collect(),
         place,
         capture,

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::capture::Capture;
 use crate::check::{RolloutCheckError, check_rollouts};
 use crate::diff::Options;
-use crate::report::{CellFinding, Level, Standards, add_rollout_check, outline_report};
+use crate::report::{CellFinding, Level, Standards, add_rollout_check, outline_report, plural};
 use crate::rollout::{RolloutIndex, RolloutSource, What, find_rollouts};
 use crate::script::scenario::RolloutExpectation;
 
@@ -96,8 +96,8 @@ impl Written {
         let mut unmet = Vec::new();
         if let Some(turns) = wanted.turns.filter(|turns| *turns as usize != self.turns) {
             unmet.push(format!(
-                "the rollout has {} turns, {turns} expected",
-                self.turns
+                "the rollout has {}, {turns} expected",
+                plural(self.turns, "turn")
             ));
         }
         for (name, count) in &wanted.records {
@@ -108,7 +108,8 @@ impl Written {
             let found = self.records.iter().filter(is_so).count();
             if found != *count as usize {
                 unmet.push(format!(
-                    "the rollout has {found} records {name}, {count} expected"
+                    "the rollout has {} {name}, {count} expected",
+                    plural(found, "record")
                 ));
             }
         }
@@ -221,7 +222,7 @@ mod tests {
             },
             &[
                 "the rollout has 2 turns, 3 expected",
-                "the rollout has 1 records compacted, 2 expected",
+                "the rollout has 1 record compacted, 2 expected",
                 "the rollout has at another place a record with {\"payload\":{\"type\":\"turn_aborted\"}}",
                 "the rollout lacks a record with {\"type\":\"x\"}",
                 "the rollout has a record with {\"type\":\"session_meta\"}",

@@ -12,7 +12,7 @@ use trace_diff::replay::{Circumstances, SandboxMode};
 
 use crate::duration::duration;
 use crate::exit::{Failure, Status};
-use crate::scratch::Scratch;
+use crate::scratch::{Scratch, is_scratch};
 use crate::serving::say;
 
 /// Most files that others may have written are told.
@@ -219,6 +219,8 @@ pub(crate) fn user_home() -> Outside {
 
 /// Tells of files that `who` or another program wrote.
 pub(crate) fn say_changed(who: &str, paths: &[&PathBuf]) {
+    let is_foreign = |path: &&&PathBuf| !is_scratch(path);
+    let paths: Vec<_> = paths.iter().filter(is_foreign).collect();
     for path in paths.iter().take(MOST_TOLD) {
         say(&format!(
             "changed while it ran, by {who} or another program: {}",

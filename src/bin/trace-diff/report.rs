@@ -138,24 +138,25 @@ impl<F: Form> ReportArgs<F> {
         self.check_paths(&page.inputs())?;
         let files = self.report.iter();
         let written = files.map(|file| self.write_file(page, file.format, &file.path));
-        let mut failure = written.filter_map(Result::err).next_back();
+        let mut failures: Vec<Failure> = written.filter_map(Result::err).collect();
         if self.format == F::GITHUB {
-            failure = append_summary(page).err().or(failure);
+            failures.extend(append_summary(page).err());
         }
         let is_elsewhere = match &self.output {
-            Some(path) => match self.write_file(page, self.format, path) {
-                Ok(()) => true,
-                Err(error) => {
-                    failure = Some(error);
-                    false
-                }
-            },
+            Some(path) => {
+                let failure = self.write_file(page, self.format, path).err();
+                let is_written = failure.is_none();
+                failures.extend(failure);
+                is_written
+            }
             None => self.quiet,
         };
         if !is_elsewhere {
             self.print(page)?;
         }
-        failure.map_or(Ok(()), Err)
+        let last = failures.pop();
+        failures.iter().for_each(Failure::print);
+        last.map_or(Ok(()), Err)
     }
 
     fn print(&self, page: &impl Page<Form = F>) -> Result<(), Failure> {

@@ -39,11 +39,21 @@ impl Drop for Scratch {
     }
 }
 
+/// How the directories begin that are made here.
+const PREFIX: &str = "trace-diff-";
+
+/// Whether a path is a directory of a run, this one or another, in the directory for temporary files.
+pub(crate) fn is_scratch(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str());
+    path.parent() == Some(&std::env::temp_dir())
+        && name.is_some_and(|name| name.starts_with(PREFIX))
+}
+
 fn fresh_directory() -> Result<PathBuf, Failure> {
     let base = std::env::temp_dir();
     for number in 0..1000 {
         // Of one length, so that texts which quote it are cut at the same place.
-        let path = base.join(format!("trace-diff-{:010}-{number}", std::process::id()));
+        let path = base.join(format!("{PREFIX}{:010}-{number}", std::process::id()));
         match fs::create_dir(&path) {
             Ok(()) => return Ok(path),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}

@@ -87,8 +87,19 @@ impl Signals {
     }
 }
 
+/// Whether nothing but errors is told.
+static IS_QUIET: AtomicBool = AtomicBool::new(false);
+
+/// Tells nothing but errors from now on.
+pub(crate) fn be_quiet() {
+    IS_QUIET.store(true, Ordering::Relaxed);
+}
+
 /// Tells something on standard error.
 pub(crate) fn say(text: &str) {
+    if IS_QUIET.load(Ordering::Relaxed) {
+        return;
+    }
     let mut out = io::stderr().lock();
     for line in text.lines() {
         // There is nowhere left to say that standard error is closed.
@@ -103,9 +114,18 @@ pub(crate) fn capture_failure(error: io::Error) -> Failure {
     Failure::new(error).with_hint("what stands in it is complete up to there; the server has ended, for what it does would be lost")
 }
 
-/// A new file, or an empty one: a capture holds one run.
-pub(crate) fn open_capture(path: &Path, is_forced: bool) -> Result<File, Failure> {
+/// A new file, or an empty one: a capture holds one run. It replaces nothing that this run reads.
+pub(crate) fn open_capture(
+    path: &Path,
+    is_forced: bool,
+    input: Option<&Path>,
+) -> Result<File, Failure> {
     let what = || format!("failed to write {}", path.display());
+    check_name(path)?;
+    if input.is_some_and(|input| is_part(path, input)) {
+        let error = anyhow!("{} is read by this run", path.display());
+        return Err(Failure::new(error).with_hint("write the capture to another file"));
+    }
     if !is_forced
         && fs::metadata(path).is_ok_and(|metadata| metadata.is_file() && metadata.len() > 0)
     {
@@ -119,6 +139,24 @@ pub(crate) fn open_capture(path: &Path, is_forced: bool) -> Result<File, Failure
         .open(path)
         .with_context(what)?;
     Ok(file)
+}
+
+/// Standard output has the ready line or the report.
+pub(crate) fn check_name(path: &Path) -> Result<(), Failure> {
+    if path.as_os_str() == "-" {
+        let error = anyhow!("a capture can't be written to standard output");
+        return Err(Failure::new(error).with_hint("name a file"));
+    }
+    Ok(())
+}
+
+/// Whether a file that is there is an input, or lies in it.
+fn is_part(path: &Path, input: &Path) -> bool {
+    same_file::is_same_file(path, input).unwrap_or(false)
+        || match (path.canonicalize(), input.canonicalize()) {
+            (Ok(path), Ok(input)) => path.is_file() && path.starts_with(&input),
+            _ => false,
+        }
 }
 
 /// Tells where the server is: the file first, so that it is there when the ready line is seen.

@@ -57,7 +57,7 @@ impl Text<'_> {
         if let Some(legend) = self.matrix.legend() {
             writeln!(out, "\n{}", visible(&legend))?;
         }
-        writeln!(out)
+        Ok(())
     }
 
     fn line(
@@ -82,10 +82,14 @@ impl Text<'_> {
     }
 
     fn cells(&self, out: &mut impl Write) -> io::Result<()> {
+        let mut is_first = true;
         for (number, row) in self.matrix.scenarios.iter().enumerate() {
             for (column, (cell, agent)) in row.cells.iter().zip(&self.matrix.agents).enumerate() {
                 if !is_told(cell) {
                     continue;
+                }
+                if std::mem::take(&mut is_first) {
+                    writeln!(out)?;
                 }
                 let verdict = style(cell).applied(self.options.has_color, cell.verdict.name());
                 let (name, agent) = (visible(&row.name), visible(&agent.name));

@@ -18,5 +18,5 @@ pub use layout::{TextOptions, render_text};
 pub(super) use marks::numbers;
 pub use session::{has_problems, render_session_text};
 pub(super) use style::Style;
-pub(super) use words::plural;
+pub use words::plural;
 pub(super) use wrap::{shortened, wrapped};

@@ -3,7 +3,7 @@
 use crate::outline::Moment;
 
 /// A count with its word.
-pub(in crate::report) fn plural(count: usize, word: &str) -> String {
+pub fn plural(count: usize, word: &str) -> String {
     if count == 1 {
         format!("1 {word}")
     } else {

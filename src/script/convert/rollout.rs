@@ -66,6 +66,8 @@ struct Replay {
     response_id: Option<String>,
     /// What waits for an answer of the model.
     waits: Option<Waits>,
+    /// Whether something was told to the model since the last response, or a turn began.
+    is_asked: bool,
     /// Whether pycodex wrote the file: neither turns nor usage have records in it.
     is_pycodex: bool,
     /// Whether turns have records of their own.
@@ -119,6 +121,7 @@ impl Replay {
                     self.provoke_compaction();
                 }
                 self.add_compaction(record.payload);
+                self.is_asked = true;
                 if let Some(waits) = &mut self.waits {
                     waits.record = self.records + 1;
                 }
@@ -130,6 +133,7 @@ impl Replay {
     fn add_item(&mut self, item: Raw<'_>) {
         if !is_of_model(item) {
             self.close();
+            self.is_asked = true;
             return self.add_input(item);
         }
         if std::mem::take(&mut self.sums_up) {
@@ -240,6 +244,7 @@ impl Replay {
             Some("task_started" | "turn_started") => {
                 self.close();
                 self.has_turns = true;
+                self.is_asked = true;
                 self.waits = None;
             }
             Some("task_complete" | "turn_complete") => self.end_turn(record, false),
@@ -312,9 +317,13 @@ impl Replay {
         if items.is_empty() {
             return;
         }
+        let is_asked = std::mem::take(&mut self.is_asked);
         let mut step = Map::new();
         if let Some(when) = when {
             step.insert("when".to_owned(), when);
+        } else if !is_asked && self.has_turns {
+            // Nothing but the response itself makes Codex ask again (0.153.4, 0.169.0).
+            self.set_last("end_turn", false.into());
         }
         let reply = items.into_iter().map(|item| json!({ "item": item }));
         step.insert("reply".to_owned(), reply.collect());

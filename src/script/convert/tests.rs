@@ -74,6 +74,32 @@ fn turn(kind: &str, said: &[&str], total: Value) -> (String, Vec<String>, Value)
 }
 
 #[test]
+fn a_response_behind_which_nothing_is_told_did_not_end_the_turn() {
+    let ends = |records: &[Value]| -> Vec<Value> {
+        let lines: String = records.iter().map(|record| format!("{record}\n")).collect();
+        let source = RolloutSource::memory("rollout.jsonl", lines.into_bytes());
+        let script: Value = serde_json::from_str(&script_from_rollout(&source).unwrap()).unwrap();
+        let steps = script["step"].as_array().cloned().unwrap_or_default();
+        steps.iter().map(|step| step["end_turn"].clone()).collect()
+    };
+    let begin = || event(json!({ "type": "task_started" }));
+    let two = |between: Vec<Value>| {
+        let before = [
+            begin(),
+            said("user", "go"),
+            said("assistant", "One."),
+            tokens(5),
+        ];
+        let after = [said("assistant", "Two."), tokens(6)];
+        [before.to_vec(), between, after.to_vec()].concat()
+    };
+    assert_eq!(ends(&two(vec![])), [json!(false), Value::Null]);
+    for told in [said("user", "more"), said("developer", "more"), begin()] {
+        assert_eq!(ends(&two(vec![told])), [Value::Null, Value::Null]);
+    }
+}
+
+#[test]
 fn items_up_to_a_token_count_are_one_response() {
     let steps = rollout_steps(&[
         said("user", "go"),

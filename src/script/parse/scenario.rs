@@ -1,6 +1,7 @@
 //! The tables `run` and `expect` at the top of a script.
 
 use std::ops::Range;
+use std::time::Duration;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -36,6 +37,7 @@ const EXPECT_KEYS: &[&str] = &[
     "outcome",
     "answer",
     "error",
+    "exit",
     "requests",
     "pauses",
     "files",
@@ -287,6 +289,9 @@ impl Reader<'_> {
             is_failure: is_failure.unwrap_or_default(),
             answer: self.string(table, "answer"),
             error: self.string(table, "error"),
+            exit: self
+                .integer(table, "exit", 0)
+                .map(|code| i32::try_from(code).unwrap_or(i32::MAX)),
             requests: self.integer(table, "requests", 0).map(|count| count as u32),
             pauses: self.pauses(table),
             rollouts: self.rollouts(table),
@@ -357,7 +362,9 @@ impl Reader<'_> {
             };
             let pattern = AgentPattern::parse(&text);
             if pattern.is_none() {
-                let hint = "write `codex`, `codex@0.169`, or `codex@0.125..0.153`".to_owned();
+                let hint =
+                    "write `codex`, `pycodex` or `other`, with versions as in `codex@0.169` or `codex@0.125..0.153`"
+                        .to_owned();
                 self.report(&tree.span, format!("`{text}` names no agents"), hint);
             }
             agents.extend(pattern);
@@ -365,21 +372,25 @@ impl Reader<'_> {
         agents
     }
 
-    /// Pairs of durations: at least, at most.
-    fn pauses(&mut self, table: Table<'_>) -> Vec<(std::time::Duration, std::time::Duration)> {
+    /// Durations: at least, and at most if that is said.
+    fn pauses(&mut self, table: Table<'_>) -> Vec<(Duration, Duration)> {
         let Some(tree) = table.get("pauses") else {
             return Vec::new();
         };
         let mut pauses = Vec::new();
         for tree in self.one_or_more(tree) {
             match self.one_or_more(tree) {
-                [least, most] => {
+                [least, rest @ ..] if rest.len() < 2 => {
                     let least = self.duration_of(least, "pauses");
-                    pauses.extend(least.zip(self.duration_of(most, "pauses")));
+                    let most = match rest.first() {
+                        Some(most) => self.duration_of(most, "pauses"),
+                        None => Some(Duration::MAX),
+                    };
+                    pauses.extend(least.zip(most));
                 }
                 _ => {
-                    let hint = "write `pauses = [[\"900ms\", \"2s\"]]`".to_owned();
-                    self.report(&tree.span, "a pause has a least and a most", hint);
+                    let hint = "write `pauses = [[\"900ms\"], [\"0s\", \"2s\"]]`".to_owned();
+                    self.report(&tree.span, "a pause has a least, and may have a most", hint);
                 }
             }
         }

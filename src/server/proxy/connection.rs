@@ -17,7 +17,7 @@ use super::super::head::{MAX_HEAD_BYTES, RequestHead};
 use super::super::ledger::Phase;
 use super::answer::OwnAnswer;
 use super::buffer::Buffer;
-use super::connect::Connected;
+use super::connect::{ConnectError, Connected};
 use super::known_socket::{self, KnownSocket, Left};
 use super::message::BodyScan;
 use super::relay::{After, Relay};
@@ -135,20 +135,16 @@ impl Connection {
             Left::Ended(after) => return after,
             Left::Unknown(messages) => messages,
         };
-        if let Err(error) = self.connect(true).await {
-            taken.note("upstream", &error.message);
-            taken.end(End::Closed);
-            return After::Close;
-        }
-        let Some(connected) = &mut self.upstream else {
-            return After::Close;
-        };
-        let route = self
-            .shared
-            .connector
-            .route(connected, &taken.request().target);
         let head = known_socket::without_extensions(head);
-        let first = rewritten(&head, taken.request(), &route);
+        let asked = connect(&mut self.upstream, &self.shared, &head, taken.request());
+        let (connected, first) = match asked.await {
+            Ok(connected) => connected,
+            Err(error) => {
+                taken.note("upstream", &error.message);
+                taken.end(End::Closed);
+                return After::Close;
+            }
+        };
         if let Err(problem) = known_socket::ask(&mut connected.stream, &first).await {
             taken.note("upstream", &problem);
             taken.end(End::Closed);
@@ -172,19 +168,14 @@ impl Connection {
 
     /// Passes a request on, of whose body these bytes were read.
     async fn pass_on(&mut self, taken: Taken, body: BodyScan, head: &[u8], read: Vec<u8>) -> After {
-        let is_websocket = taken.request().headers.get("upgrade").is_some();
-        if let Err(error) = self.connect(is_websocket).await {
-            let answer = OwnAnswer::unreachable(&self.shared.upstream, &error);
-            return self.answer(taken, body, answer).await;
-        }
-        let Some(connected) = &mut self.upstream else {
-            return After::Close;
+        let asked = connect(&mut self.upstream, &self.shared, head, taken.request());
+        let (connected, mut first) = match asked.await {
+            Ok(connected) => connected,
+            Err(error) => {
+                let answer = OwnAnswer::unreachable(&self.shared.upstream, &error);
+                return self.answer(taken, body, answer).await;
+            }
         };
-        let route = self
-            .shared
-            .connector
-            .route(connected, &taken.request().target);
-        let mut first = rewritten(head, taken.request(), &route);
         first.extend_from_slice(&read);
         let relay = Relay::new(
             &mut self.client,
@@ -305,20 +296,6 @@ impl Connection {
         false
     }
 
-    /// Makes sure that there is a connection to the upstream. One that has ended meanwhile is replaced.
-    async fn connect(&mut self, is_websocket: bool) -> Result<(), super::connect::ConnectError> {
-        let connector = &self.shared.connector;
-        if let Some(connected) = &mut self.upstream {
-            let is_fit = !is_websocket || !connector.needs_tunnel(connected);
-            if is_fit && is_alive(connected).await {
-                return Ok(());
-            }
-        }
-        self.upstream = None;
-        self.upstream = Some(connector.connect(is_websocket).await?);
-        Ok(())
-    }
-
     /// Answers a request without the upstream: when it has come whole, so that the capture has it.
     async fn answer(&mut self, mut taken: Taken, mut body: BodyScan, answer: OwnAnswer) -> After {
         let waits_for_leave = taken.request().headers.get("expect").is_some();
@@ -371,6 +348,31 @@ impl Connection {
         let discard = async { while matches!(self.client.read(&mut bytes).await, Ok(1..)) {} };
         let _ = timeout(LINGER, discard).await;
     }
+}
+
+/// Makes sure that there is a connection to the upstream, and gives it with the head as it goes there. One that has ended
+/// meanwhile, or may not be used for this request, is replaced.
+async fn connect<'u>(
+    upstream: &'u mut Option<Connected>,
+    shared: &Shared,
+    head: &[u8],
+    request: &RequestHead,
+) -> Result<(&'u mut Connected, Vec<u8>), ConnectError> {
+    let connector = &shared.connector;
+    let is_websocket = request.headers.get("upgrade").is_some();
+    if let Some(connected) = upstream {
+        let is_fit = !is_websocket || !connector.needs_tunnel(connected);
+        if !is_fit || !is_alive(connected).await {
+            *upstream = None;
+        }
+    }
+    let connected = match upstream {
+        Some(connected) => connected,
+        None => upstream.insert(connector.connect(is_websocket).await?),
+    };
+    let route = connector.route(connected, &request.target);
+    let first = rewritten(head, request, &route);
+    Ok((connected, first))
 }
 
 /// Whether the upstream has not ended the connection, as far as is known now.

@@ -8,7 +8,11 @@ use std::time::Duration;
 use trace_diff::capture::End;
 
 use super::serve::{Serving, capture, load};
+use crate::cli_bad_input::gzip;
 use crate::program::{Program, assert_snapshot, code, shown, stderr};
+
+/// The beginning of a capture of our own.
+const OWN: &[u8] = b"{\"format\":\"trace-diff/capture\",\"version\":1,\"type\":\"capture\",\"source\":\"serve\"}\n";
 
 /// A server of ours as the upstream, and its URL.
 fn upstream(program: &Program, arguments: &[&str]) -> (Serving, String) {
@@ -66,7 +70,7 @@ fn what_is_recorded_is_what_the_server_recorded() {
     assert_eq!(code(&server.end()), 0);
     assert_eq!(
         shown(&["record"], &recorder.end()),
-        "$ trace-diff record\n! recorded.jsonl: 2 requests, 1 secrets replaced, none seen that is left\nexit 0\n"
+        "$ trace-diff record\n! recorded.jsonl: 2 requests, 1 secret replaced, none seen that is left\nexit 0\n"
     );
     let output = program.run(&["served.jsonl", "recorded.jsonl"]);
     assert_eq!(code(&output), 0, "{output:?}");
@@ -271,6 +275,8 @@ fn what_can_not_be_recorded_is_said() {
     let program = Program::new().with_environment("HTTP_PROXY", "socks5://p:1");
     program
         .file("old.jsonl", "something")
+        .file("other.jsonl", crate::program::conversation(&["Hi."]))
+        .file("own.gz", gzip(OWN))
         .file("ca.pem", "nothing");
     let url = "http://127.0.0.1:1";
     let mut text = String::new();
@@ -321,6 +327,33 @@ fn what_can_not_be_recorded_is_said() {
             "out.jsonl",
         ],
         &["record", "--upstream", url, "--capture", "/dev/full"],
+        &[
+            "record",
+            "--upstream",
+            url,
+            "--capture",
+            "other.jsonl",
+            "--mode",
+            "replay-or-record",
+        ],
+        &[
+            "record",
+            "--upstream",
+            url,
+            "--capture",
+            "own.gz",
+            "--mode",
+            "replay-or-record",
+        ],
+        &[
+            "record",
+            "--upstream",
+            url,
+            "--capture",
+            "-",
+            "--mode",
+            "replay-or-record",
+        ],
     ] {
         text.push_str(&program.shown(arguments));
     }

@@ -117,6 +117,20 @@ fn commands_print_what_was_recorded_and_do_not_run() {
 }
 
 #[test]
+fn a_recording_may_come_by_standard_input() {
+    let program = program();
+    let agent = program.path("agent.sh").to_string_lossy().into_owned();
+    let arguments = [
+        "replay", "-", "--work", "work", "--tools", "recorded", "--", "bash", &agent, "{port}",
+    ];
+    let output = program.run_with(&arguments, recording().as_bytes());
+    assert_eq!(code(&output), 0, "{}{}", stdout(&output), stderr(&output));
+    let quiet = replay(&program, &["--tools", "recorded", "-q"]);
+    let said = (code(&quiet), stdout(&quiet), stderr(&quiet));
+    assert_eq!(said, (0, String::new(), String::new()));
+}
+
+#[test]
 fn a_session_that_leaves_its_recording_goes_on_with_the_upstream() {
     let program = program();
     program.file(
@@ -210,6 +224,20 @@ fn what_a_user_does_wrong_is_told_with_what_to_do() {
         &["nowhere is no directory", "hint: --work"],
     );
     assert!(!program.path("nowhere").exists());
+    replay(
+        "none.jsonl",
+        &[],
+        &["failed to read none.jsonl", "hint: check the path"],
+    );
+    replay(
+        "recorded.jsonl",
+        &["--capture", "recorded.jsonl", "--force"],
+        &["recorded.jsonl is read by this run"],
+    );
+    assert_eq!(
+        std::fs::read_to_string(program.path("recorded.jsonl")).unwrap(),
+        recording()
+    );
     program.file("other.json", "{\"a\":1}");
     replay(
         "other.json",

@@ -87,7 +87,7 @@ fn an_agent_that_does_what_is_expected_passes() {
     let output = setting.run(&[&agent]);
     assert_eq!(
         stdout(&output),
-        "       toy\nhello  pass\n\n\ntoy: 1 passed\n"
+        "       toy\nhello  pass\n\ntoy: 1 passed\n"
     );
     assert_eq!((code(&output), stderr(&output).as_str()), (0, ""));
 }
@@ -235,6 +235,111 @@ fn what_is_written_to_the_home_of_the_user_is_told() {
         home.display()
     );
     assert_eq!((code(&output), stderr(&output)), (0, wanted));
+}
+
+#[test]
+fn what_is_written_beside_the_directories_of_an_agent_is_told() {
+    let setting = Setting::new();
+    let stray = |name: &str, above: &str| {
+        setting.agent(name, &format!("{ASK}\necho x > \"$HOME/{above}/note\""), "")
+    };
+    let told = |agents: &[String]| {
+        let agents: Vec<&str> = agents.iter().map(String::as_str).collect();
+        let output = setting.run(&[&agents, ["--format", "json"].as_slice()].concat());
+        let value = json(&output);
+        let findings = (0..agents.len()).map(|agent| cell(&value, agent)["findings"][0].clone());
+        let messages = findings.map(|one| one["message"].as_str().unwrap_or("-").to_owned());
+        (messages.collect::<Vec<_>>(), stderr(&output))
+    };
+    let good = setting.agent("good", ASK, "");
+    let wrote = "wrote outside of its directories:";
+    let (found, _) = told(&[good.clone(), stray("near", "../..")]);
+    assert_eq!(found[0], "-");
+    assert!(
+        found[1].starts_with(&format!("the agent {wrote}")),
+        "{found:?}"
+    );
+    // Where several agents have a directory each, nobody knows which one it was.
+    let (found, _) = told(&[good.clone(), stray("far", "../../..")]);
+    let wanted = format!("an agent of this scenario {wrote} hello/note");
+    assert_eq!(found, [wanted.clone(), wanted]);
+    let (found, told) = told(&[good, stray("farther", "../../../..")]);
+    assert_eq!(found, ["-", "-"]);
+    assert!(
+        told.starts_with("changed while it ran, by an agent or another program: ")
+            && told.ends_with("/note\n"),
+        "{told}"
+    );
+}
+
+#[test]
+fn names_of_all_kinds_have_directories_of_their_own() {
+    let setting = Setting::new();
+    for name in ["a b", "a-b", "...", "x<y"] {
+        setting.program.file(&format!("{name}.toml"), SCENARIO);
+    }
+    let agent = setting.agent("toy", ASK, "same");
+    let command = agent.split_once("toy=").unwrap().1;
+    let others = ["..", "to>y", "toy~2"].map(|name| format!("--agent={name}={command}"));
+    let keep = setting.path("below/kept").display().to_string();
+    let scripts = [
+        "run", "a b.toml", "a-b.toml", "....toml", "x<y.toml", "--keep", &keep,
+    ];
+    let agents = [
+        &agent,
+        &others[0],
+        &others[1],
+        &others[2],
+        "--rerun=1",
+        "-q",
+    ]
+    .map(|one: &str| one);
+    let output = setting.program.run(&[&scripts[..], &agents].concat());
+    assert_eq!((code(&output), stderr(&output).as_str()), (0, ""));
+    let count = |path: &Path| fs::read_dir(path).unwrap().count();
+    assert_eq!(count(&setting.path("below")), 1);
+    assert_eq!(count(&setting.path("below/kept")), 4);
+    for scenario in fs::read_dir(setting.path("below/kept")).unwrap() {
+        assert_eq!(count(&scenario.unwrap().path()), 8);
+    }
+}
+
+#[test]
+fn secrets_that_an_agent_prints_reach_no_report() {
+    let setting = Setting::new();
+    let secret = "sk-proj-0123456789abcdefghijklmnopqrstuvwxyzABCDEF";
+    let body = "x".repeat(150);
+    let agent = setting.agent("leak", &format!("echo {secret} {body} {secret}"), "");
+    for form in ["text", "json", "junit", "github", "markdown", "html"] {
+        let output = setting.run(&[&agent, "--format", form]);
+        let text = stdout(&output);
+        assert!(
+            text.contains("secret 1") && !text.contains("sk-proj"),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn the_exit_code_may_be_expected() {
+    let setting = Setting::new();
+    let expecting = SCENARIO.replace("answer = \"Hello.\"", "answer = \"Hello.\"\nexit = 3");
+    setting.program.file("hello.toml", expecting);
+    let fine = setting.agent("fine", &format!("{ASK}\nexit 3"), "");
+    let other = setting.agent("another", ASK, "");
+    let value = json(&setting.run(&[&fine, &other, "--format", "json"]));
+    let told = &cell(&value, 1)["findings"][0]["message"];
+    assert_eq!(
+        told,
+        "the agent ended with exit code 0, not with exit code 3"
+    );
+    let rules: Vec<&Value> = cell(&value, 0)["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| &one["rule"])
+        .collect();
+    assert!(!rules.contains(&&Value::from("exit")), "{rules:?}");
 }
 
 #[test]

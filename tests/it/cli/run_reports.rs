@@ -62,11 +62,24 @@ fn a_report_replaces_nothing_that_is_read() {
 fn a_file_that_can_not_be_written_costs_only_itself() {
     let setting = Setting::new();
     let agent = setting.agent("toy", ASK, "same");
-    let bad = ["--report", "json=none/a", "-o", "none/b"];
+    let bad = [
+        "--report",
+        "json=none/a",
+        "--report",
+        "html=none/d",
+        "-o",
+        "none/b",
+    ];
     let good = ["--report", "junit=c", &agent];
-    let output = setting.run(&[bad.as_slice(), &good].concat());
+    let output = setting.run(&[good.as_slice(), &bad].concat());
     assert_eq!(code(&output), 2);
-    assert!(stderr(&output).starts_with("error: failed to write none/b\n"));
+    let told = stderr(&output);
+    for path in ["none/a", "none/b", "none/d"] {
+        assert!(
+            told.contains(&format!("error: failed to write {path}\n")),
+            "{told}"
+        );
+    }
     assert!(stdout(&output).contains("toy: 1 passed"));
     assert!(setting.path("c").exists());
 }

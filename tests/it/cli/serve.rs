@@ -203,6 +203,8 @@ fn what_can_not_be_served_is_said() {
     let program = Program::new();
     program
         .file("bad.toml", "version = 1\n[[step]]\nreplay = []\n")
+        .file("own.toml", "version = 1")
+        .file("own/a.json", "{}")
         .file("old.jsonl", "something");
     let taken = Serving::new(&program, &[]);
     let port = taken.address.rsplit(':').next().unwrap();
@@ -212,6 +214,9 @@ fn what_can_not_be_served_is_said() {
         &["serve", "none.toml"],
         &["serve", "--capture", "old.jsonl"],
         &["serve", "--capture", "nowhere/out.jsonl"],
+        &["serve", "--capture", "-"],
+        &["serve", "own.toml", "--capture", "own.toml", "--force"],
+        &["serve", "own", "--capture", "own/a.json", "--force"],
     ] {
         text.push_str(&program.shown(arguments));
     }
@@ -219,6 +224,10 @@ fn what_can_not_be_served_is_said() {
     assert_eq!(code(&output), 2);
     text.push_str(&stderr(&output).replace(port, "PORT"));
     assert_snapshot("serve_refusals", &text);
+    assert_eq!(
+        std::fs::read(program.path("own.toml")).unwrap(),
+        b"version = 1"
+    );
     let output = Serving::new(&program, &["--capture", "old.jsonl", "--force"]);
     drop(output);
 }

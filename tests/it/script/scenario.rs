@@ -42,7 +42,7 @@ not_applicable = "too old"
 [[expect]]
 outcome = "failed"
 requests = 2
-pauses = [["900ms", "2s"]]
+pauses = [["900ms", "2s"], ["1s"]]
 files = { "a/b.txt" = "text" }
 "#,
     );
@@ -63,7 +63,10 @@ files = { "a/b.txt" = "text" }
     assert!(newest.is_failure && newest.not_applicable.is_none());
     assert_eq!(
         newest.pauses,
-        [(Duration::from_millis(900), Duration::from_secs(2))]
+        [
+            (Duration::from_millis(900), Duration::from_secs(2)),
+            (Duration::from_secs(1), Duration::MAX)
+        ]
     );
 }
 
@@ -107,6 +110,11 @@ fn mistakes_are_told_in_place_with_what_to_write() {
         None,
     );
     says(
+        "[run]\nprompt = \"a\"\n[expect]\npauses = [[\"1s\", \"2s\", \"3s\"]]",
+        "a pause has a least, and may have a most",
+        Some("write `pauses = [[\"900ms\"], [\"0s\", \"2s\"]]`"),
+    );
+    says(
         "[run]\nprompt = \"a\"\n[[expect]]\n[[expect]]\nagent = \"codex\"",
         "this is never reached",
         Some("put the one without `agent` last"),
@@ -119,7 +127,9 @@ fn mistakes_are_told_in_place_with_what_to_write() {
     says(
         "[run]\nprompt = \"a\"\n[expect]\nagent = \"codex@latest\"",
         "`codex@latest` names no agents",
-        Some("write `codex`, `codex@0.169`, or `codex@0.125..0.153`"),
+        Some(
+            "write `codex`, `pycodex` or `other`, with versions as in `codex@0.169` or `codex@0.125..0.153`",
+        ),
     );
 }
 

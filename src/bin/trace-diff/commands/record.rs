@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
-use trace_diff::capture::{Capture, Redactor, Residual, residual_secrets};
+use trace_diff::capture::{Capture, CaptureKind, Redactor, Residual, residual_secrets};
+use trace_diff::report::plural;
 use trace_diff::server::{CaptureTarget, Limits, Proxy, ProxyOptions, Upstream};
 
 use crate::exit::{Failure, Outcome, Status};
@@ -116,15 +117,16 @@ fn set_capture(options: &mut ProxyOptions, args: &Args) -> Result<(), Failure> {
     ) {
         (Mode::ReplayOrRecord, Some(from)) => {
             options.known = Some(known(from)?);
-            serving::open_capture(out, args.force)?
+            serving::open_capture(out, args.force, Some(from))?
         }
         (Mode::ReplayOrRecord, None) => {
+            serving::check_name(out)?;
             let has_records = out.metadata().is_ok_and(|metadata| metadata.len() > 0);
-            options.known = has_records.then(|| known(out)).transpose()?;
+            options.known = has_records.then(|| known_to_grow(out)).transpose()?;
             options.keeps_known = false;
             open_for_more(out).with_context(|| format!("failed to write {}", out.display()))?
         }
-        _ => serving::open_capture(out, args.force)?,
+        _ => serving::open_capture(out, args.force, None)?,
     };
     options.capture = CaptureTarget::File(Arc::new(file));
     Ok(())
@@ -134,6 +136,25 @@ fn known(path: &Path) -> Result<Capture, Failure> {
     let capture = input::capture(&path.to_string_lossy())?;
     output::say_problems(&capture);
     Ok(capture)
+}
+
+/// Reads a capture to which records are added: only to one of our own format, uncompressed, records of ours can be.
+fn known_to_grow(path: &Path) -> Result<Capture, Failure> {
+    let capture = known(path)?;
+    let mut first = [0];
+    let what = || format!("failed to read {}", path.display());
+    let is_text = File::open(path)
+        .and_then(|mut file| file.read_exact(&mut first))
+        .with_context(what)
+        .map(|()| first == *b"{")?;
+    if is_text && capture.kind == CaptureKind::Capture {
+        return Ok(capture);
+    }
+    let name = path.display();
+    let error = anyhow!("nothing can be added to {name}, which is compressed or of another format");
+    Err(Failure::new(error).with_hint(format!(
+        "answer from it and write to another file: --from {name} --capture OUT"
+    )))
 }
 
 /// Opens a capture to write at its end, which is made the start of a line.
@@ -158,10 +179,11 @@ fn open_for_more(path: &Path) -> io::Result<File> {
 /// ends it.
 fn tell(signals: &mut Signals, path: &Path, requests: u64, redactor: Redactor) -> Outcome {
     let name = path.display();
-    let count = redactor.count();
+    let requests = plural(usize::try_from(requests).unwrap_or(usize::MAX), "request");
+    let count = plural(redactor.count(), "secret");
     // A pipe can't be read again.
     if !path.is_file() {
-        say(&format!("{requests} requests, {count} secrets replaced"));
+        say(&format!("{requests}, {count} replaced"));
         return Ok(Status::Clean);
     }
     let (done, mut found) = tokio::sync::oneshot::channel();
@@ -176,14 +198,14 @@ fn tell(signals: &mut Signals, path: &Path, requests: u64, redactor: Redactor) -
     signals.or(async { outcome = (&mut found).await.ok() });
     let Some(found) = outcome else {
         say(&format!(
-            "{name}: {requests} requests, {count} secrets replaced; not looked through"
+            "{name}: {requests}, {count} replaced; not looked through"
         ));
         return Ok(Status::Clean);
     };
     let found = found.with_context(|| format!("failed to read {name}"))?;
     if found.is_empty() {
         say(&format!(
-            "{name}: {requests} requests, {count} secrets replaced, none seen that is left"
+            "{name}: {requests}, {count} replaced, none seen that is left"
         ));
         return Ok(Status::Clean);
     }

@@ -1,6 +1,7 @@
 //! `trace-diff replay`: a recorded session, played to an agent.
 
 use std::cell::Cell;
+use std::io::Read as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -22,12 +23,15 @@ use trace_diff::server::{CaptureTarget, Proxy, ProxyOptions, Server, ServerOptio
 
 use crate::agent::{AgentArgs, tell};
 use crate::exit::{Failure, Outcome, Status};
+use crate::input;
 use crate::replay_talk::{say_divergences, say_what_is_missing, say_what_is_not_answered};
 use crate::report::ReportArgs;
 use crate::report_forms::{Format, Rendered};
 use crate::rules;
 use crate::scratch::Scratch;
-use crate::serving::{ListenArgs, interruption, open_capture, proxy_failure, proxy_variables, say};
+use crate::serving::{
+    ListenArgs, be_quiet, interruption, open_capture, proxy_failure, proxy_variables, say,
+};
 
 /// Plays a recorded session to an agent, and compares what it sends with what was recorded
 ///
@@ -41,7 +45,7 @@ use crate::serving::{ListenArgs, interruption, open_capture, proxy_failure, prox
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// What is replayed: a capture, a rollout-trace bundle, a rollout or a directory of rollouts
+    /// What is replayed: a capture, a rollout-trace bundle, a rollout or a directory of rollouts; - is standard input
     recording: PathBuf,
     /// The agent, with its arguments
     #[arg(last = true, value_name = "COMMAND")]
@@ -122,6 +126,9 @@ fn pace(text: &str) -> Result<Pace, String> {
 }
 
 pub(crate) fn run(args: &Args) -> Outcome {
+    if args.report.quiet {
+        be_quiet();
+    }
     check_tools(args)?;
     if (args.on_divergence == Reaction::Live) != args.upstream.is_some() {
         let error = anyhow::anyhow!("--on-divergence live and --upstream go together");
@@ -129,7 +136,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
     }
     let rules = args.rules.load()?;
     let standards = Arc::new(args.rules.standards(&rules));
-    let recording = Recording::read(&args.recording).map_err(failure)?;
+    let recording = read(&args.recording)?;
     say_what_is_missing(&recording).map_err(failure)?;
     let replay =
         Replay::new(recording, replay_options(args, &rules, &standards)).map_err(failure)?;
@@ -151,13 +158,14 @@ pub(crate) fn run(args: &Args) -> Outcome {
         false => Some(session.run_agent()?),
     };
     let base_url = session.base_url();
+    let is_asked = session.requests() > 0;
     let written = stop(session.server, session.front);
     written.with_context(|| format!("failed to write {}", capture.display()))?;
     let status = match &outcome {
         Some(outcome) => tell(&args.agent, outcome, &session.scratch)?,
         None => Status::Clean,
     };
-    if outcome.is_some_and(|outcome| !outcome.has_connected) {
+    if !is_asked {
         return Err(never_connected(&base_url));
     }
     let mut candidate = read_capture(&capture.to_string_lossy())?;
@@ -250,6 +258,18 @@ struct Session<'a> {
     scratch: Scratch,
 }
 
+/// Reads what is to be replayed; `-` is standard input.
+fn read(path: &Path) -> Result<Recording, Failure> {
+    if path.as_os_str() != "-" {
+        return Recording::read(path).map_err(failure);
+    }
+    let mut bytes = Vec::new();
+    input::open(path)?
+        .read_to_end(&mut bytes)
+        .context("failed to read standard input")?;
+    Recording::from_bytes("-", bytes).map_err(failure)
+}
+
 fn failure(error: ReplayError) -> Failure {
     let hint = match &error {
         ReplayError::Unknown(error) => error.hint().map(|hint| {
@@ -259,6 +279,7 @@ fn failure(error: ReplayError) -> Failure {
             "requests to the model and what they were answered are played: was the recorder ended before the first answer?"
                 .to_owned(),
         ),
+        ReplayError::Read { .. } => Some("check the path, or use - for standard input".to_owned()),
         _ => None,
     };
     let failure = Failure::new(error);
@@ -271,7 +292,8 @@ fn failure(error: ReplayError) -> Failure {
 /// Starts the server and, where the agent may go on with a real one, the proxy before both.
 fn start(args: &Args, replay: &Replay, capture: &Path) -> Result<(Server, Option<Proxy>), Failure> {
     // A file that the user did not name is this run's own.
-    let file = open_capture(capture, args.force || args.capture.is_none())?;
+    let is_forced = args.force || args.capture.is_none();
+    let file = open_capture(capture, is_forced, Some(&args.recording))?;
     let target = CaptureTarget::File(Arc::new(file));
     let mut options = ServerOptions {
         script: replay.script.clone(),

@@ -12,7 +12,7 @@ use trace_diff::agent::{Agent, Limits, Profile, Surroundings};
 use trace_diff::report::Verdict;
 use trace_diff::script::Script;
 use trace_diff::suite::{
-    PlayError, Progress, SUITE, SuiteError, SuiteOptions, find_version, run_suite,
+    PlayError, Progress, SUITE, SuiteError, SuiteOptions, SuiteRun, find_version, run_suite,
 };
 
 use crate::agent::{say_changed, user_home};
@@ -21,7 +21,7 @@ use crate::exit::{Failure, Outcome, Status};
 use crate::matrix_forms::{Format, MatrixPage};
 use crate::report::ReportArgs;
 use crate::scratch::Scratch;
-use crate::serving::interruption;
+use crate::serving::{be_quiet, interruption};
 use crate::{rules, script};
 
 /// Plays scenarios to real agents, and says what became of each
@@ -123,6 +123,9 @@ impl FromStr for AgentWord {
 }
 
 pub(crate) fn run(args: &Args) -> Outcome {
+    if args.output.quiet {
+        be_quiet();
+    }
     // Before the run, which takes its time.
     args.output.check_paths(&inputs(args)?)?;
     let scripts = scripts(args)?;
@@ -166,8 +169,10 @@ pub(crate) fn run(args: &Args) -> Outcome {
         // The line of the progress goes.
         let _ = write!(io::stderr(), "\r\u{1b}[K");
     }
-    let matrix = outcome.map_err(failure)?;
-    say_changed("an agent", &home.changed().iter().collect::<Vec<_>>());
+    let SuiteRun { matrix, strays } = outcome.map_err(failure)?;
+    let strays = strays.iter().map(|path| options.root.join(path));
+    let changed: Vec<PathBuf> = home.changed().into_iter().chain(strays).collect();
+    say_changed("an agent", &changed.iter().collect::<Vec<_>>());
     args.output.write(&MatrixPage {
         matrix: &matrix,
         kept: args.keep.as_deref(),

@@ -204,11 +204,8 @@ impl Args {
         options.variables = serving::proxy_variables();
         options.answer_time = self.timeout;
         if let Some(path) = &self.capture {
-            if same_file::is_same_file(path, &self.capture_file).unwrap_or(false) {
-                let error = anyhow!("{} is the capture that is sent", path.display());
-                return Err(Failure::new(error).with_hint("name another file"));
-            }
-            let file = serving::open_capture(path, self.force)?;
+            let file =
+                serving::open_capture(path, self.force, Some(Path::new(&self.capture_file)))?;
             if !file.metadata().is_ok_and(|metadata| metadata.is_file()) {
                 // The answers are read again when all are there.
                 let error = anyhow!("{} is no file", path.display());

@@ -61,7 +61,10 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Outcome {
     let capture = match &args.capture {
-        Some(path) => CaptureTarget::File(Arc::new(serving::open_capture(path, args.force)?)),
+        Some(path) => {
+            let file = serving::open_capture(path, args.force, args.script.as_deref())?;
+            CaptureTarget::File(Arc::new(file))
+        }
         None => CaptureTarget::None,
     };
     let script = match &args.script {
