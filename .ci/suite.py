@@ -26,7 +26,8 @@ def installed():
     version = PYCODEX.partition("-")[2]
     if folder := agent.install_from_pypi(PYCODEX, f"python-codex=={version}"):
         call = "from pycodex.cli import main; raise SystemExit(main())"
-        yield f"pycodex@{version}", ["env", f"PYTHONPATH={folder}", sys.executable, "-c", call]
+        # Without the packages of this Python: pycodex does another thing where it finds PIL.
+        yield f"pycodex@{version}", ["env", f"PYTHONPATH={folder}", sys.executable, "-S", "-c", call]
 
 
 def run(program, name, command):

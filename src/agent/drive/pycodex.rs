@@ -16,6 +16,11 @@ pub(super) fn drive(
     if scenario.settings.output_schema.is_some() {
         return Err(DriveError::NotApplicable("pycodex takes no output schema"));
     }
+    if scenario.has_images() {
+        return Err(DriveError::NotApplicable(
+            "pycodex takes no images with a prompt",
+        ));
+    }
     let mut driven = Driven::default();
     let mut argv = agent.argv.clone();
     let config = stage.place.codex_home().join("config.toml");
