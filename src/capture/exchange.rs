@@ -177,11 +177,11 @@ impl Body {
 
     /// As [`Body::from_bytes`], for a body that may begin and end as the JSON text `before` does; gives for JSON the part that
     /// may be new, as [`Document::parse_after`] does.
-    pub fn from_bytes_after(bytes: &[u8], before: &Value) -> (Self, Option<Range<usize>>) {
+    pub fn from_bytes_after(bytes: &[u8], before: Value) -> (Self, Option<Range<usize>>) {
         if bytes.is_empty() {
             return (Body::Empty, None);
         }
-        match Document::parse_after(bytes, before.document()) {
+        match Document::parse_after(bytes, before.into_document()) {
             Ok((document, new)) => (Self::from_value(document.value()), Some(new)),
             Err(NotParsed::NoJson(_, text)) => (Body::Text(text), None),
             Err(NotParsed::NoText) => (Body::Bytes(bytes.to_vec()), None),

@@ -32,22 +32,19 @@ pub(super) struct Resumed {
     pub(super) end: usize,
 }
 
-/// The text of these bytes, of which the first `common` and the last `common_end` are those of a known text; `None` for what
-/// is no UTF-8. To copy what is the same takes less time than to find out that it is text.
+/// The text of these bytes, of which the first `common` and the last `common_end` are those of a known text, made of that;
+/// `None` for what is no UTF-8.
 pub(super) fn varied(
-    known: &str,
+    mut known: String,
     bytes: &[u8],
     common: usize,
     common_end: usize,
 ) -> Option<String> {
     let start = known.floor_char_boundary(common);
     let end = known.ceil_char_boundary(known.len() - common_end);
-    let behind = &known[end..];
-    let mut text = String::with_capacity(bytes.len());
-    text.push_str(&known[..start]);
-    text.push_str(str::from_utf8(&bytes[start..bytes.len() - behind.len()]).ok()?);
-    text.push_str(behind);
-    Some(text)
+    let between = &bytes[start..bytes.len() - (known.len() - end)];
+    known.replace_range(start..end, str::from_utf8(between).ok()?);
+    Some(known)
 }
 
 /// How many bytes two texts begin with that are the same.
@@ -246,7 +243,15 @@ mod tests {
     fn check(before: &str, text: &str) -> Option<Range<usize>> {
         let before = Document::parse(before).unwrap();
         let whole = Document::parse(text);
-        match Document::parse_after(text.as_bytes(), &before) {
+        let shared = Document::parse_after(text.as_bytes(), before.clone());
+        let own = Document::parse(before.text()).unwrap();
+        let parsed = Document::parse_after(text.as_bytes(), own);
+        let texts = [&shared, &parsed].map(|parsed| {
+            let parsed = parsed.as_ref().ok();
+            parsed.map(|(document, new)| (document.text().to_owned(), shape(document), new.clone()))
+        });
+        assert_eq!(texts[0], texts[1], "{text}");
+        match parsed {
             Ok((document, new)) => {
                 assert_eq!(document.text(), text);
                 let whole = whole.unwrap();
@@ -303,7 +308,7 @@ mod tests {
             for byte in [0, b'x', 0x80, 0xa9, 0xc3, 0xff] {
                 let mut bytes = text.to_vec();
                 bytes[at] = byte;
-                let found = Document::parse_after(&bytes, &before);
+                let found = Document::parse_after(&bytes, before.clone());
                 match String::from_utf8(bytes) {
                     Ok(text) => assert_eq!(found.is_ok(), Document::parse(text).is_ok()),
                     Err(_) => assert_eq!(found.unwrap_err(), NotParsed::NoText),

@@ -97,7 +97,7 @@ impl Document {
     }
 
     /// Like [`Document::parse_owned`], for the bytes of a text that may begin and end as `before` does: only what is between
-    /// is looked at.
+    /// is looked at, and where nobody else has `before`, only that is copied.
     ///
     /// Gives with the document the part of its text that may be new. What is before and behind it has the same text and the
     /// same values in `before`. Where it does not begin with the text or at its end, a string or a member of an object begins
@@ -108,18 +108,19 @@ impl Document {
     /// As [`Document::parse_owned`], with the text; with [`NotParsed::NoText`] for what is no UTF-8.
     pub fn parse_after(
         bytes: &[u8],
-        before: &Self,
+        mut before: Arc<Self>,
     ) -> Result<(Arc<Self>, Range<usize>), NotParsed> {
         let known = before.text.as_bytes();
         let common = common_length(bytes, known);
         if common == bytes.len() && common == known.len() {
-            let (text, slots) = (before.text.clone(), before.slots.clone());
-            let depth = before.depth;
-            return Ok((Arc::new(Self { text, slots, depth }), common..common));
+            return Ok((before, common..common));
         }
+        let known_length = known.len();
         let common_end = common_end_length(bytes, known);
-        let rest = bytes.len().min(known.len()) - common;
-        let text = varied(&before.text, bytes, common, common_end.min(rest));
+        let rest = bytes.len().min(known_length) - common;
+        let own = Arc::get_mut(&mut before).map(|own| std::mem::take(&mut own.text));
+        let known = own.unwrap_or_else(|| before.text.clone());
+        let text = varied(known, bytes, common, common_end.min(rest));
         let text = text.ok_or(NotParsed::NoText)?;
         let length = text.len();
         let begun = beginning(&before.slots, common);
@@ -127,7 +128,7 @@ impl Document {
             let parsed = Self::parse_owned(text).map(|document| (document, 0..length));
             return parsed.map_err(|(error, text)| NotParsed::NoJson(error, text));
         };
-        let ending = Ending::new(&before.slots, length, known.len(), common_end);
+        let ending = Ending::new(&before.slots, length, known_length, common_end);
         match syntax::parse_on(&text, begun.state, ending, MAX_DEPTH) {
             Ok(Resumed { slots, depth, end }) => {
                 let depth = depth.max(before.depth);
@@ -220,6 +221,11 @@ impl Value {
     /// The document that it is, or is a part of.
     pub fn document(&self) -> &Document {
         &self.document
+    }
+
+    /// The same as a handle.
+    pub fn into_document(self) -> Arc<Document> {
+        self.document
     }
 
     /// A handle to a part: `part` must come from [`Value::node`] of this same document.

@@ -56,8 +56,28 @@ impl LocationFinder {
     }
 }
 
-/// Where the path begins that has its separator at `at`.
+/// Where the path begins that has its separator at `at`: at what sets it apart from the text around it, else behind the last
+/// character that is rare in paths.
 fn path_start(bytes: &[u8], at: usize) -> usize {
+    set_apart(bytes, at).unwrap_or_else(|| plain_start(bytes, at))
+}
+
+/// Where a path begins that stands behind a quote, a backtick, or `(file: ` as Codex 0.115.0–0.145.0 tells of skills: there it
+/// may hold anything, spaces too. With a second path in it, it is none.
+fn set_apart(bytes: &[u8], at: usize) -> Option<usize> {
+    /// Longest path that systems take.
+    const LONGEST: usize = 4096;
+    let floor = at.saturating_sub(LONGEST);
+    let before = &bytes[floor..at];
+    let behind = |length: usize| move |found: usize| found + length;
+    let mark = memchr::memrchr3(b'`', b'"', b'\n', before).map(behind(1));
+    let file = memmem::rfind(before, b"(file: ").map(behind(7));
+    let path = &before[mark.max(file)?..];
+    let is_path = path.starts_with(b"/") && memmem::find(path, b" /").is_none();
+    (is_path && memmem::find(path, b"\\n").is_none()).then_some(at - path.len())
+}
+
+fn plain_start(bytes: &[u8], at: usize) -> usize {
     let is_path = |b: &u8| {
         b.is_ascii_alphanumeric()
             || matches!(b, b'/' | b'.' | b'-' | b'_' | b'+' | b'@')
@@ -86,8 +106,16 @@ mod tests {
                 "/srv/agent-home"
             ]
         );
-        let mut finder = LocationFinder::default();
-        finder.add("- `r0` = `/srv/codex/skills/.system`");
-        assert_eq!(finder.finish(), ["/srv/codex"]);
+        let check = |text: &str, expect: &[&str]| {
+            let mut finder = LocationFinder::default();
+            finder.add(text);
+            assert_eq!(finder.finish(), expect, "{text}");
+        };
+        check("- `r0` = `/srv/codex/skills/.system`", &["/srv/codex"]);
+        check("`r0` = `/a b/(c), d/skills/.system`", &["/a b/(c), d"]);
+        check("- x: y (file: /a b/skills/.system/x.md)", &["/a b"]);
+        check(r#"{"p":"/a b/.codex/x"}"#, &["/a b/.codex", "/a b"]);
+        check(r#"{"cmd":"/bin/sh -c /a/.codex/x"}"#, &["/a/.codex", "/a"]);
+        check(r#"{"o":"/bin/x y\nz /a/.codex/x"}"#, &["/a/.codex", "/a"]);
     }
 }

@@ -7,4 +7,4 @@ pub use item::{
     call_id, context_tag, context_tags, is_call, is_from_other_thread, is_output, item_type,
     message_text, output_text,
 };
-pub use request::{RequestFacts, RequestKind, endpoint, without_version};
+pub use request::{FormerMetadata, RequestFacts, RequestKind, endpoint, without_version};

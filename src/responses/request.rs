@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use memchr::memmem;
 
 use crate::http::HeaderList;
-use crate::json::{Node, Value};
+use crate::json::{Kind, Node, Value};
 
 use super::item::{item_type, message_text};
 
@@ -65,12 +65,35 @@ pub fn without_version(target: &str) -> Cow<'_, str> {
     }
 }
 
+/// `x-codex-turn-metadata` in the body of the request before; those of one turn have the same.
+#[derive(Debug, Clone, Default)]
+pub struct FormerMetadata {
+    /// The JSON string that it stands in.
+    text: String,
+    metadata: Option<Value>,
+}
+
+impl FormerMetadata {
+    /// Most bytes that are kept; those of agents have some thousands.
+    const MAX_KEPT: usize = 64 << 10;
+}
+
 impl RequestFacts {
     /// Reads the facts of a request.
     ///
     /// `target` is the path with its query; `headers` of a WebSocket message are those of its handshake.
     pub fn new(target: &str, headers: Option<&HeaderList>, body: Option<Node<'_>>) -> Self {
-        let metadata = turn_metadata(headers, body);
+        Self::after(target, headers, body, &mut FormerMetadata::default())
+    }
+
+    /// Like [`RequestFacts::new`], for one request after the other: metadata that the one before had is not parsed again.
+    pub fn after(
+        target: &str,
+        headers: Option<&HeaderList>,
+        body: Option<Node<'_>>,
+        former: &mut FormerMetadata,
+    ) -> Self {
+        let metadata = turn_metadata(headers, body, former);
         Self::with_metadata(target, headers, body, metadata.as_ref().map(Value::node))
     }
 
@@ -107,15 +130,30 @@ struct Source<'a> {
 
 /// `x-codex-turn-metadata`: JSON in a header, and in `client_metadata` of the body. Over a WebSocket only the body's
 /// belongs to the request; the handshake's headers speak of the prewarm (codex 0.137.0 and later).
-fn turn_metadata(headers: Option<&HeaderList>, body: Option<Node<'_>>) -> Option<Value> {
+fn turn_metadata(
+    headers: Option<&HeaderList>,
+    body: Option<Node<'_>>,
+    former: &mut FormerMetadata,
+) -> Option<Value> {
     let key = "x-codex-turn-metadata";
-    let in_body = body.and_then(|body| body.get("client_metadata")?.get_string(key));
+    let in_body = body.and_then(|body| body.get("client_metadata")?.get(key));
+    if let Some(member) = in_body.filter(|member| member.kind() == Kind::String) {
+        if former.text == member.text() {
+            return former.metadata.clone();
+        }
+        let metadata = Value::parse(member.string()?.into_owned()).ok();
+        if member.text().len() <= FormerMetadata::MAX_KEPT {
+            former.text = member.text().to_owned();
+            former.metadata = metadata.clone();
+        }
+        return metadata;
+    }
     let is_message = body.is_some_and(|b| {
         b.get_string("type")
             .is_some_and(|kind| kind == "response.create")
     });
-    let in_header = || headers.filter(|_| !is_message)?.get(key).map(str::to_owned);
-    Value::parse(in_body.map(|text| text.into_owned()).or_else(in_header)?).ok()
+    let in_header = headers.filter(|_| !is_message)?.get(key)?;
+    Value::parse(in_header).ok()
 }
 
 impl<'a> Source<'a> {

@@ -44,6 +44,9 @@ pub struct Answer {
     pub pieces: Vec<Piece>,
     /// Whether all data of the events in the body is JSON as it was made, so that nobody needs to look.
     pub has_json_events: bool,
+    /// Whether nothing in head and body has the looks of a secret, as [`find_secrets`](crate::capture::find_secrets) knows it,
+    /// so that nobody needs to look.
+    pub is_clean: bool,
 }
 
 /// One thing to do on the socket of an HTTP request.
@@ -297,6 +300,7 @@ mod tests {
             step: StepId::Step(0),
             pieces: all,
             has_json_events: false,
+            is_clean: false,
         }
     }
 
@@ -341,6 +345,7 @@ mod tests {
             step: StepId::BuiltIn,
             pieces: vec![Piece::End(Ending::Complete)],
             has_json_events: false,
+            is_clean: false,
         };
         assert!(!headless.is_ordinary());
     }

@@ -8,6 +8,11 @@ use super::StepId;
 /// The time that responses of a script bear, so that they are the same in every run: 2026-09-21.
 const CREATED_AT: u64 = 1_790_000_000;
 
+/// Stands for the number in [`Names::open`]: a character that nobody else uses.
+pub(super) const OPEN_NUMBER: char = '\u{e000}';
+/// Stands for the time in [`Names::open`].
+pub(super) const OPEN_TIME: &str = "18446744073709551615";
+
 /// The names of one answer.
 #[derive(Debug, Clone)]
 pub(super) struct Names {
@@ -38,6 +43,19 @@ impl Names {
             number,
             ordinal: ordinal + u64::from(count) - 1,
         }
+    }
+
+    /// Names in which number and time are left open.
+    pub(super) fn open() -> Self {
+        Self {
+            number: OPEN_NUMBER.to_string(),
+            ordinal: u64::MAX - CREATED_AT,
+        }
+    }
+
+    /// What tells its names from those of other answers.
+    pub(super) fn number(&self) -> &str {
+        &self.number
     }
 
     pub(super) fn response_id(&self) -> String {

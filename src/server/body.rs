@@ -20,6 +20,14 @@ const INLINE_BYTES: usize = 256 << 10;
 /// Most room that is made for a body before it comes: its length is only a promise.
 const KEPT_ROOM: u64 = 1 << 20;
 
+/// How a request body arrives.
+pub(super) enum Sent<'a> {
+    /// It is there.
+    Whole(Bytes),
+    /// It is read, as long as something comes in time.
+    Streamed(Incoming, &'a Patience),
+}
+
 /// A request body.
 #[derive(Debug)]
 pub(super) struct RequestBody {
@@ -46,13 +54,15 @@ pub(super) enum BodyProblem {
 
 impl RequestBody {
     /// Reads a body to its end.
-    pub(super) async fn read(
-        incoming: Incoming,
-        coding: Option<&str>,
-        shared: &Shared,
-        patience: &Patience,
-    ) -> Self {
-        let (bytes, problem) = collect(incoming, &shared.limits, patience).await;
+    pub(super) async fn read(sent: Sent<'_>, coding: Option<&str>, shared: &Shared) -> Self {
+        let limit = shared.limits.body_bytes;
+        let (bytes, problem) = match sent {
+            Sent::Whole(bytes) if bytes.len() as u64 > limit => {
+                (Bytes::new(), Some(BodyProblem::TooLarge(limit)))
+            }
+            Sent::Whole(bytes) => (bytes, None),
+            Sent::Streamed(incoming, patience) => collect(incoming, &shared.limits, patience).await,
+        };
         let wire_bytes = bytes.len() as u64;
         if let (None, Some(coding)) = (&problem, coding) {
             return match undo(coding.to_owned(), bytes.clone(), shared).await {

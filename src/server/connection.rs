@@ -86,7 +86,8 @@ async fn with_hyper(tap: Tap, shared: &Arc<Shared>, number: u64) -> (Option<Take
 
 /// Writes down what hyper refused without asking us, and bytes that never became a request.
 fn take_down_refused(tap: &Tap, shared: &Arc<Shared>, number: u64, reason: String) {
-    let Some(head) = tap.heads().next().or_else(|| tap.broken_head()) else {
+    let seen = tap.heads().next().map(|(head, _)| head);
+    let Some(head) = seen.or_else(|| tap.broken_head()) else {
         return;
     };
     let body = match &head.broken {

@@ -207,6 +207,7 @@ impl Fixed {
                 step: StepId::Violation,
                 pieces: vec![Piece::End(Ending::Close)],
                 has_json_events: false,
+                is_clean: false,
             }),
             violation: None,
         }

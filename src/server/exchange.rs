@@ -9,7 +9,7 @@ use bytes::Bytes;
 use crate::capture::{ContentKind, End, Frame, Record, Recorded, Request};
 use crate::http::HeaderList;
 use crate::json::Value;
-use crate::script::StepId;
+use crate::script::{Answer, StepId};
 
 use super::log::Log;
 use super::record::Opened;
@@ -28,6 +28,8 @@ pub(super) struct Exchange {
     pub(super) step: Option<StepId>,
     /// What about the request did not go as the script says.
     pub(super) violation: Option<String>,
+    /// Whether nothing in the answer has the looks of a secret.
+    is_answer_clean: bool,
     /// `None` where nothing is written down.
     log: Option<Log>,
     is_open: bool,
@@ -60,16 +62,18 @@ impl Exchange {
             is_clean,
             step: None,
             violation: None,
+            is_answer_clean: false,
             log: is_on.then(|| Log::new(number)),
             is_open: true,
             shared,
         }
     }
 
-    /// Says whether all data of the events to come is known to be JSON.
-    pub(super) fn has_json_events(&mut self, has_json_events: bool) {
+    /// Says what is known of the answer to come.
+    pub(super) fn know(&mut self, answer: &Answer) {
+        self.is_answer_clean = answer.is_clean;
         if let Some(log) = &mut self.log {
-            log.has_json_events = has_json_events;
+            log.has_json_events = answer.has_json_events;
         }
     }
 
@@ -105,7 +109,8 @@ impl Exchange {
     /// Writes to the file what was taken down so far.
     pub(super) fn write(&mut self) {
         if let Some(log) = &mut self.log {
-            self.shared.recorder.write(log.take());
+            let is_clean = self.is_answer_clean && self.violation.is_none();
+            self.shared.recorder.write(log.take(), is_clean);
         }
     }
 

@@ -32,9 +32,9 @@ struct Kept {
 impl Former {
     /// Takes the bytes of a body as what they are. Where a part of it is given, too, nothing outside of that is secret.
     pub(super) fn parse(&self, bytes: Bytes) -> (Body, Option<Range<usize>>) {
-        match &*self.kept() {
+        match self.kept().take() {
             Some(kept) => {
-                let (body, new) = Body::from_bytes_after(&bytes, &kept.body);
+                let (body, new) = Body::from_bytes_after(&bytes, kept.body);
                 (body, new.filter(|_| kept.is_clean))
             }
             None => (Body::from_bytes(bytes.into()), None),

@@ -1,5 +1,7 @@
 //! Where a request ends: as far as the tap needs to know it to find the next head.
 
+use std::ops::Range;
+
 /// How the end of a request body is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Framing {
@@ -30,6 +32,33 @@ pub(super) fn head_length(bytes: &[u8], seen: &mut usize) -> Option<usize> {
     }
     *seen = bytes.len();
     None
+}
+
+/// Where the digits of the only `content-length` stand in a head. `None` also for a client that expects to be asked for the
+/// body.
+pub(super) fn length_digits(head: &[u8]) -> Option<Range<usize>> {
+    let mut digits = None;
+    let mut at = 0;
+    for line in head.split_inclusive(|byte| *byte == b'\n') {
+        let start = at;
+        at += line.len();
+        let Some(colon) = memchr::memchr(b':', line) else {
+            continue;
+        };
+        let (name, value) = (&line[..colon], &line[colon + 1..]);
+        if name.eq_ignore_ascii_case(b"expect") {
+            return None;
+        }
+        if name.eq_ignore_ascii_case(b"content-length") {
+            let number = value.trim_ascii();
+            if digits.is_some() || !number.iter().all(u8::is_ascii_digit) {
+                return None;
+            }
+            let end = start + colon + 1 + value.trim_ascii_end().len();
+            digits = Some(end - number.len()..end);
+        }
+    }
+    digits
 }
 
 /// Most bytes of a trailer that are kept.
@@ -176,6 +205,21 @@ mod tests {
         check("\r\n\r\nGET / HTTP/1.1\r\n\r\n", Some(22));
         check("GET / HTTP/1.1\r\na: b\r\n", None);
         check("\r\n\r\n", None);
+    }
+
+    #[test]
+    fn the_digits_of_one_length_are_found() {
+        let check = |fields: &str, expect: Option<&str>| {
+            let head = format!("POST /a:1 HTTP/1.1\r\n{fields}\r\n\r\n");
+            let found = length_digits(head.as_bytes()).map(|digits| &head[digits]);
+            assert_eq!(found, expect, "{fields}");
+        };
+        check("a: 7\r\nContent-Length:\t 12 \r\nb: 8", Some("12"));
+        check("content-length:12", Some("12"));
+        check("content-length: +12", None);
+        check("content-length: 12\r\ncontent-length: 12", None);
+        check("content-length: 12\r\nExpect: 100-continue", None);
+        check("a: 7", None);
     }
 
     #[test]

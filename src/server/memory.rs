@@ -25,7 +25,7 @@ impl Memory {
     /// The records of all that happened so far.
     pub(crate) fn records(&mut self) -> Vec<u8> {
         // Requests wait for what comes next; here nothing needs to come.
-        self.shared.recorder.write(String::new());
+        self.shared.recorder.write(String::new(), true);
         self.written.borrow_and_update().clone()
     }
 

@@ -62,6 +62,7 @@ impl Renaming {
         };
         // A name may stand where it is more than a string.
         answer.has_json_events = false;
+        answer.is_clean = false;
         let mut grown = 0_i64;
         for piece in &mut answer.pieces {
             if let Piece::Body { bytes, .. } = piece {

@@ -140,9 +140,11 @@ impl Recorder {
         }
     }
 
-    /// Writes records, and all that waits, to the file. When this returns they are there, unless writing failed.
-    pub(super) fn write(&self, records: String) {
+    /// Writes records, and all that waits, to the file. When this returns they are there, unless writing failed. Nothing
+    /// in clean ones has the looks of a secret.
+    pub(super) fn write(&self, records: String, is_clean: bool) {
         let records = match &self.redactor {
+            Some(redactor) if is_clean => redactor.clone().known(records),
             Some(redactor) if !records.is_empty() => redactor.clone().text(records),
             _ => records,
         };

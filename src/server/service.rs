@@ -12,7 +12,7 @@ use crate::capture::{self, Body, Headers, Recorded};
 use crate::http::HeaderList;
 use crate::script::{Answer, Ending, Framing, Head, Piece, StepId, Upgrade};
 
-use super::body::{BodyProblem, RequestBody};
+use super::body::{BodyProblem, RequestBody, Sent};
 use super::control;
 use super::exchange::Exchange;
 use super::former::Former;
@@ -46,11 +46,15 @@ impl Connection {
     ) -> Result<Response<PlayedBody>, Infallible> {
         let shared = &self.shared;
         // The tap sees each head before hyper does.
-        let Some(head) = self.heads.next() else {
+        let Some((head, whole)) = self.heads.next() else {
             return std::future::pending().await;
         };
         let coding = head.headers.get("content-encoding");
-        let body = RequestBody::read(request.into_body(), coding, shared, &self.patience).await;
+        let incoming = match whole {
+            Some(bytes) => Sent::Whole(bytes),
+            None => Sent::Streamed(request.into_body(), &self.patience),
+        };
+        let body = RequestBody::read(incoming, coding, shared).await;
         if control::is_control(&head.target) {
             return Ok(control::respond(shared, &head, self.heads.clone()));
         }
@@ -108,7 +112,7 @@ impl Connection {
         request: &RequestHead,
     ) -> Result<Response<PlayedBody>, Infallible> {
         exchange.step = Some(answer.step);
-        exchange.has_json_events(answer.has_json_events);
+        exchange.know(&answer);
         let is_ordinary =
             is_keep_alive && request.version == Some("HTTP/1.1") && answer.is_ordinary();
         let mut pieces = answer.pieces;
@@ -220,5 +224,6 @@ pub(super) fn error_answer(status: u16, message: &str) -> Answer {
         step: StepId::Refused,
         pieces: vec![Piece::Head(head), content, Piece::End(Ending::Complete)],
         has_json_events: false,
+        is_clean: false,
     }
 }

@@ -3,6 +3,8 @@
 //! hyper's header map knows neither the order of fields nor the case of names. So the tap follows the framing of
 //! requests far enough to tell where each head begins, and gives hyper no byte behind the current request: what has
 //! arrived early stays here, also when the socket is taken back from hyper to play a response byte for byte.
+//!
+//! A body that came whole with its head goes past hyper, which would copy it: the head that hyper sees has the length 0.
 
 use std::io;
 use std::pin::{Pin, pin};
@@ -10,21 +12,21 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use bytes::BufMut;
+use bytes::{BufMut, Bytes, BytesMut};
 use hyper::rt::ReadBufCursor;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
 
-use super::framing::{ChunkScan, Framing, head_length};
+use super::framing::{ChunkScan, Framing, head_length, length_digits};
 use super::head::{MAX_HEAD_BYTES, RequestHead};
 
 /// Bytes asked of the socket at once.
 const READ_BYTES: usize = 64 << 10;
 
-/// How long the next request is looked for behind a response before the thread sleeps. A client on the same machine sends
-/// it within this time, and to fall asleep and be woken would take a third of it.
-const LOOKING: Duration = Duration::from_micros(100);
+/// How long the next request is looked for behind a response before the thread sleeps. A client on the same machine, which
+/// sleeps itself until then, sends it within this time, and to fall asleep and be woken would take as long again.
+const LOOKING: Duration = Duration::from_micros(400);
 
 /// The head that was seen last, and whether its request is still being answered: until it is, no other head is read.
 #[derive(Debug, Clone, Default)]
@@ -33,6 +35,8 @@ pub(super) struct Heads(Arc<Mutex<Current>>);
 #[derive(Debug, Default)]
 struct Current {
     head: Option<RequestHead>,
+    /// Its body, unless hyper reads that.
+    body: Option<Bytes>,
     is_busy: bool,
     /// When the request before was answered.
     answered: Option<Instant>,
@@ -41,9 +45,11 @@ struct Current {
 }
 
 impl Heads {
-    /// Takes the head of the current request.
-    pub(super) fn next(&self) -> Option<RequestHead> {
-        self.lock().head.take()
+    /// Takes the head of the current request, and its body, unless hyper reads that.
+    pub(super) fn next(&self) -> Option<(RequestHead, Option<Bytes>)> {
+        let mut current = self.lock();
+        let head = current.head.take()?;
+        Some((head, current.body.take()))
     }
 
     /// Says that the current request is answered.
@@ -56,9 +62,10 @@ impl Heads {
         }
     }
 
-    fn push(&self, head: RequestHead) {
+    fn push(&self, head: RequestHead, body: Option<Bytes>) {
         let mut current = self.lock();
         current.head = Some(head);
+        current.body = body;
         current.is_busy = true;
     }
 
@@ -119,7 +126,7 @@ pub(super) struct Tap {
     heads: Heads,
     reading: Reading,
     /// What was read and not handed out, from `start` on.
-    buffer: Vec<u8>,
+    buffer: BytesMut,
     start: usize,
     /// How many bytes from `start` on belong to the current request.
     ready: usize,
@@ -136,7 +143,7 @@ impl Tap {
             stream,
             heads: Heads::default(),
             reading: Reading::Head(0),
-            buffer: Vec::new(),
+            buffer: BytesMut::new(),
             start: 0,
             ready: 0,
             is_at_end: false,
@@ -174,7 +181,9 @@ impl Tap {
     /// Puts bytes back that hyper had read ahead.
     pub(super) fn unread(&mut self, bytes: &[u8]) {
         if !bytes.is_empty() {
-            self.buffer.splice(..self.start, bytes.iter().copied());
+            let rest = self.buffer.split_off(self.start);
+            self.buffer = BytesMut::from(bytes);
+            self.buffer.extend_from_slice(&rest);
             self.start = 0;
         }
     }
@@ -213,7 +222,7 @@ impl Tap {
             if self.stream.poll_read_ready(cx)?.is_pending() {
                 if self.buffer.is_empty() && !self.heads.is_next_near() {
                     // An idle connection holds no memory.
-                    self.buffer = Vec::new();
+                    self.buffer = BytesMut::new();
                 }
                 return Poll::Pending;
             }
@@ -239,24 +248,11 @@ impl Tap {
                 match head_length(bytes, seen) {
                     Some(length) if length <= MAX_HEAD_BYTES => {
                         let began = self.began.take().unwrap_or_else(Instant::now);
-                        let (head, framing) = RequestHead::parse(&bytes[..length], began);
-                        self.heads.push(head);
-                        self.head_timer = None;
-                        self.ready = length;
-                        self.reading = match framing {
-                            // What came of the body is handed out with the head, which saves hyper one turn.
-                            Framing::Length(body) => {
-                                let here = within(body, bytes.len() - length);
-                                self.ready += here;
-                                Reading::body(body - here as u64)
-                            }
-                            Framing::Chunked => Reading::Chunks(ChunkScan::default()),
-                            Framing::Unknown => Reading::Rest,
-                        };
+                        self.take_head(length, began);
                     }
                     _ if bytes.len() > MAX_HEAD_BYTES || self.is_at_end => {
                         let began = self.began.take().unwrap_or_else(Instant::now);
-                        self.heads.push(RequestHead::broken(bytes, began));
+                        self.heads.push(RequestHead::broken(bytes, began), None);
                         self.ready = bytes.len();
                         self.reading = Reading::Rest;
                     }
@@ -279,6 +275,34 @@ impl Tap {
             }
             Reading::Rest => self.ready = bytes.len(),
         }
+    }
+
+    /// Takes note of the head of this length that the buffer begins with.
+    fn take_head(&mut self, length: usize, began: Instant) {
+        let (bytes, there) = self.buffer[self.start..].split_at(length);
+        let there = there.len();
+        let (head, framing) = RequestHead::parse(bytes, began);
+        let mut whole = None;
+        self.head_timer = None;
+        self.ready = length;
+        self.reading = match framing {
+            Framing::Length(body) => {
+                let is_here = body > 0 && body == there as u64;
+                if let Some(digits) = is_here.then(|| length_digits(bytes)).flatten() {
+                    whole = Some(self.buffer.split_off(self.start + length).freeze());
+                    self.buffer[self.start..][digits].fill(b'0');
+                    Reading::Head(0)
+                } else {
+                    // What came of it is handed out with the head, which saves hyper one turn.
+                    let here = within(body, there);
+                    self.ready += here;
+                    Reading::body(body - here as u64)
+                }
+            }
+            Framing::Chunked => Reading::Chunks(ChunkScan::default()),
+            Framing::Unknown => Reading::Rest,
+        };
+        self.heads.push(head, whole);
     }
 
     fn poll_head_timer(&mut self, cx: &mut Context<'_>) -> io::Result<()> {

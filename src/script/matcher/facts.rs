@@ -3,7 +3,7 @@
 use super::Kind;
 use crate::http::HeaderList;
 use crate::json::{Node, Value};
-use crate::responses::{self, RequestFacts, RequestKind};
+use crate::responses::{self, FormerMetadata, RequestFacts, RequestKind};
 
 /// One request, as the server read it.
 #[derive(Debug, Clone, Copy)]
@@ -34,8 +34,13 @@ pub(in crate::script) struct Facts<'a> {
 impl<'a> Facts<'a> {
     /// Reads the facts of a request.
     pub(in crate::script) fn new(request: RequestView<'a>) -> Self {
+        Self::after(request, &mut FormerMetadata::default())
+    }
+
+    /// Reads the facts of one request after the other.
+    pub(in crate::script) fn after(request: RequestView<'a>, former: &mut FormerMetadata) -> Self {
         let body = request.body.map(Value::node);
-        let facts = RequestFacts::new(request.target, Some(request.headers), body);
+        let facts = RequestFacts::after(request.target, Some(request.headers), body, former);
         let kind = match facts.kind {
             RequestKind::Turn => Kind::Turn,
             RequestKind::Compaction => Kind::Compaction,

@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use serde_json::{Map, Value, json};
 
+use super::form::Form;
 use super::respond::{json_pieces, text_pieces};
 use super::violation::Violation;
 use crate::http::HeaderList;
@@ -19,12 +20,18 @@ use crate::script::reply::{Rendered, render_response};
 use crate::script::strict_api::Refusal;
 use crate::script::template::Values;
 
-/// The answer to a request that no step is for.
-pub(super) fn answer(facts: &Facts<'_>, names: &Names, model: Option<&str>) -> Vec<Piece> {
+/// The answer to a request that no step is for, and whether it is known that nothing in it has the looks of a secret. The
+/// `form` of the answer before is filled in where it is for this one.
+pub(super) fn answer(
+    facts: &Facts<'_>,
+    names: &Names,
+    model: Option<&str>,
+    form: &mut Option<Form>,
+) -> (Vec<Piece>, bool) {
     let id = Some(names.request_id());
     let is_post = facts.request.method.eq_ignore_ascii_case("POST");
     let is_get = facts.request.method.eq_ignore_ascii_case("GET");
-    match facts.endpoint.as_str() {
+    let pieces = match facts.endpoint.as_str() {
         "/responses" if is_post && facts.body().is_none() => {
             let error = ErrorInfo {
                 message: Some("We could not parse the JSON body of your request.".to_owned()),
@@ -32,7 +39,7 @@ pub(super) fn answer(facts: &Facts<'_>, names: &Names, model: Option<&str>) -> V
             };
             error_pieces(400, &error, names)
         }
-        "/responses" if is_post => response(facts, names, model),
+        "/responses" if is_post => return response(facts, names, model, form),
         "/responses/compact" if is_post => json_pieces(200, &compacted(facts, names), id),
         "/models" if is_get => models(facts, names, model),
         "/memories/trace_summarize" if is_post => json_pieces(200, &summaries(facts), id),
@@ -51,7 +58,8 @@ pub(super) fn answer(facts: &Facts<'_>, names: &Names, model: Option<&str>) -> V
             };
             error_pieces(404, &error, names)
         }
-    }
+    };
+    (pieces, false)
 }
 
 /// The messages for a request on a WebSocket that no step is for.
@@ -62,20 +70,62 @@ pub(super) fn messages(facts: &Facts<'_>, names: &Names, model: Option<&str>) ->
     pieces
 }
 
-fn response(facts: &Facts<'_>, names: &Names, model: Option<&str>) -> Vec<Piece> {
-    let rendered = plain_response(facts, names, model);
+fn response(
+    facts: &Facts<'_>,
+    names: &Names,
+    model: Option<&str>,
+    form: &mut Option<Form>,
+) -> (Vec<Piece>, bool) {
     let wants_stream = facts
         .body()
         .and_then(|body| body.get("stream")?.boolean())
         .unwrap_or(facts.body().is_none());
-    if wants_stream {
-        stream(&rendered.beats, names)
-    } else {
-        text_pieces(200, rendered.response.text(), Some(names.request_id()))
+    if !wants_stream {
+        let rendered = plain_response(facts, names, model);
+        let pieces = text_pieces(200, rendered.response.text(), Some(names.request_id()));
+        return (pieces, false);
+    }
+    if let Some(body) = facts.body()
+        && std::ptr::eq(plain(facts), &*OK)
+    {
+        if !form.as_ref().is_some_and(|form| form.is_for(body)) {
+            *form = Form::new(body, names, |names| {
+                stream_text(&plain_response(facts, names, model).beats)
+            });
+        }
+        if let Some(form) = form {
+            let pieces = stream_of([whole(form.filled(names))], names);
+            return (pieces, form.is_clean);
+        }
+    }
+    let rendered = plain_response(facts, names, model);
+    (stream(&rendered.beats, names), false)
+}
+
+/// The events of a stream as one text.
+fn stream_text(beats: &[Beat]) -> String {
+    let pieces = stream_pieces(beats, &TextStyle::default(), false);
+    let bodies = pieces.iter().filter_map(|piece| match piece {
+        Piece::Body { bytes, .. } => Some(String::from_utf8_lossy(bytes)),
+        _ => None,
+    });
+    bodies.collect()
+}
+
+/// Events that go out together.
+fn whole(text: String) -> Piece {
+    Piece::Body {
+        bytes: text.into(),
+        flush: false,
+        ends_event: true,
     }
 }
 
 fn stream(beats: &[Beat], names: &Names) -> Vec<Piece> {
+    stream_of(stream_pieces(beats, &TextStyle::default(), false), names)
+}
+
+fn stream_of(body: impl IntoIterator<Item = Piece>, names: &Names) -> Vec<Piece> {
     let headers = HeaderList::from_iter([
         (
             "content-type",
@@ -89,22 +139,25 @@ fn stream(beats: &[Beat], names: &Names) -> Vec<Piece> {
         headers,
         framing: Framing::Chunked,
     })];
-    pieces.extend(stream_pieces(beats, &TextStyle::default(), false));
+    pieces.extend(body);
     pieces.push(Piece::End(Ending::Complete));
     pieces
 }
 
-/// "OK"; for a prewarm nothing, for a remote compaction a compaction item.
 fn plain_response(facts: &Facts<'_>, names: &Names, model: Option<&str>) -> Rendered {
+    render_response(plain(facts), model, facts, names, &Values::default())
+}
+
+/// "OK"; for a prewarm nothing, for a remote compaction a compaction item.
+fn plain(facts: &Facts<'_>) -> &'static Response {
     let last = facts.input().last();
     let is_trigger =
         last.is_some_and(|(_, item)| responses::item_type(item) == "compaction_trigger");
-    let response = match facts.kind {
-        Kind::Prewarm => &*WARM_UP,
-        _ if is_trigger => &*COMPACTION,
-        _ => &*OK,
-    };
-    render_response(response, model, facts, names, &Values::default())
+    match facts.kind {
+        Kind::Prewarm => &WARM_UP,
+        _ if is_trigger => &COMPACTION,
+        _ => &OK,
+    }
 }
 
 static WARM_UP: LazyLock<Response> = LazyLock::new(|| Response {

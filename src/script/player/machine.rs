@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use super::choose::{Choice, choose};
 use super::conversation::{Conversation, NotFound};
+use super::form::Form;
 use super::progress::Progress;
 use super::respond::{Handshake, Task};
 use super::violation::Violation;
 use super::{builtin, values};
 use crate::http::HeaderList;
 use crate::json::Value;
+use crate::responses::FormerMetadata;
 use crate::script::answer::{Answer, Piece, StepId, WsAnswer, WsPiece};
 use crate::script::fault::{FaultError, Random, is_random};
 use crate::script::matcher::{Facts, RequestView, Threads};
@@ -42,6 +44,10 @@ pub struct Player {
     extracted: BTreeMap<String, String>,
     pub(super) violations: Vec<Violation>,
     refused_upgrades: u32,
+    /// Of the plain answer that was given last.
+    form: Option<Form>,
+    /// Of the request before.
+    metadata: FormerMetadata,
 }
 
 /// What a request gets.
@@ -104,6 +110,8 @@ impl Player {
             extracted: BTreeMap::new(),
             violations: Vec::new(),
             refused_upgrades: 0,
+            form: None,
+            metadata: FormerMetadata::default(),
         }
     }
 
@@ -152,7 +160,7 @@ impl Player {
 
     /// Answers an HTTP request.
     pub fn answer(&mut self, request: &RequestView<'_>) -> Decision<Answer> {
-        let facts = Facts::new(*request);
+        let facts = Facts::after(*request, &mut self.metadata);
         let (id, outcome) = self.find(&facts);
         let outcome = match outcome {
             Outcome::Play => match self.play(id, &facts, |task| {
@@ -181,7 +189,9 @@ impl Player {
             Outcome::Play | Outcome::BuiltIn => {
                 let names = self.names(id);
                 let model = self.script.model.as_deref();
-                let mut decision = Decision::plain(id, builtin::answer(&facts, &names, model));
+                let (pieces, is_clean) = builtin::answer(&facts, &names, model, &mut self.form);
+                let mut decision = Decision::plain(id, pieces);
+                decision.answer.is_clean = is_clean;
                 decision.answer.has_json_events = true;
                 decision
             }
@@ -259,7 +269,7 @@ impl Player {
     }
 
     fn answer_whole_message(&mut self, request: &RequestView<'_>) -> WsDecision {
-        let facts = Facts::new(*request);
+        let facts = Facts::after(*request, &mut self.metadata);
         let (id, outcome) = self.find(&facts);
         let outcome = match outcome {
             Outcome::Play => match self.play(id, &facts, |task| task.over_websocket()) {
@@ -403,6 +413,7 @@ impl Decision<Answer> {
                 step,
                 pieces,
                 has_json_events: false,
+                is_clean: false,
             },
             violation: None,
         }

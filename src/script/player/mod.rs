@@ -4,6 +4,7 @@ mod builtin;
 mod choose;
 mod complain;
 mod conversation;
+mod form;
 mod machine;
 mod progress;
 mod respond;

@@ -408,3 +408,35 @@ repeat = 2
         "{body}"
     );
 }
+
+#[test]
+fn a_plain_answer_from_a_form_is_what_is_made_anew() {
+    let bodies = [
+        r#"{"model":"m","stream":true,"input":[]}"#,
+        r#"{"model":"m","stream":true,"store":true,"parallel_tool_calls":false,"previous_response_id":"resp_b1","input":[]}"#,
+        // What stands for open names while a form is made.
+        "{\"model\":\"\u{e000}\",\"stream\":true,\"input\":[]}",
+        r#"{"model":"\ue000","stream":true,"input":[]}"#,
+        r#"{"model":"18446744073709551615","stream":true,"input":[]}"#,
+    ];
+    let sent = Sent {
+        target: "/v1/responses",
+        headers: &[],
+    };
+    let other = r#"{"model":"other","stream":true,"input":[]}"#;
+    for body in bodies {
+        let (mut same, mut mixed) = (Table::new("version = 1"), Table::new("version = 1"));
+        for count in 1..=12 {
+            // After another model the form is made anew.
+            let is_anew = count % 2 == 0;
+            let answer = same.send(&sent, body).answer;
+            let expect = mixed.send(&sent, if is_anew { body } else { other }).answer;
+            if is_anew {
+                assert_eq!(answer, expect, "{body}");
+            }
+            let text = String::from_utf8(answer.body()).unwrap();
+            assert!(text.contains(&format!("{{\"id\":\"resp_b{count}\"")));
+            assert!(text.contains(&format!("\"created_at\":{}", 1_789_999_999 + count)));
+        }
+    }
+}

@@ -8,4 +8,4 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
-pub(super) use response::{Rendered, filled, render_response, response_object};
+pub(super) use response::{ECHOED, Rendered, filled, render_response, response_object};

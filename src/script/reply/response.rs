@@ -22,6 +22,14 @@ pub(in crate::script) struct Rendered {
     pub(in crate::script) response: ResponseObject,
 }
 
+/// Members of a request that are repeated in the response, unless the script has its own.
+pub(in crate::script) const ECHOED: [&str; 4] = [
+    "model",
+    "parallel_tool_calls",
+    "previous_response_id",
+    "store",
+];
+
 /// Renders a response to a request.
 pub(in crate::script) fn render_response(
     response: &Response,

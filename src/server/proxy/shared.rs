@@ -81,7 +81,7 @@ impl Shared {
     pub(super) fn captured(&self) -> Option<Capture> {
         let written = self.recorder.memory()?;
         // Requests wait for what comes next; here nothing needs to come.
-        self.recorder.write(String::new());
+        self.recorder.write(String::new(), true);
         let bytes = written.borrow().clone();
         read_capture_bytes("-", bytes).ok()
     }

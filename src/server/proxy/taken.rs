@@ -411,7 +411,7 @@ impl Taken {
             self.open();
         }
         if let Some(log) = &mut self.log {
-            self.shared.recorder.write(log.take());
+            self.shared.recorder.write(log.take(), false);
         }
     }
 

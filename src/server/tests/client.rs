@@ -100,6 +100,7 @@ pub(super) fn answer(pieces: Vec<Piece>, ending: Ending) -> Answer {
         step: StepId::Step(0),
         pieces,
         has_json_events: false,
+        is_clean: false,
     }
 }
 

@@ -8,7 +8,7 @@ use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 
 use crate::capture::Body;
 use crate::script::{Ending, Framing};
-use crate::server::Limits;
+use crate::server::{CaptureTarget, Limits, Server, ServerOptions};
 
 use super::client::{Client, answer, body, captured, head, outline, serve, serve_within};
 
@@ -159,4 +159,34 @@ fn a_client_that_waits_for_leave_gets_it() {
     client.expect("HTTP/1.1 100 Continue\r\n\r\n");
     client.send(b"{}");
     client.expect(OK);
+}
+
+#[test]
+fn what_a_plain_answer_repeats_of_a_secret_is_not_kept() {
+    let server = Server::start(ServerOptions {
+        capture: CaptureTarget::Memory,
+        ..ServerOptions::default()
+    })
+    .expect("a loopback port is free");
+    let mut client = Client::new(&server);
+    let key = "sk-0123456789abcdefghij";
+    // The looks of the second tell nothing; it is a secret for standing in the header.
+    let models = ["m", key, "m", "ordinary-words", "m"];
+    for model in models {
+        let body = format!(r#"{{"model":"{model}","stream":true,"input":[]}}"#);
+        let head = "POST /v1/responses HTTP/1.1\r\nhost: h\r\nauthorization: Bearer ordinary-words";
+        client.send(format!("{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len()).as_bytes());
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"\r\n0\r\n\r\n") {
+            answer.extend(client.read_bytes(1));
+        }
+        let told = String::from_utf8_lossy(&answer).into_owned();
+        assert!(told.contains(&format!(r#""model":"{model}""#)));
+    }
+    captured(&server, models.len());
+    let records = server.memory().expect("it is in memory").records();
+    let records = String::from_utf8(records).expect("it is text");
+    assert!(!records.contains(key) && !records.contains("ordinary-words"));
+    assert_eq!(records.matches(r#""model":"m""#).count(), 4 * 3);
+    assert_eq!(records.matches(r#""model":"<secret "#).count(), 4 * 2);
 }

@@ -203,7 +203,7 @@ impl Client {
     ///
     /// Why the capture could not be written.
     pub fn finish(&self) -> std::io::Result<()> {
-        self.shared.recorder.write(String::new());
+        self.shared.recorder.write(String::new(), true);
         self.shared.recorder.take_failure().map_or(Ok(()), Err)
     }
 
