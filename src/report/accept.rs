@@ -2,7 +2,7 @@
 
 use jiff::civil::Date;
 
-use super::{Accepted, Finding, Report, RuleState, UnusedRule};
+use super::{Accepted, Finding, Report, RuleState, Subject, UnusedRule};
 use crate::json::PointerPattern;
 use crate::normalize::{AcceptRule, Rules};
 
@@ -102,7 +102,8 @@ fn covers(rule: &AcceptRule, finding: &Finding) -> bool {
     };
     let has_text = || {
         rule.pattern.as_ref().is_none_or(|pattern| {
-            let values = [&finding.baseline, &finding.candidate, &finding.subject];
+            let subject = finding.subject.as_ref().map(Subject::to_string);
+            let values = [&finding.baseline, &finding.candidate, &subject];
             let mut texts = values.into_iter().flatten().chain(&finding.detail);
             texts.any(|text| pattern.is_match(text))
         })

@@ -45,8 +45,8 @@ pub use matrix::{
 };
 pub use model::{
     Accepted, AlignmentEntry, ExchangeCounts, ExchangePair, FilePlace, Finding, FindingCounts,
-    Input, Level, Live, NotChecked, Report, Role, RolloutPlace, RuleState, Source, Summary,
-    UnusedRule, Verdict, finding_id,
+    Input, Level, Live, NotChecked, Report, Role, RolloutPlace, RuleState, Source, Subject,
+    Summary, UnusedRule, Verdict, finding_id,
 };
 pub use outline::{outline_report, render_outline};
 pub use recovery::{RecoveryNames, render_recovery, render_recovery_json};

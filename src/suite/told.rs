@@ -22,7 +22,7 @@ fn cell_finding(finding: &Finding, locations: &[String]) -> CellFinding {
     let stable = |text: &str| stable(text, locations);
     let difference = Difference {
         id: finding.id.clone(),
-        subject: finding.subject.as_deref().map(stable),
+        subject: finding.subject.clone().map(|subject| subject.map(stable)),
         label: match is_difference {
             true => stable(&section.label(finding)),
             false => String::new(),
