@@ -140,6 +140,7 @@ mod tests {
             section: None,
             message: difference.message(),
             difference: Some(difference),
+            accepted: None,
         }
     }
 
