@@ -107,9 +107,13 @@ impl Kept {
         };
         let last = request.input.iter().rfind(is_said);
         let last = last.map(|item| message_text(item.node()));
+        let last = last
+            .as_deref()
+            .map(str::trim)
+            .filter(|last| !last.is_empty());
         self.text.iter().any(|text| {
-            let is_last = |last: &String| text.trim_end().ends_with(last.trim());
-            text.contains("(no summary available)") || last.as_ref().is_some_and(is_last)
+            // pycodex 0.2.7 says behind it where the whole history is.
+            text.contains("(no summary available)") || last.is_some_and(|last| text.contains(last))
         })
     }
 
