@@ -10,7 +10,7 @@ use serde::{Serialize, Serializer};
 pub enum Subject {
     /// One thing: ``tool `shell` ``.
     One(Thing),
-    /// Things in tools, or tools, by their names: ``tools `apply_patch`, `shell` ``.
+    /// Tools, or what stands in them, by their names: ``tools `apply_patch`, `shell` ``.
     Tools(Vec<Thing>),
     /// Several things, by their kinds: `several user messages`, `several items (assistant message, user message)`.
     Several(Vec<Thing>),
@@ -92,7 +92,7 @@ impl Thing {
     }
 
     /// The outermost that it stands in, or itself.
-    pub fn outermost(&self) -> Self {
+    fn outermost(&self) -> Self {
         Self::new(self.first.clone())
     }
 
@@ -106,7 +106,7 @@ impl Thing {
     }
 
     /// It without what tells it from others of its kind; a call is one whatever it asks for, and whatever is in it.
-    pub fn kind(&self) -> Self {
+    fn kind(&self) -> Self {
         match &self.first {
             Step::Item {
                 mark: Mark::Name(_),

@@ -115,7 +115,7 @@ fn tools_in_items_are_told_by_their_whole_names() {
     let names = "several items (additional_tools item › `run (a)`, additional_tools item › `run (b)`, \
                  additional_tools item › `x, y`)";
     let (found, label) = subject(&request(false), &request(true));
-    assert_eq!((found.as_str(), label.as_str()), (names, "tools/0/strict"));
+    assert_eq!((found.as_str(), label.as_str()), (names, "tools/strict"));
 }
 
 #[test]
