@@ -30,20 +30,20 @@ fn told(version: &str, run: &str) -> String {
 fn images_go_with_the_prompt_that_they_are_attached_to() {
     let run = r#"files = { "a.png" = "a", "b/c.png" = "b" }
 processes = [[{ prompt = "Look.", images = ["a.png", "b/c.png"] }], ["Go on."], [{ prompt = "Again.", images = "a.png" }]]"#;
-    let wanted = "exec --json --skip-git-repo-check --image=a.png --image=b/c.png Look.\n\
-                  exec --json --skip-git-repo-check resume thread-1 Go on.\n\
-                  exec --json --skip-git-repo-check resume thread-1 --image=a.png Again.\n";
+    let wanted = "exec --json --skip-git-repo-check --image=a.png --image=b/c.png -- Look.\n\
+                  exec --json --skip-git-repo-check resume thread-1 -- Go on.\n\
+                  exec --json --skip-git-repo-check resume thread-1 --image=a.png -- Again.\n";
     assert_eq!(told("0.169.0", run), wanted);
 }
 
 #[test]
 fn a_process_that_begins_with_a_fork_goes_on_in_it() {
     let run = r#"processes = [["One."], ["/fork", "Two."], ["Three."]]"#;
-    let wanted = "exec --json --skip-git-repo-check One.\n\
-                  exec --json --skip-git-repo-check fork thread-1 Two.\n\
-                  exec --json --skip-git-repo-check resume thread-2 Three.\n";
+    let wanted = "exec --json --skip-git-repo-check -- One.\n\
+                  exec --json --skip-git-repo-check fork thread-1 -- Two.\n\
+                  exec --json --skip-git-repo-check resume thread-2 -- Three.\n";
     assert_eq!(told("0.148.0", run), wanted);
-    let before = "exec --json --skip-git-repo-check One.\napp-server\n";
+    let before = "exec --json --skip-git-repo-check -- One.\napp-server\n";
     let told = told("0.147.0", run);
     assert!(told.starts_with(before), "{told}");
 }
