@@ -26,7 +26,8 @@ def installed():
     version = PYCODEX.partition("-")[2]
     if folder := agent.install_from_pypi(PYCODEX, f"python-codex=={version}"):
         call = "from pycodex.cli import main; raise SystemExit(main())"
-        yield f"pycodex@{version}", ["env", f"PYTHONPATH={folder}", sys.executable, "-c", call]
+        # Without the packages of this Python: pycodex does another thing where it finds PIL.
+        yield f"pycodex@{version}", ["env", f"PYTHONPATH={folder}", sys.executable, "-S", "-c", call]
 
 
 def run(program, name, command):
@@ -44,8 +45,10 @@ def main():
     agents = list(installed())
     agent.leave_network()
     right = total = 0
+    reports = {}
     for name, command in agents:
         report, seconds = run(program, name, command)
+        reports[name] = report
         for row in json.loads(report)["scenarios"]:
             cell = row["cells"][0]
             total += 1
@@ -56,9 +59,9 @@ def main():
         print(f"{name}: {seconds:.0f} s", flush=True)
     for name, command in agents[:1]:
         total += 1
-        is_same = run(program, name, command)[0] == run(program, name, command)[0]
+        is_same = run(program, name, command)[0] == reports[name]
         right += is_same
-        print(f"{name:16} {'two more runs give the same report':36} {'ok' if is_same else 'FAILED'}", flush=True)
+        print(f"{name:16} {'a second run gives the same report':36} {'ok' if is_same else 'FAILED'}", flush=True)
     print(f"run: {right} of {total}")
     sys.exit(right != total)
 

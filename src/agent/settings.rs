@@ -1,7 +1,7 @@
 //! How an agent is set up, and what of it goes into its configuration.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use base64::Engine;
@@ -80,6 +80,12 @@ pub struct Settings {
     pub memories: bool,
 }
 
+/// How a configuration begins that was made here: it is made anew for each run, whose server is another.
+const MADE: &str = "# Made by trace-diff for one run, and made anew for the next.\n";
+
+/// The model that pycodex is given where none is known; without one it does not start (0.1.13–0.5.1).
+const ANY_MODEL: &str = "gpt-5.5";
+
 /// The id of the provider in the configuration.
 const PROVIDER: &str = "trace-diff";
 
@@ -150,6 +156,11 @@ fn number((key, value): &(&str, Option<u64>)) -> Option<String> {
     value.map(|value| format!("{key} = {value}"))
 }
 
+/// Whether a file is a configuration that an earlier run made.
+fn is_made(path: &Path) -> bool {
+    fs::read(path).is_ok_and(|text| text.starts_with(MADE.as_bytes()))
+}
+
 /// Writes the configuration of an agent into its home, unless there is one: that of who made the home counts.
 ///
 /// Gives what was written.
@@ -166,14 +177,19 @@ pub fn configure(
     if profile == Profile::Other {
         return Ok(Vec::new());
     }
-    let mut files = vec![("config.toml", settings.config_toml(place, surroundings))];
+    let mut settings = settings.clone();
+    if profile == Profile::Pycodex {
+        settings.model.get_or_insert_with(|| ANY_MODEL.to_owned());
+    }
+    let config = format!("{MADE}{}", settings.config_toml(place, surroundings));
+    let mut files = vec![("config.toml", config)];
     if settings.account {
         files.push(("auth.json", account().to_string()));
     }
     let mut written = Vec::new();
     for (name, text) in files {
         let path = place.codex_home().join(name);
-        if path.exists() {
+        if path.exists() && !is_made(&path) {
             continue;
         }
         let failed = |source| AgentError::Write {

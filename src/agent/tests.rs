@@ -267,5 +267,19 @@ fn the_configuration_of_codex_is_toml() {
         &toy.surroundings(),
     )
     .unwrap();
-    assert!(again.is_empty(), "what is there stays");
+    assert_eq!(again, written, "what was made here is made anew");
+    std::fs::write(&written[0], "model = \"own\"").unwrap();
+    let settings = super::Settings::default();
+    let kept = super::configure(
+        super::Profile::Codex,
+        &settings,
+        &place,
+        &toy.surroundings(),
+    );
+    assert!(kept.unwrap().is_empty(), "what a user wrote stays");
+    std::fs::remove_file(&written[0]).unwrap();
+    let pycodex = super::Profile::Pycodex;
+    super::configure(pycodex, &settings, &place, &toy.surroundings()).unwrap();
+    let text = std::fs::read_to_string(&written[0]).unwrap();
+    assert!(text.contains("\nmodel = "), "pycodex needs one: {text}");
 }

@@ -15,7 +15,6 @@ pub(super) struct Failure {
     pub(super) cause: Cause,
     pub(super) facts: FailureFacts,
     retry_after_ms: Option<f64>,
-    message: Option<String>,
 }
 
 impl Failure {
@@ -39,7 +38,6 @@ impl Failure {
             cause,
             facts: FailureFacts::default(),
             retry_after_ms: None,
-            message: None,
         }
     }
 
@@ -55,7 +53,7 @@ impl Failure {
                 failure.facts.status = Some(*status);
                 match response.content.body() {
                     Some(Body::Json(body)) => failure.read_error(body.value.node()),
-                    Some(Body::Text(text)) => failure.message = Some(text.clone()),
+                    Some(Body::Text(text)) => failure.facts.message = Some(text.clone()),
                     _ => {}
                 }
                 return Some(failure);
@@ -109,7 +107,7 @@ impl Failure {
         let text = |key: &str| error.get_string(key).map(|text| text.into_owned());
         self.facts.code = text("code").or_else(|| text("type"));
         self.facts.kind = text("type");
-        self.message = text("message");
+        self.facts.message = text("message");
         let headers = error.get("headers").or_else(|| body.get("headers"));
         let mut fields = headers.into_iter().flat_map(|headers| headers.members());
         let after = fields.find_map(|(name, value)| {
@@ -125,7 +123,7 @@ impl Failure {
     pub(super) fn delay_ms(&self, hints: &[DelayHint]) -> Option<f64> {
         hints.iter().find_map(|hint| match hint {
             DelayHint::RetryAfter => self.retry_after_ms,
-            DelayHint::Message => self.message.as_deref().and_then(in_message),
+            DelayHint::Message => self.facts.message.as_deref().and_then(in_message),
         })
     }
 

@@ -10,6 +10,7 @@ use crate::normalize::fingerprint;
 use crate::responses::context_tag;
 
 use super::change::Level;
+use super::subject::Thing;
 use super::text::window;
 use super::value::{ValueDiff, excerpt};
 
@@ -93,10 +94,8 @@ fn by_name(
                 is_taken[*j] = true;
                 order.push(*j);
                 diff.pointer.push_index(*j);
-                let outer = diff.subject.clone();
-                diff.subject = subject(rules.word, outer.as_deref(), &b_names[*j]);
-                diff.value("", a[i], b[*j]);
-                diff.subject = outer;
+                let tool = tool(diff, rules.word, &b_names[*j]);
+                diff.about(tool, |diff| diff.value("", a[i], b[*j]));
                 diff.pointer.pop();
             }
             None => one_sided(
@@ -127,13 +126,12 @@ fn by_name(
     }
 }
 
-/// A tool by its name, below the namespace it stands in; elements of other arrays keep the subject they stand under.
-fn subject(word: &str, outer: Option<&str>, name: &str) -> Option<String> {
-    match outer {
-        _ if word != TOOLS.word => outer.map(str::to_owned),
-        Some(outer) => Some(format!("{outer} › `{name}`")),
-        None => Some(format!("tool `{name}`")),
-    }
+/// A tool by its name, below the namespace it stands in; `None` for elements of other arrays.
+fn tool(diff: &ValueDiff<'_>, word: &str, name: &str) -> Option<Thing> {
+    (word == TOOLS.word).then(|| match &diff.subject {
+        Some(outer) => outer.tool_within(name),
+        None => Thing::tool(name),
+    })
 }
 
 /// Elements without a partner that are equal but for their name.
@@ -171,11 +169,9 @@ fn one_sided(
         format!("{word} `{name}` is sent by the candidate only")
     };
     diff.pointer.push_index(index);
-    let outer = diff.subject.clone();
-    diff.subject = subject(word, outer.as_deref(), name);
-    diff.push(rule, diff.level, a, b, message);
+    let tool = tool(diff, word, name);
+    diff.about(tool, |diff| diff.push(rule, diff.level, a, b, message));
     show_by_tag(diff, a.or(b));
-    diff.subject = outer;
     diff.pointer.pop();
 }
 
@@ -233,14 +229,11 @@ fn by_content(diff: &mut ValueDiff<'_>, key: &str, rules: &Rules, a: &[Node<'_>]
     let mut is_taken = (vec![false; a.len()], vec![false; b.len()]);
     for &(i, j) in &pairs {
         (is_taken.0[i], is_taken.1[j]) = (true, true);
-        let outer = diff.subject.clone();
-        if let Some(tag) = tag(b[j]) {
-            diff.subject = part_subject(outer.as_deref(), &tag);
-        }
+        let whole = diff.subject.as_ref();
+        let part = tag(b[j]).and_then(|tag| Some(whole?.part(tag)));
         diff.pointer.push_index(j);
-        diff.value(key, a[i], b[j]);
+        diff.about(part, |diff| diff.value(key, a[i], b[j]));
         diff.pointer.pop();
-        diff.subject = outer;
     }
     if !pairs.is_sorted_by_key(|pair| pair.1) {
         let message = format!("the same {}s in another order", rules.word);
@@ -272,12 +265,6 @@ fn by_content(diff: &mut ValueDiff<'_>, key: &str, rules: &Rules, a: &[Node<'_>]
 fn tag(part: Node<'_>) -> Option<String> {
     let text = part.get_string("text")?;
     context_tag(&text).map(str::to_owned)
-}
-
-/// A part of a message by its tag: `developer message › <skills_instructions>`.
-fn part_subject(item: Option<&str>, tag: &str) -> Option<String> {
-    let item = item?.split(['(', '"']).next()?.trim_end();
-    Some(format!("{item} › {tag}"))
 }
 
 /// What an element is called: by its tag, else by its text.

@@ -5,6 +5,8 @@ use serde::Serialize;
 use crate::json::Pointer;
 pub use crate::normalize::Level;
 
+use super::subject::Subject;
+
 /// The exchanges of both sides that a finding is about, by index from 0.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 pub struct ExchangePair {
@@ -31,7 +33,7 @@ pub struct Change {
     /// Other places of the same exchanges where the same change stands, such as `client_metadata`'s copy of a header.
     pub also: Vec<Pointer>,
     /// What it is about, for a person: a tool by its name, an item by its first words.
-    pub subject: Option<String>,
+    pub subject: Option<Subject>,
     /// Excerpt of what the baseline has.
     pub baseline: Option<String>,
     /// Excerpt of what the candidate has.

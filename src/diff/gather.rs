@@ -6,12 +6,12 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::json::{Pointer, PointerPattern};
 use crate::normalize::TextPlace;
-use crate::responses::is_call;
 
 use super::change::{Change, Comparison, ExchangePair, Level};
 use super::compare::{Comparer, Options};
 use super::identifiers::identifier_changes;
 use super::names::{LocalChange, Names, Outcome};
+use super::subject::{Subject, Thing};
 use super::text::compare_text;
 
 /// Fills `comparison.changes` from what was recorded.
@@ -104,8 +104,8 @@ struct Gathered {
     first_rows: Vec<usize>,
     seen_rows: Vec<HashSet<usize>>,
     seen_pointers: Vec<BTreeSet<String>>,
-    /// What each change is about, everywhere it was seen.
-    subjects: Vec<BTreeSet<String>>,
+    /// What each change is about, everywhere it was seen; it is told at the end.
+    subjects: Vec<BTreeSet<Thing>>,
     by_cause: HashMap<(&'static str, Level, String, u64), usize>,
 }
 
@@ -136,7 +136,11 @@ impl Gathered {
             self.subjects.push(BTreeSet::new());
             self.changes.len() - 1
         });
-        self.subjects[index].extend(change.subject.clone());
+        if let Some(subject) = &change.subject
+            && !self.subjects[index].contains(subject)
+        {
+            self.subjects[index].insert(subject.clone());
+        }
         let known = &mut self.changes[index];
         if self.seen_rows[index].insert(row) {
             known.recurs.push(pair);
@@ -156,11 +160,9 @@ impl Gathered {
     fn finish(self) -> Vec<Change> {
         let mut order: Vec<usize> = (0..self.changes.len()).collect();
         order.sort_by_key(|&i| (self.changes[i].level, self.first_rows[i], i));
-        let subjects = self.subjects.into_iter().map(joint_subject);
-        let with_subject = |(change, joint): (Change, Option<String>)| {
-            let subject = joint.or(change.subject);
-            Some(Change { subject, ..change })
-        };
+        let subjects = self.subjects.into_iter().map(Subject::of_several);
+        let with_subject =
+            |(change, subject): (Change, Option<Subject>)| Some(Change { subject, ..change });
         let mut changes: Vec<Option<Change>> = self
             .changes
             .into_iter()
@@ -180,35 +182,6 @@ impl Gathered {
     }
 }
 
-/// What a change in several items or tools is about: their kinds or names. `None` where there is one.
-fn joint_subject(subjects: BTreeSet<String>) -> Option<String> {
-    if subjects.len() < 2 {
-        return None;
-    }
-    let tools: Vec<&str> = subjects
-        .iter()
-        .filter_map(|s| s.strip_prefix("tool "))
-        .collect();
-    if tools.len() == subjects.len() {
-        return Some(format!("tools {}", tools.join(", ")));
-    }
-    let kind = |subject: &String| {
-        let end = subject.find(['"', '(']).unwrap_or(subject.len());
-        let words = subject[..end].trim_end();
-        // A call is followed by the name of its tool.
-        match words.split_once(' ') {
-            Some((kind, _)) if is_call(kind) => kind.to_owned(),
-            _ => words.to_owned(),
-        }
-    };
-    let kinds: BTreeSet<String> = subjects.iter().map(kind).collect();
-    let kinds: Vec<String> = kinds.into_iter().collect();
-    Some(match kinds.as_slice() {
-        [kind] => format!("several {kind}s"),
-        kinds => format!("several items ({})", kinds.join(", ")),
-    })
-}
-
 fn new_change(pair: ExchangePair, pointer: Pointer, change: &LocalChange, cause: u64) -> Change {
     Change {
         rule: change.rule,
@@ -217,7 +190,7 @@ fn new_change(pair: ExchangePair, pointer: Pointer, change: &LocalChange, cause:
         recurs: Vec::new(),
         pointer,
         also: Vec::new(),
-        subject: change.subject.clone(),
+        subject: None,
         baseline: change.baseline.clone(),
         candidate: change.candidate.clone(),
         message: change.message.clone(),

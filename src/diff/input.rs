@@ -16,6 +16,7 @@ use super::change::Level;
 use super::compare::Comparer;
 use super::names::LocalChange;
 use super::recorder::{Pair, Place, Text};
+use super::subject::{Mark, Thing};
 use super::text::shortened;
 use super::value::{ValueDiff, shown_text};
 
@@ -205,33 +206,37 @@ fn report_moved(cx: &mut Comparer<'_>, lists: &ItemLists, i: usize, j: usize, pa
 }
 
 /// An item in a few words: `user message "Run it."`, `function_call exec_command`.
-pub(super) fn describe(item: Node<'_>, scanner: &Scanner) -> String {
+pub(super) fn describe(item: Node<'_>, scanner: &Scanner) -> Thing {
     let kind = item_type(item).into_owned();
     let text = |text: String| {
         let shown = shown_text(&text, scanner);
-        format!("\"{}\"", shortened(&shown, 60))
+        Mark::Text(shortened(&shown, 60))
     };
     match kind.as_str() {
         "message" => {
             let role = item.get_string("role").unwrap_or_default();
-            match context_tags(item) {
-                Some(tags) => format!("{role} message ({})", tags.join(", ")),
-                None => format!("{role} message {}", text(message_text(item))),
-            }
+            let mark = match context_tags(item) {
+                Some(tags) => Mark::Tags(tags),
+                None => text(message_text(item)),
+            };
+            Thing::item(format!("{role} message"), mark)
         }
         kind if is_output(kind) => {
-            let output = output_text(item);
-            if output.is_empty() {
-                return kind.to_owned();
-            }
-            format!("{kind} {}", text(output))
+            let mark = match output_text(item) {
+                output if output.is_empty() => Mark::None,
+                output => text(output),
+            };
+            Thing::item(kind, mark)
         }
         kind if is_call(kind) => {
-            let name = item.get_string("name").unwrap_or_default();
-            format!("{kind} {name}").trim_end().to_owned()
+            let mark = match item.get_string("name").unwrap_or_default().trim_end() {
+                "" => Mark::None,
+                name => Mark::Name(name.to_owned()),
+            };
+            Thing::item(kind, mark)
         }
-        "" => "item without type".to_owned(),
-        _ => format!("{kind} item"),
+        "" => Thing::item("item without type", Mark::None),
+        _ => Thing::item(format!("{kind} item"), Mark::None),
     }
 }
 

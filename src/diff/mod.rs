@@ -18,8 +18,10 @@ mod names;
 mod recorder;
 mod response;
 mod side;
+mod subject;
 mod text;
 mod value;
 
 pub use change::{AlignedExchange, Change, Comparison, ExchangePair, Level};
 pub use compare::{Options, compare};
+pub use subject::{Mark, Subject, Thing};

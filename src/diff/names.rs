@@ -7,6 +7,7 @@ use crate::json::Pointer;
 use crate::normalize::{IdNumber, IdTable, Scanner, identifier_core};
 
 use super::change::Level;
+use super::subject::Thing;
 
 /// Scanners and identifiers of both sides.
 #[derive(Debug, Default)]
@@ -55,7 +56,7 @@ pub(super) struct LocalChange {
     pub(super) level: Level,
     pub(super) pointer: Pointer,
     /// What it is about, for a person: a tool by its name, an item by its first words.
-    pub(super) subject: Option<String>,
+    pub(super) subject: Option<Thing>,
     pub(super) baseline: Option<String>,
     pub(super) candidate: Option<String>,
     pub(super) message: String,

@@ -9,6 +9,7 @@ use crate::normalize::{Class, Scanner, TextPlace, embedded_json, fingerprint, te
 use super::change::Level;
 use super::members::{Member, match_equal_keys, members};
 use super::names::{LocalChange, Names, Outcome};
+use super::subject::Thing;
 use super::text::{TextChange, compare_text, window, with_placeholders};
 
 /// Compares two values below one pointer and collects what it finds in `out`.
@@ -21,7 +22,7 @@ pub(super) struct ValueDiff<'n> {
     /// Whether number texts are as they were sent, so that `1` and `1.0` can be told apart.
     pub(super) is_exact: bool,
     /// What is being compared, for a person.
-    pub(super) subject: Option<String>,
+    pub(super) subject: Option<Thing>,
 }
 
 impl<'n> ValueDiff<'n> {
@@ -53,6 +54,16 @@ impl<'n> ValueDiff<'n> {
             }
             _ => {}
         }
+    }
+
+    /// Compares what has a subject of its own; without one it keeps that of what it stands in.
+    pub(super) fn about(&mut self, subject: Option<Thing>, compare: impl FnOnce(&mut Self)) {
+        if subject.is_none() {
+            return compare(self);
+        }
+        let outer = std::mem::replace(&mut self.subject, subject);
+        compare(self);
+        self.subject = outer;
     }
 
     /// Records a change at the current pointer with excerpts of both values.

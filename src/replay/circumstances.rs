@@ -150,6 +150,17 @@ impl Circumstances {
                 RecordKind::SessionMeta => {
                     keep(&mut self.work, string(payload, "cwd"));
                     keep(&mut self.provider, string(payload, "model_provider"));
+                    // pycodex (0.1.13–0.5.1), whose times do not end so, gives another version in its requests.
+                    let is_codex = record
+                        .timestamp
+                        .as_deref()
+                        .is_some_and(|time| time.ends_with('Z'));
+                    let product = string(payload, "originator").zip(string(payload, "cli_version"));
+                    let product = product.filter(|_| is_codex);
+                    keep(
+                        &mut self.agent,
+                        product.map(|(name, version)| format!("{name}/{version}")),
+                    );
                 }
                 RecordKind::TurnContext => {
                     keep(&mut self.model, string(payload, "model"));

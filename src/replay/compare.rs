@@ -127,6 +127,9 @@ impl Comparer {
         }
         let thread = candidate.facts.thread.clone();
         let turn = self.state().turn_of(&candidate);
+        if let (Expected::Inputs(inputs), Some(step)) = (&self.expected, step) {
+            self.state().is_at_end |= inputs.is_open_end(step);
+        }
         let (baseline, candidate) = match step {
             Some(step) => {
                 self.learn_work(&candidate);

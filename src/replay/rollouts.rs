@@ -25,6 +25,8 @@ const PASSTHROUGH: &str = "\"internal_chat_message_metadata_passthrough\":";
 pub(super) struct Inputs {
     files: Vec<File>,
     steps: Vec<Point>,
+    /// Whether the last request was never answered: it was interrupted, or the recording ends there.
+    ends_open: bool,
 }
 
 /// A rollout with what it inherits from.
@@ -91,11 +93,20 @@ pub(super) fn read(sources: &[RolloutSource], pace: Option<f64>) -> io::Result<(
     }
     let mut steps: Vec<Step> = all.into_iter().flatten().collect();
     steps.sort_by(|a, b| a.time.cmp(&b.time));
+    let ends_open = |last: &Step| last.members.get("fault") == Some(&json!({ "stall": "end" }));
     let inputs = Inputs {
+        ends_open: steps.last().is_some_and(ends_open),
         files,
         steps: steps.iter().map(|step| step.point).collect(),
     };
     Ok((script_of(steps), inputs))
+}
+
+impl Inputs {
+    /// Whether a step is for the last request, which was never answered.
+    pub(super) fn is_open_end(&self, step: usize) -> bool {
+        self.ends_open && step + 1 == self.steps.len()
+    }
 }
 
 /// How many steps two files begin with alike.

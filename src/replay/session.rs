@@ -197,6 +197,12 @@ impl Replay {
         self.comparer.on_divergence == OnDivergence::Stop && self.comparer.is_stopped()
     }
 
+    /// Whether the agent made the last recorded request, and will wait, as this was never answered: it was interrupted, or the
+    /// rollout ends there.
+    pub fn is_at_end(&self) -> bool {
+        self.comparer.state().is_at_end
+    }
+
     /// Whether the agent left the recording and is answered by a real server from there on.
     pub fn is_live(&self) -> bool {
         self.comparer.on_divergence == OnDivergence::Live && self.comparer.is_stopped()

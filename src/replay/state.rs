@@ -72,6 +72,8 @@ pub(super) struct State {
     pub(super) met: HashSet<String>,
     pub(super) divergences: Vec<(Place, Divergence)>,
     pub(super) is_stopped: bool,
+    /// Whether the last recorded request came, which was never answered.
+    pub(super) is_at_end: bool,
 }
 
 impl State {

@@ -2,7 +2,7 @@
 
 use jiff::civil::Date;
 
-use super::{Accepted, Finding, Report, RuleState, UnusedRule};
+use super::{Accepted, Finding, Report, RuleState, Subject, UnusedRule};
 use crate::json::PointerPattern;
 use crate::normalize::{AcceptRule, Rules};
 
@@ -11,17 +11,58 @@ use crate::normalize::{AcceptRule, Rules};
 /// The first rule in force that covers a finding is the one that is named. `ignore_used` says for each of
 /// [`Rules::ignore`], in order, whether the comparison left something out because of it; what it does not say counts
 /// as used. Applying the same rules twice gives the same report.
-pub fn apply_accept(report: &mut Report, rules: &Rules, today: Date, ignore_used: &[bool]) {
+///
+/// Gives what each rule did, for those who judge several reports by the same rules.
+pub fn apply_accept(
+    report: &mut Report,
+    rules: &Rules,
+    today: Date,
+    ignore_used: &[bool],
+) -> RuleUses {
     let mut uses = vec![Use::default(); rules.accept.len()];
     for finding in &mut report.findings {
         finding.accepted = accept(finding, rules, today, &mut uses);
     }
     report.update_summary();
-    let accept_rules = rules.accept.iter().zip(&uses);
-    report.unused_rules = accept_rules
-        .filter_map(|(rule, usage)| unused_accept(rules, rule, *usage, today))
-        .chain(unused_ignores(rules, ignore_used))
-        .collect();
+    let uses = RuleUses {
+        accept: uses,
+        ignore_used: ignore_used.to_vec(),
+    };
+    report.unused_rules = uses.unused(rules, today);
+    uses
+}
+
+/// What rules did to one report or several.
+#[derive(Debug, Clone, Default)]
+pub struct RuleUses {
+    accept: Vec<Use>,
+    ignore_used: Vec<bool>,
+}
+
+impl RuleUses {
+    /// Adds what the same rules did to another report.
+    pub fn add(&mut self, other: &Self) {
+        let most = self.accept.len().max(other.accept.len());
+        self.accept.resize(most, Use::default());
+        for (all, one) in self.accept.iter_mut().zip(&other.accept) {
+            all.covered += one.covered;
+            all.counting += one.counting;
+        }
+        let most = self.ignore_used.len().max(other.ignore_used.len());
+        self.ignore_used.resize(most, false);
+        for (all, one) in self.ignore_used.iter_mut().zip(&other.ignore_used) {
+            *all |= one;
+        }
+    }
+
+    /// The rules that did nothing or have expired.
+    pub fn unused(&self, rules: &Rules, today: Date) -> Vec<UnusedRule> {
+        let accept_rules = rules.accept.iter().zip(&self.accept);
+        accept_rules
+            .filter_map(|(rule, usage)| unused_accept(rules, rule, *usage, today))
+            .chain(unused_ignores(rules, &self.ignore_used))
+            .collect()
+    }
 }
 
 /// What an accept rule did.
@@ -61,7 +102,8 @@ fn covers(rule: &AcceptRule, finding: &Finding) -> bool {
     };
     let has_text = || {
         rule.pattern.as_ref().is_none_or(|pattern| {
-            let values = [&finding.baseline, &finding.candidate, &finding.subject];
+            let subject = finding.subject.as_ref().map(Subject::to_string);
+            let values = [&finding.baseline, &finding.candidate, &subject];
             let mut texts = values.into_iter().flatten().chain(&finding.detail);
             texts.any(|text| pattern.is_match(text))
         })

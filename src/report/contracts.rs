@@ -10,7 +10,7 @@ use crate::normalize::{Scanner, TextPlace, text_fingerprint};
 
 use super::exchanges::{exchange_facts, in_file, locate};
 use super::mask::Mask;
-use super::{Finding, Input, NotChecked, Report, Role, Source, finding_id};
+use super::{Finding, Input, NotChecked, Report, Role, Source, Subject, finding_id};
 
 /// Adds rollouts and what they show to the report of the capture that they belong to.
 ///
@@ -123,7 +123,7 @@ fn finding(violation: &Violation) -> Finding {
             .as_ref()
             .map(|on_disk| in_file(&on_disk.path)),
         rollout: violation.place.clone(),
-        subject: violation.subject.clone(),
+        subject: violation.subject.as_ref().map(Subject::named),
         baseline: violation.expected.clone(),
         candidate: violation.found.clone(),
         message: violation.message.clone(),

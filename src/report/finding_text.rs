@@ -20,6 +20,12 @@ pub(super) fn heading(finding: &Finding) -> String {
     visible(&line).into_owned()
 }
 
+/// What it is about, unless its message says that.
+pub(super) fn untold_subject(finding: &Finding) -> Option<String> {
+    let subject = finding.subject.as_ref()?.to_string();
+    (!finding.message.contains(&subject)).then_some(subject)
+}
+
 /// The exchanges that show it: `#0–#2, #3→#4`; empty for what is about a whole file.
 pub(super) fn exchanges(finding: &Finding) -> String {
     let mut pairs = vec![finding.exchange];
@@ -39,11 +45,11 @@ pub(super) fn place(place: &FilePlace) -> String {
 /// All that a finding says below its heading and its message, a line each, safe to show on a terminal.
 pub(super) fn lines(finding: &Finding) -> Vec<String> {
     let mut lines = Vec::new();
-    let is_told = |subject: &&String| {
-        let is_file = |place: &FilePlace| place.path == **subject;
-        finding.message.contains(subject.as_str()) || finding.place.as_ref().is_some_and(is_file)
+    let is_file = |subject: &String| {
+        let mut file = finding.place.iter().map(|place| &place.path);
+        file.any(|path| path == subject)
     };
-    if let Some(subject) = finding.subject.as_ref().filter(|subject| !is_told(subject)) {
+    if let Some(subject) = untold_subject(finding).filter(|subject| !is_file(subject)) {
         lines.push(format!("about: {subject}"));
     }
     if let Some(file) = &finding.place {

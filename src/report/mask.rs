@@ -32,13 +32,11 @@ impl Mask {
 
     /// Takes the secrets out of all that a finding says.
     pub(super) fn finding(&mut self, finding: &mut Finding) {
-        let texts = [
-            Some(&mut finding.message),
-            finding.subject.as_mut(),
-            finding.baseline.as_mut(),
-            finding.candidate.as_mut(),
-        ];
-        for text in texts.into_iter().flatten().chain(&mut finding.detail) {
+        finding.message = self.redactor.excerpt(&finding.message);
+        let subject = finding.subject.take();
+        finding.subject = subject.map(|subject| subject.map(|text| self.redactor.excerpt(text)));
+        let values = [&mut finding.baseline, &mut finding.candidate];
+        for text in values.into_iter().flatten().chain(&mut finding.detail) {
             *text = self.redactor.excerpt(text);
         }
     }

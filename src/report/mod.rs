@@ -27,7 +27,7 @@ mod sessions;
 mod standards;
 mod text;
 
-pub use accept::apply_accept;
+pub use accept::{RuleUses, apply_accept};
 pub use answers::answers_report;
 pub use build::{comparison_report, reader_findings};
 pub use contracts::{add_contracts, add_rollout_check};
@@ -39,14 +39,14 @@ pub use junit::render_junit;
 pub use levels::apply_levels;
 pub use markdown::{MarkdownOptions, render_markdown};
 pub use matrix::{
-    Cell, CellFinding, CellVerdict, Difference, Matrix, MatrixAgent, MatrixOptions, MatrixRow,
-    SharedDifference, render_matrix_github, render_matrix_html, render_matrix_json,
+    Cell, CellFinding, CellVerdict, Difference, Matrix, MatrixAccepted, MatrixAgent, MatrixOptions,
+    MatrixRow, SharedDifference, render_matrix_github, render_matrix_html, render_matrix_json,
     render_matrix_junit, render_matrix_markdown, render_matrix_text,
 };
 pub use model::{
     Accepted, AlignmentEntry, ExchangeCounts, ExchangePair, FilePlace, Finding, FindingCounts,
-    Input, Level, Live, NotChecked, Report, Role, RolloutPlace, RuleState, Source, Summary,
-    UnusedRule, Verdict, finding_id,
+    Input, Level, Live, NotChecked, Report, Role, RolloutPlace, RuleState, Source, Subject,
+    Summary, UnusedRule, Verdict, finding_id,
 };
 pub use outline::{outline_report, render_outline};
 pub use recovery::{RecoveryNames, render_recovery, render_recovery_json};

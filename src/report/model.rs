@@ -5,7 +5,7 @@ use xxhash_rust::xxh3::Xxh3;
 
 pub use crate::capture::FilePlace;
 pub use crate::check::RolloutPlace;
-pub use crate::diff::{ExchangePair, Level};
+pub use crate::diff::{ExchangePair, Level, Subject};
 use crate::json::Pointer;
 
 use super::exchanges::in_file;
@@ -192,7 +192,7 @@ pub struct Finding {
     pub rollout: Option<RolloutPlace>,
     /// What it is about, for a person: a tool by its name, an item by its first words.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub subject: Option<String>,
+    pub subject: Option<Subject>,
     /// Excerpt of what the baseline (of a contract what it asks for: the rollout) has there; `None` when it has nothing.
     pub baseline: Option<String>,
     /// Excerpt of what the candidate has there; `None` when it has nothing.
@@ -222,7 +222,7 @@ impl Finding {
             also: Vec::new(),
             place: Some(in_file(path)),
             rollout: None,
-            subject: Some(path.to_owned()),
+            subject: Some(Subject::named(path)),
             baseline: None,
             candidate: None,
             message,
@@ -268,7 +268,7 @@ impl Source {
 }
 
 /// The accept rule that covers a finding.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Accepted {
     /// Where the rule stands: `trace-diff.toml:12`.
     pub rule: String,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Finding, Source};
+use super::{Finding, Source, Subject};
 
 /// The parts of the report, in the order in which they are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
@@ -192,7 +192,7 @@ fn tool_label(path: &str) -> String {
 
 /// A place in an item, without the numbers of content parts; nothing for the text of a part that the subject names.
 fn item_label(path: &str, finding: &Finding) -> String {
-    let is_named_part = finding.subject.as_deref().is_some_and(|s| s.contains('›'));
+    let is_named_part = finding.subject.as_ref().is_some_and(Subject::has_part);
     let segments: Vec<&str> = path
         .split('/')
         .filter(|segment| !is_index(segment))

@@ -63,6 +63,8 @@ pub enum Act {
 pub struct Prompt {
     /// The words.
     pub text: String,
+    /// Images that the user attaches: paths of files below the work directory.
+    pub images: Vec<String>,
     /// Whether the agent is to plan only.
     pub is_plan: bool,
     /// What the user does once the server has the turn's first request and has sent what it sends for now. The gates of the
@@ -102,7 +104,7 @@ pub struct Expectation {
     pub exit: Option<i32>,
     /// How many requests to the model there are, warm-ups not counted.
     pub requests: Option<u32>,
-    /// How long the agent waits between its first request and the second, the second and the third, …
+    /// How long the agent waits between its first request and the second, the second and the third, …: at least, at most.
     pub pauses: Vec<(Duration, Duration)>,
     /// Files of the work directory afterwards, and the text of each.
     pub files: Vec<(String, String)>,
@@ -199,6 +201,12 @@ fn numbers(version: &str) -> Option<Vec<u64>> {
 }
 
 impl Scenario {
+    /// Whether the user attaches images to a prompt.
+    pub fn has_images(&self) -> bool {
+        let mut acts = self.processes.iter().flatten();
+        acts.any(|act| matches!(act, Act::Prompt(prompt) if !prompt.images.is_empty()))
+    }
+
     /// What is expected of an agent of this profile and version.
     pub fn expectation(&self, name: &str, version: Option<&str>) -> Option<&Expectation> {
         self.expectations.iter().find(|one| {

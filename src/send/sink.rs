@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::diff::{Change, ExchangePair, Options};
+use crate::diff::{Change, ExchangePair, Options, Subject};
 use crate::json::Pointer;
 use crate::normalize::Level;
 
@@ -105,7 +105,7 @@ impl<'o> Sink<'o> {
             recurs: Vec::new(),
             pointer,
             also: Vec::new(),
-            subject: told.subject,
+            subject: told.subject.map(Subject::named),
             baseline: told.recorded,
             candidate: told.found,
             message: told.message,

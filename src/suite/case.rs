@@ -10,7 +10,7 @@ use crate::agent::{Agent, Driven, Limits, Surroundings};
 use crate::capture::{Capture, Redactor};
 use crate::diff::Options;
 use crate::report::{
-    Cell, CellFinding, CellVerdict, Level, Matrix, MatrixAgent, MatrixRow, Standards,
+    Cell, CellFinding, CellVerdict, Level, Matrix, MatrixAgent, MatrixRow, RuleUses, Standards,
 };
 use crate::script::Script;
 use crate::script::scenario::{Expectation, Scenario};
@@ -19,6 +19,7 @@ use super::contracts::broken_contracts;
 use super::differences::differences;
 use super::expect::{broken_expectations, wrote_outside};
 use super::folders::{again, folders};
+use super::judge::{Judge, Told};
 use super::play::{PlayError, Played, play};
 use super::rollouts::{broken_rollouts, wire_against_disk};
 use super::stable::stable;
@@ -118,6 +119,8 @@ struct Suite<'a> {
     scripts: &'a [(String, Arc<Script>)],
     scenarios: Vec<&'a Scenario>,
     options: &'a SuiteOptions,
+    /// What the user's rules did so far.
+    uses: Mutex<RuleUses>,
 }
 
 /// Plays each scenario, given by its name, to each agent; with several agents the first is the baseline.
@@ -149,6 +152,7 @@ pub fn run_suite(
             .filter_map(|(_, script)| script.scenario.as_ref())
             .collect(),
         options,
+        uses: Mutex::default(),
     };
     let shared = suite.watch();
     let root = Shared::watch(&options.root, "", &suite.folders);
@@ -228,7 +232,10 @@ impl Suite<'_> {
             Err(why) => return Ok(Case::left_out(why)),
         };
         let locations = locations(&played);
-        let findings = self.findings(id, expectation, &played, driven, &locations)?;
+        let Told {
+            counted: findings,
+            accepted,
+        } = self.findings(id, expectation, &played, driven, &locations)?;
         let verdict = match (&expectation.gap, findings.is_empty()) {
             (_, false) => CellVerdict::Fails,
             (Some(_), true) => CellVerdict::Gap,
@@ -239,6 +246,7 @@ impl Suite<'_> {
                 verdict,
                 reason: expectation.gap.clone(),
                 findings,
+                accepted,
                 shared_differences: None,
                 folder: Some(self.folder(id, 0)),
             },
@@ -255,33 +263,39 @@ impl Suite<'_> {
         played: &Played,
         driven: &Driven,
         locations: &[String],
-    ) -> Result<Vec<CellFinding>, SuiteError> {
+    ) -> Result<Told, SuiteError> {
         let (capture, home) = (&played.capture, &played.place.home);
-        let SuiteOptions {
-            compare, standards, ..
-        } = self.options;
+        let judge = self.judge(locations);
         let scenario = self.scenarios[id.scenario];
-        let mut findings = broken_expectations(scenario, expectation, played, driven);
-        findings.extend(broken_rollouts(&expectation.rollouts, home));
-        findings.extend(broken_contracts(capture, compare, standards, locations));
-        findings.extend(wire_against_disk(
-            capture, home, compare, standards, locations,
-        ));
+        let expected = broken_expectations(scenario, expectation, played, driven);
+        let mut found = Told::of(expected);
+        found.extend(Told::of(broken_rollouts(&expectation.rollouts, home)));
+        found.extend(broken_contracts(capture, &judge));
+        found.extend(wire_against_disk(capture, home, &judge));
         for number in 1..=self.options.reruns {
             let again = self.play(id, number)?;
-            let others = differences(capture, &again.capture, compare, standards, locations);
-            findings.extend(others.into_iter().map(|one| CellFinding {
-                message: format!("run {} is not as run 1: {}", number + 1, one.message),
-                ..one
-            }));
+            let mut others = differences(capture, &again.capture, &judge);
+            others.counted.iter_mut().for_each(|one| {
+                one.message = format!("run {} is not as run 1: {}", number + 1, one.message);
+            });
+            found.extend(others);
         }
         // What the server says of a request quotes it as it was sent.
         let mut redactor = Redactor::new();
-        findings.iter_mut().for_each(|finding| {
+        found.counted.iter_mut().for_each(|finding| {
             finding.message = redactor.excerpt(&stable(&finding.message, locations));
         });
-        findings.sort_by_key(|finding| finding.level);
-        Ok(findings)
+        found.counted.sort_by_key(|finding| finding.level);
+        Ok(found)
+    }
+
+    fn judge<'j>(&'j self, locations: &'j [String]) -> Judge<'j> {
+        Judge {
+            options: &self.options.compare,
+            standards: &self.options.standards,
+            locations,
+            uses: &self.uses,
+        }
     }
 
     fn play(&self, id: CaseId, run: usize) -> Result<Played, SuiteError> {
@@ -332,7 +346,10 @@ impl Suite<'_> {
             version: agent.version.clone(),
             counts: Default::default(),
         });
-        Matrix::new(agents.collect(), rows)
+        let mut matrix = Matrix::new(agents.collect(), rows);
+        let uses = self.uses.lock().unwrap_or_else(PoisonError::into_inner);
+        matrix.unused_rules = self.options.standards.unused(&uses);
+        matrix
     }
 
     /// The cells of a row: those that passed are compared with the baseline's, if that is as expected.
@@ -347,10 +364,9 @@ impl Suite<'_> {
             let both = before.zip(case.capture.as_ref());
             if let (CellVerdict::Pass, Some((before, after))) = (case.cell.verdict, both) {
                 let locations = [baseline.locations.clone(), case.locations].concat();
-                let SuiteOptions {
-                    compare, standards, ..
-                } = self.options;
-                case.cell.findings = differences(before, after, compare, standards, &locations);
+                let found = differences(before, after, &self.judge(&locations));
+                case.cell.findings = found.counted;
+                case.cell.accepted.extend(found.accepted);
                 case.cell.shared_differences = Some(0);
                 if !case.cell.findings.is_empty() {
                     case.cell.verdict = CellVerdict::Differs;
@@ -380,6 +396,7 @@ impl Case {
                 verdict: CellVerdict::NotApplicable,
                 reason: Some(reason.to_owned()),
                 findings: Vec::new(),
+                accepted: Vec::new(),
                 shared_differences: None,
                 folder: None,
             },

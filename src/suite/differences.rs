@@ -1,25 +1,18 @@
 //! What two agents do differently in one scenario.
 
 use crate::capture::Capture;
-use crate::diff::{Options, compare};
-use crate::report::{CellFinding, Standards, comparison_report};
+use crate::diff::compare;
+use crate::report::comparison_report;
 
 use super::canonical::canonical;
-use super::told::told;
+use super::judge::{Judge, Told};
 
-/// Differences that count, of a candidate from the baseline.
-pub(super) fn differences(
-    baseline: &Capture,
-    candidate: &Capture,
-    options: &Options,
-    standards: &Standards,
-    locations: &[String],
-) -> Vec<CellFinding> {
+/// Differences of a candidate from the baseline.
+pub(super) fn differences(baseline: &Capture, candidate: &Capture, judge: &Judge<'_>) -> Told {
     let (baseline, candidate) = (canonical(baseline), canonical(candidate));
     // Responses are the script's.
-    let options = options.clone().or_requests();
+    let options = judge.options.clone().or_requests();
     let comparison = compare(&baseline, &candidate, &options);
-    let mut report = comparison_report(&baseline, &candidate, &comparison);
-    standards.apply(&mut report, &comparison.ignore_used);
-    told(&report, locations)
+    let report = comparison_report(&baseline, &candidate, &comparison);
+    judge.judged(report, &comparison.ignore_used)
 }

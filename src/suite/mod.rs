@@ -12,6 +12,7 @@ mod contracts;
 mod differences;
 mod expect;
 mod folders;
+mod judge;
 mod play;
 mod rollouts;
 mod scripts;

@@ -114,7 +114,7 @@ pub(super) fn play(
         Err(DriveError::NotApplicable(why)) => Err(why),
         Err(error) => return Err(error.into()),
     };
-    let strays = strays(root, &[&below, &path]);
+    let strays = strays(root, &[&below, &path], &options.root);
     for (number, outcome) in driven
         .iter()
         .flat_map(|driven| &driven.outcomes)

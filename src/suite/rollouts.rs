@@ -7,32 +7,24 @@ use serde_json::{Map, Value};
 
 use crate::capture::Capture;
 use crate::check::{RolloutCheckError, check_rollouts};
-use crate::diff::Options;
-use crate::report::{CellFinding, Level, Standards, add_rollout_check, outline_report, plural};
+use crate::report::{CellFinding, Level, add_rollout_check, outline_report, plural};
 use crate::rollout::{RolloutIndex, RolloutSource, What, find_rollouts};
 use crate::script::scenario::RolloutExpectation;
 
-use super::told::told;
+use super::judge::{Judge, Told};
 
 /// What an agent sent and was told, against the rollouts below its home. One that writes none has nothing to compare.
-pub(super) fn wire_against_disk(
-    capture: &Capture,
-    home: &Path,
-    options: &Options,
-    standards: &Standards,
-    locations: &[String],
-) -> Vec<CellFinding> {
+pub(super) fn wire_against_disk(capture: &Capture, home: &Path, judge: &Judge<'_>) -> Told {
     let check = match check_rollouts(capture, &[home.to_owned()]) {
         Ok(check) => check,
-        Err(RolloutCheckError::NoRollout { .. }) => return Vec::new(),
-        Err(error) => return vec![finding(error.to_string())],
+        Err(RolloutCheckError::NoRollout { .. }) => return Told::default(),
+        Err(error) => return Told::of(vec![finding(error.to_string())]),
     };
     let mut report = outline_report(capture);
     // What can't be read of the capture is told once, with its contracts.
     report.findings.clear();
-    add_rollout_check(&mut report, capture, &check, options);
-    standards.apply(&mut report, &[]);
-    told(&report, locations)
+    add_rollout_check(&mut report, capture, &check, judge.options);
+    judge.judged(report, &[])
 }
 
 /// What a scenario expects of rollouts, against those below the agent's home.

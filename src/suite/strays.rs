@@ -29,12 +29,13 @@ impl Shared {
     }
 }
 
-/// What lies in the directory of a case beside what the run itself puts there.
-pub(super) fn strays(case: &Path, own: &[&Path]) -> Vec<PathBuf> {
+/// What lies in the directory of a case beside what the run itself puts there, by its path below the root.
+pub(super) fn strays(case: &Path, own: &[&Path], root: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(case).into_iter().flatten().flatten();
     let paths = entries.map(|entry| entry.path());
     let mut paths: Vec<PathBuf> = paths
         .filter(|path| !own.contains(&path.as_path()))
+        .map(|path| path.strip_prefix(root).map_or(path.clone(), Path::to_owned))
         .collect();
     paths.sort();
     paths

@@ -2,14 +2,18 @@
 
 use crate::report::{CellFinding, Difference, Finding, Level, Report, Section, Source};
 
+use super::judge::Told;
 use super::stable::stable;
 
-/// The findings that count: no notes, and nothing that is accepted.
-pub(super) fn told(report: &Report, locations: &[String]) -> Vec<CellFinding> {
-    let counts = |finding: &&Finding| finding.level != Level::Note && finding.accepted.is_none();
-    let told = report.findings.iter().filter(counts);
-    told.map(|finding| cell_finding(finding, locations))
-        .collect()
+/// The findings of a report that count or would, if they were not accepted; no notes.
+pub(super) fn told(report: &Report, locations: &[String]) -> Told {
+    let graves = report
+        .findings
+        .iter()
+        .filter(|finding| finding.level != Level::Note);
+    let told = graves.map(|finding| cell_finding(finding, locations));
+    let (accepted, counted) = told.partition(|finding| finding.accepted.is_some());
+    Told { counted, accepted }
 }
 
 fn cell_finding(finding: &Finding, locations: &[String]) -> CellFinding {
@@ -18,7 +22,7 @@ fn cell_finding(finding: &Finding, locations: &[String]) -> CellFinding {
     let stable = |text: &str| stable(text, locations);
     let difference = Difference {
         id: finding.id.clone(),
-        subject: finding.subject.as_deref().map(stable),
+        subject: finding.subject.clone().map(|subject| subject.map(stable)),
         label: match is_difference {
             true => stable(&section.label(finding)),
             false => String::new(),
@@ -35,6 +39,7 @@ fn cell_finding(finding: &Finding, locations: &[String]) -> CellFinding {
         section: is_difference.then_some(section),
         message: difference.message(),
         difference: is_difference.then_some(difference),
+        accepted: finding.accepted.clone(),
     }
 }
 

@@ -28,6 +28,7 @@ fn cell(verdict: CellVerdict, findings: Vec<CellFinding>) -> Cell {
         reason: matches!(verdict, CellVerdict::Gap | CellVerdict::NotApplicable)
             .then(|| HOSTILE.to_owned()),
         findings,
+        accepted: Vec::new(),
         shared_differences: (verdict == CellVerdict::Differs).then_some(0),
         folder: (verdict != CellVerdict::NotApplicable).then(|| "scenario/agent".to_owned()),
     }

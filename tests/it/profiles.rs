@@ -262,6 +262,7 @@ fn failure_row(row: &Value) -> String {
         "status",
         "code",
         "type",
+        "phrases",
         "retry_after",
         "account",
         "local_compaction",

@@ -4,7 +4,7 @@ use serde_json::Value;
 use trace_diff::json::Pointer;
 use trace_diff::report::{
     Accepted, AlignmentEntry, ExchangePair, FilePlace, Finding, Input, Level, Report, Role,
-    RuleState, Source, UnusedRule, finding_id, render_json,
+    RuleState, Source, Subject, UnusedRule, finding_id, render_json,
 };
 
 use crate::schema;
@@ -44,7 +44,7 @@ pub(crate) fn full_report() -> Report {
                 .key("body")
                 .key("client_metadata"),
         ],
-        subject: Some("originator".into()),
+        subject: Some(Subject::named("originator")),
         baseline: Some("codex_exec".into()),
         candidate: None,
         message: "the candidate does not send originator".into(),

@@ -156,7 +156,10 @@ impl<'a> AppServer<'a> {
     fn turn(&mut self, prompt: &Prompt, thread: &str, model: &Value) -> Result<(), Stop> {
         let (before, turns) = ((self.stage.requests)(), self.told.turns);
         self.told.items.clear();
-        let input = json!([{ "type": "text", "text": prompt.text }]);
+        let mut input = vec![json!({ "type": "text", "text": prompt.text })];
+        let work = &self.stage.place.work;
+        let images = prompt.images.iter();
+        input.extend(images.map(|path| json!({ "type": "localImage", "path": work.join(path) })));
         let mut turn = json!({ "threadId": thread, "input": input });
         if prompt.is_plan {
             let settings =

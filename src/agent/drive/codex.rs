@@ -1,9 +1,10 @@
-//! The Codex CLI: `codex exec` for a process with one prompt, `codex app-server` for all else (0.115.0–0.169.0).
+//! The Codex CLI: `codex exec` for a process with one prompt, which may be that of a fork, `codex app-server` for all else
+//! (0.115.0–0.169.0).
 
 use serde_json::Value;
 
 use crate::agent::{AgentCommand, Outcome};
-use crate::script::scenario::{Act, Prompt, Scenario};
+use crate::script::scenario::{Act, AgentPattern, Prompt, Scenario};
 
 use super::app_server::AppServer;
 use super::{Agent, DriveError, Driven, Stage, only_prompt, write};
@@ -16,20 +17,34 @@ pub(super) fn drive(
     let mut driven = Driven::default();
     let mut thread = None;
     for acts in &scenario.processes {
-        match only_prompt(acts) {
-            Some(prompt) => exec(agent, scenario, stage, prompt, &mut thread, &mut driven)?,
-            None => app_server(agent, stage, acts, &mut thread, &mut driven)?,
+        let exec = |begin, prompt, thread: &mut _, driven: &mut _| {
+            exec(agent, scenario, stage, (begin, prompt), thread, driven)
+        };
+        match (only_prompt(acts), fork_prompt(agent, acts)) {
+            (Some(prompt), _) => exec("resume", prompt, &mut thread, &mut driven)?,
+            (None, Some(prompt)) => exec("fork", prompt, &mut thread, &mut driven)?,
+            (None, None) => app_server(agent, stage, acts, &mut thread, &mut driven)?,
         }
     }
     Ok(driven)
 }
 
-/// One `codex exec`, of the thread if there is one.
+/// The words of a process with one plain prompt to a fork, of a version whose `exec` makes forks: since 0.148.0.
+fn fork_prompt<'a>(agent: &Agent, acts: &'a [Act]) -> Option<&'a Prompt> {
+    let version = agent.version.as_deref();
+    let forks = AgentPattern::parse("codex@0.148..")?;
+    match acts {
+        [Act::Fork, acts @ ..] if forks.is_for(agent.profile.name(), version) => only_prompt(acts),
+        _ => None,
+    }
+}
+
+/// One `codex exec`, of the thread if there is one: how it is taken up, and what is said.
 fn exec(
     agent: &Agent,
     scenario: &Scenario,
     stage: Stage<'_>,
-    prompt: &Prompt,
+    (begin, prompt): (&str, &Prompt),
     thread: &mut Option<String>,
     driven: &mut Driven,
 ) -> Result<(), DriveError> {
@@ -43,10 +58,17 @@ fn exec(
             path.to_string_lossy().into_owned(),
         ]);
     }
-    if let Some(thread) = thread {
-        argv.extend(["resume".to_owned(), thread.clone()]);
+    if let Some(before) = thread {
+        argv.extend([begin.to_owned(), before.clone()]);
+        if begin == "fork" {
+            *thread = None;
+        }
     }
-    argv.push(prompt.text.clone());
+    // With a space it takes the prompt for one more image.
+    let images = prompt.images.iter().map(|path| format!("--image={path}"));
+    argv.extend(images);
+    // What begins like an option is one, unless this stands before it.
+    argv.extend(["--".to_owned(), prompt.text.clone()]);
     let outcome = stage.run(&AgentCommand::new(argv), prompt)?;
     read_events(&outcome, thread, driven);
     driven.outcomes.push(outcome);

@@ -22,6 +22,11 @@ pub(super) fn drive(
                 "how to do more with this agent than ask it once is not known",
             ));
         };
+        if !prompt.images.is_empty() {
+            return Err(DriveError::NotApplicable(
+                "how this agent is given images is not known",
+            ));
+        }
         let command = command(agent, &prompt.text);
         let outcome = stage.run(&command, prompt)?;
         driven.answer = outcome.stdout.text();

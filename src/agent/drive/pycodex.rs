@@ -16,6 +16,11 @@ pub(super) fn drive(
     if scenario.settings.output_schema.is_some() {
         return Err(DriveError::NotApplicable("pycodex takes no output schema"));
     }
+    if scenario.has_images() {
+        return Err(DriveError::NotApplicable(
+            "pycodex takes no images with a prompt",
+        ));
+    }
     let mut driven = Driven::default();
     let mut argv = agent.argv.clone();
     let config = stage.place.codex_home().join("config.toml");
@@ -23,7 +28,7 @@ pub(super) fn drive(
     for (number, acts) in scenario.processes.iter().enumerate() {
         let outcome = match only_prompt(acts).filter(|_| number == 0) {
             Some(prompt) => {
-                argv.extend(["--json".to_owned(), prompt.text.clone()]);
+                argv.extend(["--json", "--", &prompt.text].map(str::to_owned));
                 let outcome = stage.run(&AgentCommand::new(argv.clone()), prompt)?;
                 argv.truncate(argv.len() - 2);
                 driven.answer = answer(&outcome);

@@ -37,7 +37,7 @@ pub(crate) struct AgentArgs {
     #[arg(long, value_name = "DIR")]
     pub(crate) keep: Option<PathBuf>,
     /// Gives the agent a variable, or the one of this name from here; may be repeated
-    #[arg(long, value_name = "NAME[=VALUE]")]
+    #[arg(long, value_name = "NAME[=VALUE]", value_parser = variable)]
     env: Vec<String>,
     /// Longest time until the agent ends, such as 90s
     #[arg(long, value_name = "TIME", default_value = "600s", value_parser = duration)]
@@ -175,6 +175,26 @@ pub(crate) fn tell(
         Ending::Exited(_) => Ok(Status::Clean),
         _ => Ok(Status::Findings),
     }
+}
+
+/// A variable has a name.
+fn variable(text: &str) -> Result<String, String> {
+    match text.split('=').next() {
+        Some("") | None => Err("expected NAME or NAME=VALUE".to_owned()),
+        Some(_) => Ok(text.to_owned()),
+    }
+}
+
+/// A command whose program, given by a path from here, is found also from another directory.
+pub(crate) fn from_here(mut argv: Vec<String>) -> Vec<String> {
+    if let Some(program) = argv.first_mut()
+        && program.contains('/')
+        && let Ok(path) = std::path::absolute(&*program)
+        && path.exists()
+    {
+        *program = path.to_string_lossy().into_owned();
+    }
+    argv
 }
 
 /// Variables that make the terminal the recorded one, as far as the user agent names it.

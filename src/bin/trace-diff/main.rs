@@ -9,6 +9,7 @@ mod input;
 mod matrix_forms;
 mod output;
 mod profile;
+mod replay_input;
 mod replay_talk;
 mod report;
 mod report_forms;

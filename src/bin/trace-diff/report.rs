@@ -132,6 +132,10 @@ impl<F: ValueEnum> FromStr for ReportFile<F> {
 }
 
 impl<F: Form> ReportArgs<F> {
+    pub(crate) fn format(&self) -> F {
+        self.format
+    }
+
     /// Writes the report to wherever the options say. A file that can't be written costs only itself: making the report may
     /// have taken minutes.
     pub(crate) fn write(&self, page: &impl Page<Form = F>) -> Result<(), Failure> {

@@ -106,6 +106,9 @@ pub struct FailureRule {
     /// Only these error types.
     #[serde(default, rename = "type")]
     pub kind: Vec<String>,
+    /// Only where the message holds one of these phrases; capitals do not count.
+    #[serde(default)]
+    pub phrases: Vec<String>,
     /// Only with, or only without, a `Retry-After`.
     pub retry_after: Option<bool>,
     /// Only with, or only without, an account login (`chatgpt-account-id`).
@@ -130,6 +133,8 @@ pub struct FailureFacts {
     pub code: Option<String>,
     /// The error type.
     pub kind: Option<String>,
+    /// The message, or the whole of a body that is no JSON.
+    pub message: Option<String>,
     /// Whether the response has a `Retry-After`.
     pub has_retry_after: bool,
     /// Whether the request has an account login.
@@ -148,10 +153,16 @@ impl FailureRule {
         };
         let has_code = |code: &str| self.code.iter().any(|one| one == code);
         let has_kind = |kind: &str| self.kind.iter().any(|one| one == kind);
+        let has_phrase = |message: &str| {
+            let message = message.to_lowercase();
+            let mut phrases = self.phrases.iter();
+            phrases.any(|phrase| message.contains(&phrase.to_lowercase()))
+        };
         self.on == cause
             && (self.status.is_empty() || facts.status.is_some_and(has_status))
             && (self.code.is_empty() || facts.code.as_deref().is_some_and(has_code))
             && (self.kind.is_empty() || facts.kind.as_deref().is_some_and(has_kind))
+            && (self.phrases.is_empty() || facts.message.as_deref().is_some_and(has_phrase))
             && self
                 .retry_after
                 .is_none_or(|has| has == facts.has_retry_after)

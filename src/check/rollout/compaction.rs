@@ -7,7 +7,7 @@ use crate::responses::{RequestKind, item_type, message_text};
 use crate::rollout::RecordKind;
 
 use super::super::label::excerpt;
-use super::super::request::Outcome;
+use super::super::request::{Outcome, Request};
 use super::super::violation::Violation;
 use super::stretch::Stretch;
 
@@ -41,14 +41,7 @@ pub(super) fn check_compaction(stretch: &Stretch<'_>, violations: &mut Vec<Viola
             one.pointer(),
             "the rollout's compaction does not hold the summary that was delivered",
         ),
-        // Old versions go on with these words when the model says nothing.
-        None if kept
-            .text
-            .iter()
-            .any(|text| text.contains("(no summary available)")) =>
-        {
-            return;
-        }
+        None if kept.has_no_summary_of(request) => return,
         None => (
             Pointer::root().key("response"),
             "the rollout has a compaction though its response delivered no summary",
@@ -103,6 +96,25 @@ impl Kept {
             });
         }
         Self { text }
+    }
+
+    /// Whether this is what becomes of a request to which the model says nothing: old versions of Codex go on with these
+    /// words, others and pycodex with what the model said last before (0.115.0–0.169.0, pycodex 0.1.13–0.2.7).
+    fn has_no_summary_of(&self, request: &Request) -> bool {
+        let is_said = |item: &&Value| {
+            let node = item.node();
+            item_type(node) == "message" && node.get_string("role").as_deref() == Some("assistant")
+        };
+        let last = request.input.iter().rfind(is_said);
+        let last = last.map(|item| message_text(item.node()));
+        let last = last
+            .as_deref()
+            .map(str::trim)
+            .filter(|last| !last.is_empty());
+        self.text.iter().any(|text| {
+            // pycodex 0.2.7 says behind it where the whole history is.
+            text.contains("(no summary available)") || last.is_some_and(|last| text.contains(last))
+        })
     }
 
     fn holds(&self, one: &DeliveredItem) -> bool {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::capture::DeliveredItem;
-use crate::json::Pointer;
+use crate::json::{Pointer, Value};
 use crate::normalize::Level;
 use crate::responses::{RequestKind, is_from_other_thread};
 use crate::rollout::{RecordKind, Version, What};
@@ -142,6 +142,7 @@ impl Delivery<'_> {
         let sampled = &self.sampled[number];
         let facts = &sampled.request.facts;
         sampled.request.response.outcome == Outcome::Completed
+            && !self.is_asked_again(number)
             && match facts.kind {
                 RequestKind::Compaction => {
                     let file = &self.files[sampled.before_answer.own];
@@ -150,6 +151,19 @@ impl Delivery<'_> {
                 }
                 _ => true,
             }
+    }
+
+    /// Whether the next request asks for the same again, so that the agent took this response for none: one without an id
+    /// is unreadable to Codex, one with an event that is no JSON to pycodex.
+    fn is_asked_again(&self, number: usize) -> bool {
+        let request = self.sampled[number].request;
+        let Some(next) = self.sampled.get(number + 1) else {
+            return false;
+        };
+        let (one, next) = (&request.input, &next.request.input);
+        !request.response.delivered.is_empty()
+            && one.len() == next.len()
+            && one.last().map(Value::text) == next.last().map(Value::text)
     }
 
     fn is_pycodex(&self) -> bool {

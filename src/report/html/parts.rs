@@ -1,6 +1,6 @@
 //! Pieces of the page: escaped text, one finding, tables.
 
-use crate::report::finding_text::{difference, exchanges, place};
+use crate::report::finding_text::{difference, exchanges, place, untold_subject};
 use crate::report::text::visible;
 use crate::report::{Finding, RolloutPlace};
 
@@ -48,12 +48,9 @@ pub(super) fn finding_html(finding: &Finding, label: &str) -> String {
         Some(_) => "accepted",
         None => finding.level.name(),
     };
-    let subject = match &finding.subject {
-        Some(subject) if !finding.message.contains(subject.as_str()) => {
-            format!("<b>{}</b>: ", sentence(subject))
-        }
-        _ => String::new(),
-    };
+    let subject = untold_subject(finding).map_or(String::new(), |subject| {
+        format!("<b>{}</b>: ", sentence(&subject))
+    });
     let label = match label {
         label if finding.message.contains(label) => String::new(),
         label => format!("{} ", code(label)),

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::escape::{block, code, prose};
-use crate::report::finding_text::{accepted, difference, exchanges, place, ranked};
+use crate::report::finding_text::{accepted, difference, exchanges, place, ranked, untold_subject};
 use crate::report::headline::{about, title};
 use crate::report::section::{Section, by_section};
 use crate::report::text::plural;
@@ -293,11 +293,9 @@ fn location(finding: &Finding) -> String {
 /// Subject and message.
 fn what(finding: &Finding) -> String {
     let message = prose(&finding.message);
-    match &finding.subject {
-        Some(subject) if !finding.message.contains(subject.as_str()) => {
-            format!("{}: {message}", code(subject))
-        }
-        _ => message,
+    match untold_subject(finding) {
+        Some(subject) => format!("{}: {message}", code(&subject)),
+        None => message,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::responses::is_call;
+use crate::report::Subject;
 
 use super::CellFinding;
 
@@ -12,7 +12,7 @@ pub struct Difference {
     /// The id of the [finding](crate::report::Finding::id): the same for one cause in all scenarios.
     pub id: String,
     /// What it is about, for a person.
-    pub subject: Option<String>,
+    pub subject: Option<Subject>,
     /// Where in that, or in the section.
     pub label: String,
     /// What is said of it.
@@ -24,12 +24,9 @@ pub struct Difference {
 impl Difference {
     /// The whole: the subject and the place, unless the sentence names them, and the sentence.
     pub fn message(&self) -> String {
-        let mut about: Vec<&str> = Vec::new();
-        if let Some(subject) = &self.subject
-            && !self.sentence.starts_with(subject.as_str())
-        {
-            about.push(subject);
-        }
+        let subject = self.subject.as_ref().map(Subject::to_string);
+        let subject = subject.filter(|subject| !self.sentence.starts_with(subject));
+        let mut about: Vec<&str> = subject.as_deref().into_iter().collect();
         let quoted = ["`{}`", "`{}: "].map(|form| form.replace("{}", &self.label));
         let is_named = quoted.iter().any(|quoted| self.sentence.contains(quoted));
         if !is_named && !self.label.is_empty() {
@@ -62,10 +59,7 @@ pub(super) fn merged(findings: &[CellFinding]) -> Option<CellFinding> {
     let Some(parts) = parts.filter(|_| !is_one) else {
         return Some(first.clone());
     };
-    let subjects: BTreeSet<&str> = parts
-        .iter()
-        .filter_map(|one| one.subject.as_deref())
-        .collect();
+    let subjects = parts.iter().filter_map(|one| one.subject.as_ref());
     let sentences: BTreeSet<String> = parts.iter().map(|one| one.sentence.clone()).collect();
     let plain: BTreeSet<String> = sentences.iter().map(|one| without_quotes(one)).collect();
     let own = first.difference.clone()?;
@@ -76,7 +70,7 @@ pub(super) fn merged(findings: &[CellFinding]) -> Option<CellFinding> {
     };
     let is_one_value = parts.iter().all(|one| one.value == own.value);
     let difference = Difference {
-        subject: joint_subject(&subjects),
+        subject: Subject::common(subjects),
         sentence,
         value: own.value.filter(|_| is_one_value),
         ..own
@@ -118,59 +112,24 @@ fn without_quotes(sentence: &str) -> String {
     out
 }
 
-/// What a change in several items or tools is about: their kinds or names.
-fn joint_subject(subjects: &BTreeSet<&str>) -> Option<String> {
-    if subjects.len() < 2 {
-        return subjects.first().map(|subject| (*subject).to_owned());
-    }
-    let mut kinds: BTreeSet<String> = subjects.iter().flat_map(|subject| kinds(subject)).collect();
-    let whole = kinds.clone();
-    // A part of an item goes with the item.
-    let is_part =
-        |one: &String| matches!(one.split_once(" › "), Some((kind, _)) if whole.contains(kind));
-    kinds.retain(|one| !is_part(one));
-    let tools: Option<Vec<&str>> = kinds.iter().map(|one| one.strip_prefix("tool ")).collect();
-    let kinds: Vec<&str> = kinds.iter().map(String::as_str).collect();
-    Some(match (kinds.as_slice(), tools) {
-        ([kind], _) => (*kind).to_owned(),
-        (_, Some(tools)) => format!("tools {}", tools.join(", ")),
-        (kinds, None) => format!("items ({})", kinds.join(", ")),
-    })
-}
-
-/// The kinds of the items, or the names of the tools, that a subject names.
-fn kinds(subject: &str) -> Vec<String> {
-    let list = |text: &str| text.split(", ").map(str::to_owned).collect();
-    if let Some(kinds) = subject.strip_prefix("several items (") {
-        return list(kinds.trim_end_matches(')'));
-    }
-    if let Some(kind) = subject.strip_prefix("several ") {
-        return vec![kind.strip_suffix('s').unwrap_or(kind).to_owned()];
-    }
-    if let Some(names) = subject.strip_prefix("tools ") {
-        return names.split(", ").map(|one| format!("tool {one}")).collect();
-    }
-    if subject.starts_with("tool ") || subject.contains('›') {
-        return vec![subject.to_owned()];
-    }
-    let end = subject.find(['"', '(']).unwrap_or(subject.len());
-    let words = subject[..end].trim_end();
-    // A call is followed by the name of its tool.
-    match words.split_once(' ') {
-        Some((kind, _)) if is_call(kind) => vec![kind.to_owned()],
-        _ => vec![words.to_owned()],
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::diff::{Mark, Thing};
     use crate::report::Level;
 
-    fn finding(subject: Option<&str>, label: &str, sentence: &str) -> CellFinding {
+    fn tool(name: &str) -> Subject {
+        Subject::One(Thing::tool(name))
+    }
+
+    fn said(text: &str) -> Subject {
+        Subject::One(Thing::item("user message", Mark::Text(text.to_owned())))
+    }
+
+    fn finding(subject: Option<Subject>, label: &str, sentence: &str) -> CellFinding {
         let difference = Difference {
             id: "1".to_owned(),
-            subject: subject.map(str::to_owned),
+            subject,
             label: label.to_owned(),
             sentence: sentence.to_owned(),
             value: None,
@@ -181,12 +140,13 @@ mod tests {
             section: None,
             message: difference.message(),
             difference: Some(difference),
+            accepted: None,
         }
     }
 
     #[test]
     fn a_message_names_its_place_once() {
-        let check = |subject: Option<&str>, label: &str, sentence: &str, expect: &str| {
+        let check = |subject: Option<Subject>, label: &str, sentence: &str, expect: &str| {
             assert_eq!(finding(subject, label, sentence).message, expect);
         };
         check(
@@ -197,65 +157,69 @@ mod tests {
         );
         check(None, "model", "`model` is sent", "`model` is sent");
         check(
-            Some("tool `x`"),
+            Some(tool("x")),
             "",
             "tool `x` is not sent",
             "tool `x` is not sent",
         );
         let expect = "user message \"Hi.\" id: another";
-        check(Some("user message \"Hi.\""), "id", "another", expect);
+        check(Some(said("Hi.")), "id", "another", expect);
     }
 
     #[test]
     fn several_scenarios_tell_what_they_have_in_common() {
-        let check = |all: &[(&str, &str)], expect: &str| {
+        let check = |all: &[(Subject, &str)], expect: &str| {
             let findings = all
                 .iter()
-                .map(|(subject, text)| finding(Some(subject), "", text));
+                .map(|(subject, text)| finding(Some(subject.clone()), "", text));
             let findings: Vec<CellFinding> = findings.collect();
             assert_eq!(merged(&findings).expect("there are some").message, expect);
         };
+        let kind = |kind: &str| Thing::item(kind, Mark::None);
+        let call = Thing::item("function_call", Mark::Name("x".to_owned()));
+        let tags = Mark::Tags(vec!["<a>".to_owned()]);
+        let context = Subject::One(Thing::item("developer message", tags));
         check(
-            &[("tool `x`", "is new"), ("tool `x`", "is new")],
+            &[(tool("x"), "is new"), (tool("x"), "is new")],
             "tool `x`: is new",
         );
         check(
-            &[
-                ("user message \"A\"", "is new"),
-                ("user message \"B\"", "is new"),
-            ],
+            &[(said("A"), "is new"), (said("B"), "is new")],
             "user message: is new",
         );
         check(
             &[
                 (
-                    "several items (assistant message, user message)",
+                    Subject::Several(vec![kind("assistant message"), kind("user message")]),
                     "`id` is sent",
                 ),
-                ("several function_calls", "`id` is sent"),
-                ("function_call x", "`id` is sent"),
+                (
+                    Subject::Several(vec![kind("function_call")]),
+                    "`id` is sent",
+                ),
+                (Subject::One(call), "`id` is sent"),
             ],
             "items (assistant message, function_call, user message): `id` is sent",
         );
         check(
             &[
                 (
-                    "developer message (<a>)",
+                    context.clone(),
                     "developer message (<a>) comes before user message \"A\", not after it",
                 ),
                 (
-                    "developer message (<a>)",
+                    context.clone(),
                     "developer message (<a>) comes before user message \"B\", not after it",
                 ),
             ],
             "developer message (<a>) comes before user message, not after it",
         );
         check(
-            &[("tool `x`", "1 line"), ("tool `y`", "1 line")],
+            &[(tool("x"), "1 line"), (tool("y"), "1 line")],
             "tools `x`, `y`: 1 line",
         );
         check(
-            &[("tool `x`", "is sent: 1"), ("tool `x`", "is sent: 2")],
+            &[(tool("x"), "is sent: 1"), (tool("x"), "is sent: 2")],
             "tool `x`: is sent: …",
         );
     }

@@ -67,8 +67,8 @@ fn member(one: &SharedDifference) -> Option<(String, String)> {
     let rule = one.finding.rule.as_str();
     match (rule, &difference.subject) {
         ("tool-added" | "tool-missing", Some(subject)) => {
-            let (before, tool) = subject.split_once('`')?;
-            Some((format!("{rule}: {before}"), format!("`{tool}")))
+            let (before, names) = subject.split_names()?;
+            Some((format!("{rule}: {before}"), names))
         }
         ("key-added" | "key-missing" | "header-added" | "header-missing", None)
             if !difference.label.is_empty() =>
@@ -88,12 +88,18 @@ fn member(one: &SharedDifference) -> Option<(String, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::{CellFinding, Difference, Level};
+    use crate::diff::{Mark, Thing};
+    use crate::report::{CellFinding, Difference, Level, Subject};
 
-    fn shared(rule: &str, subject: Option<&str>, label: &str, names: &[&str]) -> SharedDifference {
+    fn shared(
+        rule: &str,
+        subject: Option<Subject>,
+        label: &str,
+        names: &[&str],
+    ) -> SharedDifference {
         let difference = Difference {
             id: String::new(),
-            subject: subject.map(str::to_owned),
+            subject,
             label: label.to_owned(),
             sentence: "is sent".to_owned(),
             value: Some("1".to_owned()),
@@ -110,16 +116,23 @@ mod tests {
         }
     }
 
+    fn tool(name: &str) -> Subject {
+        Subject::One(Thing::tool(name))
+    }
+
     #[test]
     fn what_only_one_side_sends_stands_together_where_the_same_scenarios_show_it() {
         let many: Vec<String> = (0..=FEW).map(|number| number.to_string()).collect();
         let many: Vec<&str> = many.iter().map(String::as_str).collect();
+        let item = Thing::item("search_output", Mark::Text("run `ls`".to_owned()));
+        let within = Subject::One(item.tool_within("t"));
         let all = [
             shared("key-added", None, "a", &["x", "y"]),
             shared("key-added", None, "b", &["x", "y"]),
             shared("key-added", None, "c", &["x", "z"]),
-            shared("tool-added", Some("tool `t`"), "", &many),
-            shared("tool-added", Some("tool `u`"), "", &many),
+            shared("tool-added", Some(tool("t")), "", &many),
+            shared("tool-added", Some(tool("u")), "", &many),
+            shared("tool-added", Some(within.clone()), "", &["z"]),
             shared("value-changed", None, "d", &["x", "y"]),
         ];
         let texts: Vec<String> = lines(&all.iter().collect::<Vec<_>>())
@@ -130,6 +143,7 @@ mod tests {
             "2 × key-added: `a` 1, `b` 1 [x, y]",
             "2 × key-added: `c` 1 [x, z]",
             "7 × tool-added: tool `t`, `u`",
+            "1 × tool-added: search_output \"run `ls`\" › `t` [z]",
             "2 × value-changed: d: is sent [x, y]",
         ];
         assert_eq!(texts, expect);

@@ -61,6 +61,7 @@ pub fn render_matrix_markdown(
             page.push(&shared(&title, &own));
         }
     }
+    page.push(&rules(matrix));
     if page.cut > 0 {
         page.text.push_str(&format!(
             "\n**Left out, as the page would be too large:** {} rows and lists. `--report html=PATH` writes all.\n",
@@ -152,6 +153,18 @@ fn shared(title: &str, own: &[&SharedDifference]) -> String {
         text.push_str(&line);
     }
     format!("\n<details><summary>{title}</summary>\n\n{text}\n</details>\n")
+}
+
+fn rules(matrix: &Matrix) -> String {
+    let accepted = matrix.accepted.iter();
+    let accepted = accepted.map(|one| format!("- {}\n", prose(&one.sentence())));
+    let unused = matrix.unused_rules.iter();
+    let unused = unused.map(|one| format!("- {}: {}\n", code(&one.rule), prose(&one.message)));
+    let lines: String = accepted.chain(unused).collect();
+    match lines.is_empty() {
+        true => lines,
+        false => format!("\n<details><summary>Rules file</summary>\n\n{lines}\n</details>\n"),
+    }
 }
 
 fn word(cell: &Cell) -> String {

@@ -1,5 +1,6 @@
 //! What became of each scenario with each agent: the model, and its renderers.
 
+mod accepted;
 mod closer;
 mod difference;
 mod github;
@@ -12,6 +13,7 @@ mod model;
 mod options;
 mod text;
 
+pub use accepted::MatrixAccepted;
 pub use difference::Difference;
 pub use github::render_matrix_github;
 pub use html::render_matrix_html;

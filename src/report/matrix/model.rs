@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::report::text::plural;
-use crate::report::{Level, Section, Verdict};
+use crate::report::{Accepted, Level, Section, UnusedRule, Verdict};
 
+use super::accepted::{MatrixAccepted, accepted};
 use super::difference::{Difference, kind, merged};
 
 /// Scenarios × agents, in the key order of its JSON form. Nothing in it changes from run to run unless an agent does.
@@ -24,6 +25,12 @@ pub struct Matrix {
     pub scenarios: Vec<MatrixRow>,
     /// Differences from the baseline that several scenarios of an agent show; they are not repeated in the cells.
     pub shared: Vec<SharedDifference>,
+    /// What the rules file accepts.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub accepted: Vec<MatrixAccepted>,
+    /// Rules of the file that did nothing, or accept no longer.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unused_rules: Vec<UnusedRule>,
 }
 
 /// An agent of a matrix.
@@ -60,6 +67,9 @@ pub struct Cell {
     pub reason: Option<String>,
     /// What is not as expected, and how the agent differs from the baseline in this scenario alone.
     pub findings: Vec<CellFinding>,
+    /// What would stand there, but for the rules file. The matrix tells it by its rules.
+    #[serde(skip)]
+    pub accepted: Vec<CellFinding>,
     /// How many differences from the baseline there are besides that other scenarios show, too.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shared_differences: Option<usize>,
@@ -165,6 +175,9 @@ pub struct CellFinding {
     /// What a difference is made of, by which scenarios share it.
     #[serde(skip)]
     pub difference: Option<Difference>,
+    /// By which rule of the rules file it does not count.
+    #[serde(skip)]
+    pub accepted: Option<Accepted>,
 }
 
 impl CellFinding {
@@ -176,6 +189,7 @@ impl CellFinding {
             section: None,
             message,
             difference: None,
+            accepted: None,
         }
     }
 }
@@ -241,9 +255,10 @@ impl Matrix {
 
     /// Makes a matrix, with its counts and verdict; what several cells of an agent tell as a difference is moved out of them.
     pub fn new(mut agents: Vec<MatrixAgent>, mut scenarios: Vec<MatrixRow>) -> Self {
-        let mut shared = Vec::new();
+        let (mut shared, mut by_rules) = (Vec::new(), Vec::new());
         for (column, agent) in agents.iter_mut().enumerate() {
             shared.extend(share(&agent.name, column, &mut scenarios));
+            by_rules.extend(accepted(agent, column, &scenarios));
             for row in &scenarios {
                 if let Some(cell) = row.cells.get(column) {
                     *agent.counts.entry(cell.verdict.name()).or_default() += 1;
@@ -264,6 +279,8 @@ impl Matrix {
             agents,
             scenarios,
             shared,
+            accepted: by_rules,
+            unused_rules: Vec::new(),
         }
     }
 }
@@ -345,6 +362,7 @@ mod tests {
                 verdict,
                 reason: None,
                 findings: findings.iter().map(|one| finding(one)).collect(),
+                accepted: Vec::new(),
                 shared_differences: (verdict == CellVerdict::Differs).then_some(0),
                 folder: None,
             }],

@@ -28,6 +28,7 @@ pub fn render_matrix_text(
     text.cells(out)?;
     text.left_out(out)?;
     text.shared(out)?;
+    text.rules(out)?;
     text.totals(out)
 }
 
@@ -161,6 +162,26 @@ impl Text<'_> {
             if let Some(row) = rows.position(|row| most.shown_by.contains(&row.name)) {
                 self.closer(row, column, out)?;
             }
+        }
+        Ok(())
+    }
+
+    /// What the rules file does, and what in it does nothing.
+    fn rules(&self, out: &mut impl Write) -> io::Result<()> {
+        let (accepted, unused) = (&self.matrix.accepted, &self.matrix.unused_rules);
+        if accepted.is_empty() && unused.is_empty() {
+            return Ok(());
+        }
+        writeln!(out, "\nRules:")?;
+        for one in accepted {
+            writeln!(out, "  {}", visible(&one.sentence()))?;
+            let messages = one.messages.iter().filter(|_| self.options.is_verbose);
+            for message in messages {
+                writeln!(out, "    {}", visible(message))?;
+            }
+        }
+        for one in unused {
+            writeln!(out, "  {}: {}", visible(&one.rule), visible(&one.message))?;
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! One finding in as few lines as will do.
 
-use crate::report::{ExchangePair, Finding, Level, Source};
+use crate::report::{ExchangePair, Finding, Level, Source, Subject};
 use crate::responses::context_tag;
 
 use super::escape::visible;
@@ -43,7 +43,7 @@ impl Sign {
 pub(super) struct Entry {
     pub(super) sign: Sign,
     /// Heading under which it stands: a tool, an item.
-    pub(super) subject: Option<String>,
+    pub(super) subject: Option<Subject>,
     /// What it says, on one (wrapped) line.
     pub(super) text: String,
     /// Lines below it.
@@ -84,9 +84,8 @@ impl Entry {
                 None
             }
             "tool-missing" | "tool-added" => tool_of(finding).0,
-            _ => finding.subject.as_deref(),
+            _ => finding.subject.clone(),
         };
-        let subject = subject.map(|subject| visible(subject).into_owned());
         Self {
             sign: if is_unknown(finding) || finding.rule == "rollout-missing" {
                 Sign::Changed
@@ -97,7 +96,7 @@ impl Entry {
             detail: detail(finding),
             exchanges,
             is_warning: finding.level == Level::Warning,
-            shared: shared(finding, &label, subject.as_deref()),
+            shared: shared(finding, &label, subject.as_ref()),
             subject,
             label,
         }
@@ -140,12 +139,12 @@ fn is_unknown(finding: &Finding) -> bool {
 }
 
 /// How a finding shares a line with others of its kind.
-fn shared(finding: &Finding, label: &str, subject: Option<&str>) -> Option<Shared> {
+fn shared(finding: &Finding, label: &str, subject: Option<&Subject>) -> Option<Shared> {
     let (before, after, name) = match finding.rule.as_str() {
         _ if is_unknown(finding) => return None,
         "key-missing" | "key-added" => member(label),
         "tool-missing" | "tool-added" => {
-            let name = tool_of(finding).1.to_owned();
+            let name = tool_of(finding).1;
             (String::new(), String::new(), name)
         }
         "element-missing" | "element-added" => {
@@ -190,13 +189,12 @@ fn member(label: &str) -> (String, String, String) {
 }
 
 /// What a tool stands in, and its name: `additional_tools item` and `exec` for ``additional_tools item › `exec` ``.
-fn tool_of(finding: &Finding) -> (Option<&str>, &str) {
-    let subject = finding.subject.as_deref().unwrap_or_default();
-    let (outer, tool) = match subject.rsplit_once(" › ") {
-        Some((outer, tool)) => (Some(outer), tool),
-        None => (None, subject.trim_start_matches("tool ")),
-    };
-    (outer, tool.trim_matches('`'))
+fn tool_of(finding: &Finding) -> (Option<Subject>, String) {
+    match finding.subject.as_ref().map(|one| (one, one.as_tool())) {
+        Some((_, Some((outer, name)))) => (outer, name.to_owned()),
+        Some((several, None)) => (None, several.to_string()),
+        None => (None, String::new()),
+    }
 }
 
 /// An element that one side lacks: a context part by its tag, else its text.
@@ -236,7 +234,7 @@ fn text(section: Section, finding: &Finding, label: &str) -> String {
             value(&finding.baseline),
             value(&finding.candidate)
         ),
-        "tool-missing" | "tool-added" => tool_of(finding).1.to_owned(),
+        "tool-missing" | "tool-added" => tool_of(finding).1,
         "item-missing" => without(" is not sent by the candidate"),
         "item-added" => without(" is sent by the candidate only"),
         "item-moved" => match moved(message) {
@@ -262,7 +260,8 @@ fn text(section: Section, finding: &Finding, label: &str) -> String {
             format!("{}: {message}", identifier_place(finding))
         }
         _ if section == Section::Reading => {
-            labelled(finding.subject.as_deref().unwrap_or_default(), message)
+            let file = finding.subject.as_ref().map(Subject::to_string);
+            labelled(&file.unwrap_or_default(), message)
         }
         _ => labelled(label, message),
     }

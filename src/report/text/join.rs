@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::report::{ExchangePair, Finding};
+use crate::report::{ExchangePair, Finding, Subject};
 
 use super::entry::{Entry, Shared, Sign};
 use super::marks::Marks;
@@ -34,11 +34,11 @@ pub(super) fn entries(
     }
     if matches!(section, Section::Tools | Section::Input) {
         // What comes or goes as a whole, then what is in many items, then item by item in order of first appearance.
-        let order: Vec<Option<String>> = entries.iter().map(|e| e.subject.clone()).collect();
-        let rank = |entry: &Entry| match entry.subject.as_deref() {
+        let order: Vec<Option<Subject>> = entries.iter().map(|e| e.subject.clone()).collect();
+        let rank = |entry: &Entry| match &entry.subject {
             None => 0,
-            Some(subject) if subject.starts_with("several ") => 1,
-            _ => 2,
+            Some(Subject::Several(_)) => 1,
+            Some(_) => 2,
         };
         entries.sort_by_key(|entry| {
             let at = order.iter().position(|subject| *subject == entry.subject);
@@ -50,7 +50,7 @@ pub(super) fn entries(
 
 /// A parameter that comes or goes is also named in `required`: that is no second finding to a reader.
 fn drop_required(entries: &mut Vec<Entry>) {
-    let parameters: Vec<(Sign, Option<String>, String)> = entries
+    let parameters: Vec<(Sign, Option<Subject>, String)> = entries
         .iter()
         .filter_map(|entry| {
             let name = entry.label.strip_prefix(PARAMETER)?;
@@ -139,17 +139,10 @@ fn share_subjects(entries: Vec<Entry>, marks: &Marks) -> Vec<Entry> {
             joined.push(entry);
             continue;
         };
-        let names = |subject: &Option<String>| {
-            let subject = subject.as_deref().unwrap_or_default();
-            let names = subject.strip_prefix("tools ");
-            names
-                .or(subject.strip_prefix("tool "))
-                .unwrap_or(subject)
-                .to_owned()
-        };
-        if other.subject != entry.subject {
-            let both = format!("{}, {}", names(&other.subject), names(&entry.subject));
-            other.subject = Some(format!("tools {both}"));
+        if let (Some(known), Some(new)) = (&mut other.subject, &entry.subject)
+            && known != new
+        {
+            *known = known.tools(new);
         }
     }
     joined
@@ -204,11 +197,12 @@ fn is_piece(entry: &Entry) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::diff::{Mark, Thing};
     use crate::json::Pointer;
     use crate::report::{Level, Report, Source};
 
     /// A finding of a rule at a place, about a subject.
-    fn finding(rule: &str, place: &str, subject: Option<&str>) -> Finding {
+    fn finding(rule: &str, place: &str, subject: Option<Subject>) -> Finding {
         let pointer = place
             .split('/')
             .skip(1)
@@ -223,7 +217,7 @@ mod tests {
             also: Vec::new(),
             place: None,
             rollout: None,
-            subject: subject.map(str::to_owned),
+            subject,
             baseline: Some("a".into()),
             candidate: Some("b".into()),
             message: "text changed: 1 line differs".into(),
@@ -267,31 +261,63 @@ mod tests {
             finding(
                 rule,
                 &format!("/request/body/tools/0/parameters/{place}"),
-                Some(tool),
+                Some(Subject::One(Thing::tool(tool))),
             )
         };
-        let mut required = at("element-missing", "required/0", "tool `a`");
+        let mut required = at("element-missing", "required/0", "a");
         required.baseline = Some("\"id\"".into());
         let descriptions = ["x", "y"].map(|name| {
             at(
                 "text-changed",
                 &format!("properties/{name}/description"),
-                "tool `a`",
+                "a",
             )
         });
         check(
             Section::Tools,
             &[
-                at("key-missing", "properties/id", "tool `a`"),
+                at("key-missing", "properties/id", "a"),
                 required,
                 descriptions[0].clone(),
                 descriptions[1].clone(),
-                at("key-missing", "properties/id", "tool `b`"),
+                at("key-missing", "properties/id", "b"),
             ],
             &[
                 "tools `a`, `b`: - parameter id: a",
                 "tool `a`: ~ descriptions of parameters x, y",
             ],
+        );
+    }
+
+    #[test]
+    fn only_what_is_about_several_items_stands_first() {
+        let at = |subject| finding("text-changed", "/request/body/input/0/x", Some(subject));
+        let item = |kind: &str| Thing::item(kind, Mark::None);
+        check(
+            Section::Input,
+            &[
+                at(Subject::One(item("several message"))),
+                at(Subject::Several(vec![item("reasoning item")])),
+            ],
+            &["several reasoning items: ~ x", "several message: ~ x"],
+        );
+    }
+
+    #[test]
+    fn tools_of_any_name_share_a_line() {
+        let at = |subject| {
+            let place = "/request/body/tools/0/description";
+            finding("text-changed", place, Some(subject))
+        };
+        let tool = |name: &str| Thing::tool(name);
+        check(
+            Section::Tools,
+            &[
+                at(Subject::Tools(vec![tool("x, y"), tool("tools ")])),
+                at(Subject::One(tool("x"))),
+                at(Subject::One(tool("x, y"))),
+            ],
+            &["tools `x, y`, `tools `, `x`: ~ description"],
         );
     }
 

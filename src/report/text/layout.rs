@@ -132,10 +132,10 @@ impl<W: Write> Page<'_, W> {
         let mut subject = None;
         for (entry, mark) in entries.iter().zip(&marks) {
             let indent = if entry.subject.is_some() { 4 } else { 2 };
-            if entry.subject.is_some() && entry.subject != subject {
-                self.wrapped("  ", entry.subject.as_deref().unwrap_or_default(), "    ")?;
+            if let Some(new) = entry.subject.as_ref().filter(|new| subject != Some(*new)) {
+                self.wrapped("  ", &visible(&new.to_string()), "    ")?;
             }
-            subject.clone_from(&entry.subject);
+            subject = entry.subject.as_ref();
             let exchanges = match (mark.as_deref(), common) {
                 (mark, Some(common)) if mark == Some(common) => None,
                 (None, Some(_)) => Some("all"),
@@ -215,7 +215,7 @@ impl<W: Write> Page<'_, W> {
                     sign => format!("{} ", sign.text()),
                 };
                 let subject = entry.subject.map_or(String::new(), |s| format!("{s}: "));
-                let line = format!("{subject}{sign}{}", entry.text);
+                let line = format!("{}{sign}{}", visible(&subject), entry.text);
                 match lines.iter_mut().find(|(other, _)| *other == line) {
                     Some((_, exchanges)) => exchanges.extend(entry.exchanges),
                     None => lines.push((line, entry.exchanges)),

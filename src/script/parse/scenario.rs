@@ -1,5 +1,8 @@
 //! The tables `run` and `expect` at the top of a script.
 
+use std::ops::Range;
+use std::time::Duration;
+
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::Value;
@@ -45,6 +48,7 @@ const ROLLOUT_KEYS: &[&str] = &["turns", "records", "has", "lacks"];
 
 const ACT_KEYS: &[&str] = &[
     "prompt",
+    "images",
     "mode",
     "interrupt",
     "steer",
@@ -157,6 +161,7 @@ impl Reader<'_> {
         }
         Some(Act::Prompt(Prompt {
             text,
+            images: self.images(table),
             is_plan: is_plan.unwrap_or_default(),
             meanwhile,
             once: self.string(table, "once"),
@@ -214,15 +219,34 @@ impl Reader<'_> {
             return Vec::new();
         };
         for member in files.members {
-            let parts = || member.key.split('/');
-            if parts().any(|part| matches!(part, "" | "." | "..")) {
-                let hint = "write it as `directory/file`".to_owned();
-                let message = "a path leads out of the work directory";
-                self.report(&member.key_span, message, hint);
-            }
+            self.check_path(&member.key, &member.key_span);
         }
         let members = files.members.iter();
         members.map(|one| (one.key.clone(), &one.value)).collect()
+    }
+
+    /// Paths of images below the work directory: a text, or a list.
+    fn images(&mut self, table: Table<'_>) -> Vec<String> {
+        let Some(tree) = table.get("images") else {
+            return Vec::new();
+        };
+        let mut images = Vec::new();
+        for tree in self.one_or_more(tree) {
+            let image = self.string_of(tree, "images");
+            image
+                .iter()
+                .for_each(|path| self.check_path(path, &tree.span));
+            images.extend(image);
+        }
+        images
+    }
+
+    /// Notes a path that does not stay below the work directory.
+    fn check_path(&mut self, path: &str, span: &Range<usize>) {
+        if path.split('/').any(|part| matches!(part, "" | "." | "..")) {
+            let hint = "write it as `directory/file`".to_owned();
+            self.report(span, "a path leads out of the work directory", hint);
+        }
     }
 
     fn expectations(&mut self, top: Table<'_>) -> Vec<Expectation> {
@@ -265,13 +289,20 @@ impl Reader<'_> {
             is_failure: is_failure.unwrap_or_default(),
             answer: self.string(table, "answer"),
             error: self.string(table, "error"),
-            exit: self
-                .integer(table, "exit", 0)
-                .map(|code| i32::try_from(code).unwrap_or(i32::MAX)),
+            exit: self.exit_code(table),
             requests: self.integer(table, "requests", 0).map(|count| count as u32),
             pauses: self.pauses(table),
             rollouts: self.rollouts(table),
         })
+    }
+
+    fn exit_code(&mut self, table: Table<'_>) -> Option<i32> {
+        let code = self.integer(table, "exit", 0)?;
+        if code > 255 {
+            let span = table.get("exit").map_or(table.span, |tree| &tree.span);
+            self.report(span, "an exit code is at most 255", None);
+        }
+        i32::try_from(code).ok()
     }
 
     /// What rollouts must hold: a table, or a list of them.
@@ -348,21 +379,25 @@ impl Reader<'_> {
         agents
     }
 
-    /// Pairs of durations: at least, at most.
-    fn pauses(&mut self, table: Table<'_>) -> Vec<(std::time::Duration, std::time::Duration)> {
+    /// Durations: at least, and at most if that is said.
+    fn pauses(&mut self, table: Table<'_>) -> Vec<(Duration, Duration)> {
         let Some(tree) = table.get("pauses") else {
             return Vec::new();
         };
         let mut pauses = Vec::new();
         for tree in self.one_or_more(tree) {
             match self.one_or_more(tree) {
-                [least, most] => {
+                [least, rest @ ..] if rest.len() < 2 => {
                     let least = self.duration_of(least, "pauses");
-                    pauses.extend(least.zip(self.duration_of(most, "pauses")));
+                    let most = match rest.first() {
+                        Some(most) => self.duration_of(most, "pauses"),
+                        None => Some(Duration::MAX),
+                    };
+                    pauses.extend(least.zip(most));
                 }
                 _ => {
-                    let hint = "write `pauses = [[\"900ms\", \"2s\"]]`".to_owned();
-                    self.report(&tree.span, "a pause has a least and a most", hint);
+                    let hint = "write `pauses = [[\"900ms\"], [\"0s\", \"2s\"]]`".to_owned();
+                    self.report(&tree.span, "a pause has a least, and may have a most", hint);
                 }
             }
         }

@@ -257,7 +257,7 @@ fn what_a_user_does_wrong_is_told_with_what_to_do() {
     );
     failure(
         &["replay", "recorded.jsonl", "--", "./agent"],
-        &["failed to start ./agent", "is looked for in /"],
+        &["failed to start ./agent", "is looked for here and in /"],
     );
     let taken = Serving::start(&program, &["serve", "recorded.jsonl"]);
     let port = taken.address.rsplit(':').next().unwrap().to_owned();

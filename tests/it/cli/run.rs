@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::program::{Program, code, stderr, stdout};
 use crate::schema;
 
-const SCENARIO: &str = r#"
+pub(super) const SCENARIO: &str = r#"
 version = 1
 name = "A question is answered"
 
@@ -131,91 +131,6 @@ fn an_agent_that_hangs_or_crashes_costs_the_others_nothing() {
     assert_eq!(cell(&value, 2)["verdict"], "pass");
 }
 
-/// Each does something that an agent must not do, and says its process id in a file.
-const BAD: [(&str, &str, &[&str]); 7] = [
-    (
-        "stays",
-        "trap '' TERM; while :; do sleep 0.1; done",
-        &["sent no request in time", "did not end at SIGTERM"],
-    ),
-    ("floods", "exec yes", &["printed more than it may"]),
-    (
-        "crashes",
-        "kill -SEGV $$",
-        &["was ended by signal 11 (SIGSEGV)"],
-    ),
-    ("silent", "exec sleep 60", &["sent no request in time"]),
-    (
-        "writes",
-        "echo x > ../stray; exec sleep 60",
-        &[
-            "sent no request in time",
-            "wrote outside of its directories: <location>/stray",
-        ],
-    ),
-    (
-        "spawns",
-        "(trap '' TERM HUP; setsid sleep 61 & ) ; setsid sleep 62 & exec sleep 63",
-        &["sent no request in time"],
-    ),
-    ("fails", "exit 3", &[]),
-];
-
-#[test]
-fn bad_agents_are_told_and_ended_and_harm_no_other() {
-    let setting = Setting::new();
-    let pids = setting.path("pids");
-    let mut agents: Vec<String> = Vec::new();
-    for (name, script, _) in BAD {
-        let script = format!("echo $$ >> {}\n{script}", pids.display());
-        agents.push(setting.agent(name, &script, ""));
-    }
-    agents.push(setting.agent("good", ASK, "same"));
-    let bounds = [
-        "--timeout",
-        "2s",
-        "--connect-timeout",
-        "1s",
-        "--format",
-        "json",
-    ];
-    let more: Vec<&str> = agents.iter().map(String::as_str).chain(bounds).collect();
-    let began = std::time::Instant::now();
-    let value = json(&setting.run(&more));
-    assert!(began.elapsed() < std::time::Duration::from_secs(60));
-    for (number, (name, _, wanted)) in BAD.iter().enumerate() {
-        let findings = cell(&value, number)["findings"].as_array().unwrap();
-        let told = |rule: &str| -> Vec<&str> {
-            let of_rule = findings.iter().filter(|one| one["rule"] == rule);
-            of_rule
-                .map(|one| one["message"].as_str().unwrap())
-                .collect()
-        };
-        let ends = [told("agent-ended"), told("agent-wrote-outside")].concat();
-        let wanted: Vec<String> = wanted
-            .iter()
-            .map(|what| format!("the agent {what}"))
-            .collect();
-        assert_eq!(ends, wanted, "{name}");
-        assert_eq!(cell(&value, number)["verdict"], "fails", "{name}");
-    }
-    assert_eq!(cell(&value, BAD.len())["verdict"], "pass");
-    for pid in fs::read_to_string(pids).unwrap().lines() {
-        assert!(!Path::new("/proc").join(pid).exists(), "{pid}");
-    }
-    for command in ["sleep 61", "sleep 62", "sleep 63"] {
-        assert!(!is_running(command), "{command}");
-    }
-}
-
-/// Whether a process with this command line is there.
-fn is_running(command: &str) -> bool {
-    let entries = fs::read_dir("/proc").unwrap();
-    let mut lines = entries.filter_map(|entry| fs::read(entry.ok()?.path().join("cmdline")).ok());
-    let wanted = format!("{}\0", command.replace(' ', "\0"));
-    lines.any(|line| line == wanted.as_bytes())
-}
-
 #[test]
 fn what_is_written_to_the_home_of_the_user_is_told() {
     let setting = Setting::new();
@@ -235,111 +150,6 @@ fn what_is_written_to_the_home_of_the_user_is_told() {
         home.display()
     );
     assert_eq!((code(&output), stderr(&output)), (0, wanted));
-}
-
-#[test]
-fn what_is_written_beside_the_directories_of_an_agent_is_told() {
-    let setting = Setting::new();
-    let stray = |name: &str, above: &str| {
-        setting.agent(name, &format!("{ASK}\necho x > \"$HOME/{above}/note\""), "")
-    };
-    let told = |agents: &[String]| {
-        let agents: Vec<&str> = agents.iter().map(String::as_str).collect();
-        let output = setting.run(&[&agents, ["--format", "json"].as_slice()].concat());
-        let value = json(&output);
-        let findings = (0..agents.len()).map(|agent| cell(&value, agent)["findings"][0].clone());
-        let messages = findings.map(|one| one["message"].as_str().unwrap_or("-").to_owned());
-        (messages.collect::<Vec<_>>(), stderr(&output))
-    };
-    let good = setting.agent("good", ASK, "");
-    let wrote = "wrote outside of its directories:";
-    let (found, _) = told(&[good.clone(), stray("near", "../..")]);
-    assert_eq!(found[0], "-");
-    assert!(
-        found[1].starts_with(&format!("the agent {wrote}")),
-        "{found:?}"
-    );
-    // Where several agents have a directory each, nobody knows which one it was.
-    let (found, _) = told(&[good.clone(), stray("far", "../../..")]);
-    let wanted = format!("an agent of this scenario {wrote} hello/note");
-    assert_eq!(found, [wanted.clone(), wanted]);
-    let (found, told) = told(&[good, stray("farther", "../../../..")]);
-    assert_eq!(found, ["-", "-"]);
-    assert!(
-        told.starts_with("changed while it ran, by an agent or another program: ")
-            && told.ends_with("/note\n"),
-        "{told}"
-    );
-}
-
-#[test]
-fn names_of_all_kinds_have_directories_of_their_own() {
-    let setting = Setting::new();
-    for name in ["a b", "a-b", "...", "x<y"] {
-        setting.program.file(&format!("{name}.toml"), SCENARIO);
-    }
-    let agent = setting.agent("toy", ASK, "same");
-    let command = agent.split_once("toy=").unwrap().1;
-    let others = ["..", "to>y", "toy~2"].map(|name| format!("--agent={name}={command}"));
-    let keep = setting.path("below/kept").display().to_string();
-    let scripts = [
-        "run", "a b.toml", "a-b.toml", "....toml", "x<y.toml", "--keep", &keep,
-    ];
-    let agents = [
-        &agent,
-        &others[0],
-        &others[1],
-        &others[2],
-        "--rerun=1",
-        "-q",
-    ]
-    .map(|one: &str| one);
-    let output = setting.program.run(&[&scripts[..], &agents].concat());
-    assert_eq!((code(&output), stderr(&output).as_str()), (0, ""));
-    let count = |path: &Path| fs::read_dir(path).unwrap().count();
-    assert_eq!(count(&setting.path("below")), 1);
-    assert_eq!(count(&setting.path("below/kept")), 4);
-    for scenario in fs::read_dir(setting.path("below/kept")).unwrap() {
-        assert_eq!(count(&scenario.unwrap().path()), 8);
-    }
-}
-
-#[test]
-fn secrets_that_an_agent_prints_reach_no_report() {
-    let setting = Setting::new();
-    let secret = "sk-proj-0123456789abcdefghijklmnopqrstuvwxyzABCDEF";
-    let body = "x".repeat(150);
-    let agent = setting.agent("leak", &format!("echo {secret} {body} {secret}"), "");
-    for form in ["text", "json", "junit", "github", "markdown", "html"] {
-        let output = setting.run(&[&agent, "--format", form]);
-        let text = stdout(&output);
-        assert!(
-            text.contains("secret 1") && !text.contains("sk-proj"),
-            "{text}"
-        );
-    }
-}
-
-#[test]
-fn the_exit_code_may_be_expected() {
-    let setting = Setting::new();
-    let expecting = SCENARIO.replace("answer = \"Hello.\"", "answer = \"Hello.\"\nexit = 3");
-    setting.program.file("hello.toml", expecting);
-    let fine = setting.agent("fine", &format!("{ASK}\nexit 3"), "");
-    let other = setting.agent("another", ASK, "");
-    let value = json(&setting.run(&[&fine, &other, "--format", "json"]));
-    let told = &cell(&value, 1)["findings"][0]["message"];
-    assert_eq!(
-        told,
-        "the agent ended with exit code 0, not with exit code 3"
-    );
-    let rules: Vec<&Value> = cell(&value, 0)["findings"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|one| &one["rule"])
-        .collect();
-    assert!(!rules.contains(&&Value::from("exit")), "{rules:?}");
 }
 
 #[test]
@@ -433,43 +243,6 @@ fn a_run_that_is_interrupted_ends_its_agents() {
         (2, "error: interrupted: the agents were ended\n")
     );
     assert!(!Path::new("/proc").join(pid).exists());
-}
-
-/// Asks twice, and forgets the first answer.
-const FORGET: &str = r#"
-url=${1#http://}; host=${url%%:*}; rest=${url#*:}; port=${rest%%/*}
-item() { printf '{"type":"message","role":"user","content":[{"type":"input_text","text":"%s"}]}' "$1"; }
-for input in "$(item "$2")" "$(item "$2"),$(item Again.)"; do
-body="{\"model\":\"m\",\"stream\":true,\"input\":[$input]}"
-exec 3<>"/dev/tcp/$host/$port"
-printf 'POST /v1/responses HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: %s\r\n\r\n%s' "${#body}" "$body" >&3
-cat <&3 >/dev/null
-done
-"#;
-
-#[test]
-fn rules_of_the_user_count_for_contracts_too() {
-    let setting = Setting::new();
-    let steps = "[[step]]\nreply = \"Hello.\"\n[[step]]\nreply = \"Hello.\"\n";
-    let script = format!("version = 1\n[run]\nprompt = \"Hi.\"\n[[expect]]\nrequests = 2\n{steps}");
-    setting.program.file("hello.toml", script);
-    let agent = setting.agent("forgets", FORGET, "");
-    let broken = setting.run(&[&agent]);
-    let text = stdout(&broken);
-    assert!(text.contains("  delivered-item-missing: "), "{text}");
-    assert_eq!(code(&broken), 1);
-    let off = setting.run(&[&agent, "--rule", "delivered-item-missing=off"]);
-    assert_eq!(code(&off), 0, "{}", stdout(&off));
-    let accept = "[[accept]]\nrule = \"delivered-item-missing\"\nreason = \"known\"\n";
-    setting.program.file("trace-diff.toml", accept);
-    let accepted = setting.run(&[&agent]);
-    assert_eq!(
-        code(&accepted),
-        0,
-        "{}{}",
-        stdout(&accepted),
-        stderr(&accepted)
-    );
 }
 
 #[test]

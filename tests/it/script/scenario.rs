@@ -30,7 +30,7 @@ fn a_scenario_says_what_a_user_does_and_what_comes_of_it() {
 version = 1
 
 [run]
-processes = [["First.", "/compact"], [{ prompt = "/x", kill = true }], [{ review = "All." }]]
+processes = [["First.", "/compact"], [{ prompt = "/x", kill = true, images = ["a/b.png"] }], [{ review = "All." }]]
 files = { "a/b.txt" = "text", "c.bin" = { base64 = "AAE=" } }
 compact_at = 20000
 idle_timeout = "700ms"
@@ -42,7 +42,7 @@ not_applicable = "too old"
 [[expect]]
 outcome = "failed"
 requests = 2
-pauses = [["900ms", "2s"]]
+pauses = [["900ms", "2s"], ["1s"]]
 files = { "a/b.txt" = "text" }
 "#,
     );
@@ -50,7 +50,8 @@ files = { "a/b.txt" = "text" }
     assert_eq!(acts, [2, 1, 1]);
     assert_eq!(scenario.processes[0][1], Act::Compact);
     assert!(matches!(&scenario.processes[1][0], Act::Prompt(prompt)
-        if prompt.text == "/x" && prompt.meanwhile == Some(Meanwhile::Kill)));
+        if prompt.text == "/x" && prompt.meanwhile == Some(Meanwhile::Kill) && prompt.images == ["a/b.png"]));
+    assert!(scenario.has_images());
     assert_eq!(scenario.files[1], ("c.bin".to_owned(), vec![0, 1]));
     assert_eq!(scenario.settings.compact_at, Some(20000));
     let of = |name, version| scenario.expectation(name, Some(version)).expect(name);
@@ -62,7 +63,10 @@ files = { "a/b.txt" = "text" }
     assert!(newest.is_failure && newest.not_applicable.is_none());
     assert_eq!(
         newest.pauses,
-        [(Duration::from_millis(900), Duration::from_secs(2))]
+        [
+            (Duration::from_millis(900), Duration::from_secs(2)),
+            (Duration::from_secs(1), Duration::MAX)
+        ]
     );
 }
 
@@ -96,9 +100,19 @@ fn mistakes_are_told_in_place_with_what_to_write() {
         Some("write it as `directory/file`"),
     );
     says(
+        "[run]\nprompt = { prompt = \"a\", images = [\"b.png\", \"/c.png\"] }",
+        "a path leads out of the work directory",
+        Some("write it as `directory/file`"),
+    );
+    says(
         "[run]\nprompt = { prompt = \"a\", kill = true, interrupt = true }",
         "a turn has one of `interrupt`, `steer` and `kill`",
         None,
+    );
+    says(
+        "[run]\nprompt = \"a\"\n[expect]\npauses = [[\"1s\", \"2s\", \"3s\"]]",
+        "a pause has a least, and may have a most",
+        Some("write `pauses = [[\"900ms\"], [\"0s\", \"2s\"]]`"),
     );
     says(
         "[run]\nprompt = \"a\"\n[[expect]]\n[[expect]]\nagent = \"codex\"",

@@ -1,7 +1,6 @@
 //! `trace-diff replay`: a recorded session, played to an agent.
 
 use std::cell::Cell;
-use std::io::Read as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,20 +9,19 @@ use std::time::Duration;
 
 use anyhow::Context;
 use trace_diff::agent::{
-    AgentCommand, Limits, Outcome as AgentOutcome, Place, Profile, Settings, Watch, configure,
+    AgentCommand, Ending, Limits, Outcome as AgentOutcome, Place, Profile, Settings, Watch,
+    configure,
 };
 use trace_diff::capture::{Capture, read_capture};
 use trace_diff::diff::Comparison;
 use trace_diff::normalize::Rules;
-use trace_diff::replay::{
-    AnsweredCommands, Judge, OnDivergence, Recording, Replay, ReplayError, ReplayOptions,
-};
+use trace_diff::replay::{AnsweredCommands, Judge, OnDivergence, Replay, ReplayOptions};
 use trace_diff::report::{Live, Role, Standards, Verdict, comparison_report};
 use trace_diff::server::{CaptureTarget, Proxy, ProxyOptions, Server, ServerOptions, Upstream};
 
-use crate::agent::{AgentArgs, tell};
+use crate::agent::{AgentArgs, from_here, tell};
 use crate::exit::{Failure, Outcome, Status};
-use crate::input;
+use crate::replay_input::{failure, never_connected, read};
 use crate::replay_talk::{say_divergences, say_what_is_missing, say_what_is_not_answered};
 use crate::report::ReportArgs;
 use crate::report_forms::{Format, Rendered};
@@ -136,6 +134,8 @@ pub(crate) fn run(args: &Args) -> Outcome {
     }
     let rules = args.rules.load()?;
     let standards = Arc::new(args.rules.standards(&rules));
+    // Before the run, which takes its time.
+    args.report.check_paths(&[&args.recording])?;
     let recording = read(&args.recording)?;
     say_what_is_missing(&recording).map_err(failure)?;
     let replay =
@@ -200,15 +200,6 @@ fn live(args: &Args, replay: &Replay) -> Option<Live> {
     })
 }
 
-/// Nothing can be said of an agent that asked for nothing.
-fn never_connected(base_url: &str) -> Failure {
-    let error = anyhow::anyhow!("the agent made no request, so there is nothing to compare");
-    Failure::new(error).with_hint(format!(
-        "its server was {base_url}: agents find it in OPENAI_BASE_URL, codex and pycodex in a config.toml that is made for \
-         them, and in COMMAND it stands for {{base_url}}"
-    ))
-}
-
 /// Commands are answered by startup files in a home that is made for this.
 fn check_tools(args: &Args) -> Result<(), Failure> {
     if args.tools == Tools::Run {
@@ -256,37 +247,6 @@ struct Session<'a> {
     /// What agents speak to, where a real server may have to answer them.
     front: Option<Proxy>,
     scratch: Scratch,
-}
-
-/// Reads what is to be replayed; `-` is standard input.
-fn read(path: &Path) -> Result<Recording, Failure> {
-    if path.as_os_str() != "-" {
-        return Recording::read(path).map_err(failure);
-    }
-    let mut bytes = Vec::new();
-    input::open(path)?
-        .read_to_end(&mut bytes)
-        .context("failed to read standard input")?;
-    Recording::from_bytes("-", bytes).map_err(failure)
-}
-
-fn failure(error: ReplayError) -> Failure {
-    let hint = match &error {
-        ReplayError::Unknown(error) => error.hint().map(|hint| {
-            format!("{hint}; rollouts, and directories of them, can be replayed, too")
-        }),
-        ReplayError::NothingToPlay { .. } => Some(
-            "requests to the model and what they were answered are played: was the recorder ended before the first answer?"
-                .to_owned(),
-        ),
-        ReplayError::Read { .. } => Some("check the path, or use - for standard input".to_owned()),
-        _ => None,
-    };
-    let failure = Failure::new(error);
-    match hint {
-        Some(hint) => failure.with_hint(hint),
-        None => failure,
-    }
 }
 
 /// Starts the server and, where the agent may go on with a real one, the proxy before both.
@@ -367,7 +327,7 @@ impl Session<'_> {
         let profile = options.profile(&self.args.command);
         let settings = options.settings(self.replay.circumstances());
         configure(profile, &settings, &place, &surroundings)?;
-        let mut command = AgentCommand::new(self.args.command.iter().cloned());
+        let mut command = AgentCommand::new(from_here(self.args.command.clone()));
         let answered = self.answer_commands(&place)?;
         self.say_how_it_runs(profile, &settings, answered.as_ref());
         command
@@ -395,19 +355,25 @@ impl Session<'_> {
             has_connected: &|| self.requests() > 0,
             is_over: &|| {
                 self.say_divergences(&said);
-                self.replay.is_over() || interrupted.load(Ordering::Relaxed)
+                self.replay.is_over()
+                    || self.replay.is_at_end()
+                    || interrupted.load(Ordering::Relaxed)
             },
         };
         let outcome = trace_diff::agent::run(&command, &place, &surroundings, &limits, &watch)
             .map_err(|error| {
                 Failure::new(error).with_hint(format!(
-                    "the command behind -- is looked for in PATH; a path that is not absolute is looked for in {}",
+                    "the command behind -- is looked for in PATH; a path that is not absolute is looked for here and in {}",
                     place.work.display()
                 ))
             })?;
         self.say_divergences(&said);
         if interrupted.load(Ordering::Relaxed) {
             say("interrupted: the agent was ended");
+        } else if self.replay.is_at_end() && outcome.ending == Ending::Stopped {
+            say(
+                "the recording ends with this request, which was interrupted or of which the answer is not on disk: the agent was ended",
+            );
         }
         Ok(outcome)
     }

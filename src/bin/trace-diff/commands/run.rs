@@ -15,14 +15,14 @@ use trace_diff::suite::{
     PlayError, Progress, SUITE, SuiteError, SuiteOptions, SuiteRun, find_version, run_suite,
 };
 
-use crate::agent::{say_changed, user_home};
+use crate::agent::{from_here, say_changed, user_home};
 use crate::duration::duration;
 use crate::exit::{Failure, Outcome, Status};
 use crate::matrix_forms::{Format, MatrixPage};
 use crate::report::ReportArgs;
 use crate::scratch::Scratch;
 use crate::serving::{be_quiet, interruption};
-use crate::{rules, script};
+use crate::{output, rules, script};
 
 /// Plays scenarios to real agents, and says what became of each
 ///
@@ -113,10 +113,17 @@ impl FromStr for AgentWord {
             _ => Profile::of_command(&argv),
         };
         let version = name.and_then(|name| Some(name.split_once('@')?.1.to_owned()));
+        if let Some(version) = &version
+            && !version.starts_with(|c: char| c.is_ascii_digit())
+        {
+            return Err(format!(
+                "{version:?} is no version; write it as in codex@0.169.0"
+            ));
+        }
         Ok(Self(Agent {
             name: name.unwrap_or(profile.name()).to_owned(),
             profile,
-            argv,
+            argv: from_here(argv),
             version,
         }))
     }
@@ -130,7 +137,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
     args.output.check_paths(&inputs(args)?)?;
     let scripts = scripts(args)?;
     if args.list {
-        return list(&scripts);
+        return list(&scripts, args.output.format() == Format::Json);
     }
     let rules = args.rules.load()?;
     let scratch = Scratch::new(args.keep.as_deref())?;
@@ -278,13 +285,23 @@ fn files(path: &Path) -> Result<Vec<PathBuf>, Failure> {
 }
 
 fn file(path: &Path) -> Result<(String, Arc<Script>), Failure> {
-    let name = path
-        .file_stem()
-        .map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-    Ok((name, Arc::new(script::read(path)?)))
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let name = [".zst", ".gz", ".toml", ".json"]
+        .iter()
+        .fold(name.as_ref(), |name, end| {
+            name.strip_suffix(end).unwrap_or(name)
+        });
+    Ok((name.to_owned(), Arc::new(script::read(path)?)))
 }
 
-fn list(scripts: &[(String, Arc<Script>)]) -> Outcome {
+fn list(scripts: &[(String, Arc<Script>)], is_json: bool) -> Outcome {
+    if is_json {
+        let rows = scripts
+            .iter()
+            .map(|(name, script)| serde_json::json!({"name": name, "title": script.name}));
+        let text = format!("{}\n", serde_json::Value::from_iter(rows));
+        return output::write(text.as_bytes());
+    }
     let width = scripts
         .iter()
         .map(|(name, _)| name.len())

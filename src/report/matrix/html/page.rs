@@ -56,6 +56,7 @@ pub fn render_matrix_html(
     }
     write_cells(matrix, options.kept.as_deref(), out)?;
     write_shared(matrix, out)?;
+    write_rules_file(matrix, out)?;
     let own = matrix.scenarios.iter().flat_map(|row| &row.cells);
     let own = own.flat_map(|cell| &cell.findings);
     let shared = matrix.shared.iter().map(|one| &one.finding);
@@ -227,6 +228,22 @@ fn write_shared(matrix: &Matrix, out: &mut impl Write) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// What the rules file does, and what in it does nothing.
+fn write_rules_file(matrix: &Matrix, out: &mut impl Write) -> io::Result<()> {
+    let accepted = matrix.accepted.iter().map(|one| sentence(&one.sentence()));
+    let unused = matrix.unused_rules.iter();
+    let unused = unused.map(|one| format!("{}: {}", code(&one.rule), sentence(&one.message)));
+    let lines: Vec<String> = accepted.chain(unused).collect();
+    if lines.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "<h2>Rules file</h2>\n<ul>")?;
+    for line in lines {
+        writeln!(out, "<li>{line}</li>")?;
+    }
+    writeln!(out, "</ul>")
 }
 
 fn write_heading(
