@@ -21,7 +21,7 @@ import agent
 
 PYCODEX = "from pycodex.cli import main; raise SystemExit(main())"
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-SHORT_S, LONG_S = 0.3, 20
+SHORT_S, LONG_S = 0.3, 60
 
 
 class Place:
