@@ -161,7 +161,7 @@ fn is_made(path: &Path) -> bool {
     fs::read(path).is_ok_and(|text| text.starts_with(MADE.as_bytes()))
 }
 
-/// Writes the configuration of an agent into its home, unless there is one: that of who made the home counts.
+/// Writes the configuration of an agent into its home, unless there is one that was not made here: that of who made the home counts.
 ///
 /// Gives what was written.
 ///

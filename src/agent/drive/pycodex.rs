@@ -28,9 +28,10 @@ pub(super) fn drive(
     for (number, acts) in scenario.processes.iter().enumerate() {
         let outcome = match only_prompt(acts).filter(|_| number == 0) {
             Some(prompt) => {
-                argv.extend(["--json", "--", &prompt.text].map(str::to_owned));
-                let outcome = stage.run(&AgentCommand::new(argv.clone()), prompt)?;
-                argv.truncate(argv.len() - 2);
+                // What begins like an option is one, unless this stands before it.
+                let asked = ["--json", "--", &prompt.text].map(str::to_owned);
+                let command = AgentCommand::new(argv.iter().cloned().chain(asked));
+                let outcome = stage.run(&command, prompt)?;
                 driven.answer = answer(&outcome);
                 driven.errors.push(outcome.stderr.text());
                 outcome

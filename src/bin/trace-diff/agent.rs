@@ -179,9 +179,9 @@ pub(crate) fn tell(
 
 /// A variable has a name.
 fn variable(text: &str) -> Result<String, String> {
-    match text.split('=').next() {
-        Some("") | None => Err("expected NAME or NAME=VALUE".to_owned()),
-        Some(_) => Ok(text.to_owned()),
+    match text.is_empty() || text.starts_with('=') {
+        true => Err("expected NAME or NAME=VALUE".to_owned()),
+        false => Ok(text.to_owned()),
     }
 }
 
