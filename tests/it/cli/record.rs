@@ -327,35 +327,13 @@ fn what_can_not_be_recorded_is_said() {
             "out.jsonl",
         ],
         &["record", "--upstream", url, "--capture", "/dev/full"],
-        &[
-            "record",
-            "--upstream",
-            url,
-            "--capture",
-            "other.jsonl",
-            "--mode",
-            "replay-or-record",
-        ],
-        &[
-            "record",
-            "--upstream",
-            url,
-            "--capture",
-            "own.gz",
-            "--mode",
-            "replay-or-record",
-        ],
-        &[
-            "record",
-            "--upstream",
-            url,
-            "--capture",
-            "-",
-            "--mode",
-            "replay-or-record",
-        ],
     ] {
         text.push_str(&program.shown(arguments));
+    }
+    for out in ["other.jsonl", "own.gz", "-"] {
+        let arguments = ["record", "--upstream", url, "--capture", out];
+        let mode = ["--mode", "replay-or-record"];
+        text.push_str(&program.shown(&[&arguments[..], &mode].concat()));
     }
     assert_snapshot("record_refusals", &text);
 }

@@ -12,17 +12,22 @@ echo "{\"type\":\"thread.started\",\"thread_id\":\"thread-$(wc -l < told.txt)\"}
 
 /// What `run` tells a codex of some version in a scenario, process by process.
 fn told(version: &str, run: &str) -> String {
+    told_to(&format!("codex@{version}"), run)
+}
+
+/// The same for an agent of any name.
+fn told_to(agent: &str, run: &str) -> String {
     let setting = Setting::new();
     setting.program.file("codex.sh", NOTE);
     let script = format!("version = 1\n[run]\n{run}\n[expect]\nanswer = \"None.\"\n");
     setting.program.file("driven.toml", &script);
     let path = setting.path("codex.sh").display().to_string();
-    let agent = format!("--agent=codex@{version}=bash {path}");
+    let command = format!("--agent={agent}=bash {path}");
     let output = setting
         .program
-        .run(&["run", "driven.toml", &agent, "--keep", "kept"]);
+        .run(&["run", "driven.toml", &command, "--keep", "kept"]);
     assert_eq!(code(&output), 1, "{}", stderr(&output));
-    let told = setting.path(&format!("kept/driven/codex@{version}/agent/work/told.txt"));
+    let told = setting.path(&format!("kept/driven/{agent}/agent/work/told.txt"));
     fs::read_to_string(told).unwrap()
 }
 
@@ -46,6 +51,17 @@ fn a_process_that_begins_with_a_fork_goes_on_in_it() {
     let before = "exec --json --skip-git-repo-check -- One.\napp-server\n";
     let told = told("0.147.0", run);
     assert!(told.starts_with(before), "{told}");
+}
+
+#[test]
+fn what_pycodex_is_asked_first_is_not_asked_of_its_next_process() {
+    let told = told_to("pycodex@0.5.1", r#"processes = [["-One."], ["Two."]]"#);
+    let lines: Vec<&str> = told.lines().collect();
+    let [first, second] = lines[..] else {
+        panic!("{told}")
+    };
+    assert_eq!(first, format!("{second} --json -- -One."));
+    assert!(second.ends_with("/.codex/config.toml"), "{second}");
 }
 
 #[test]
