@@ -130,7 +130,7 @@ impl Record {
         request: &Request,
         connection: Recorded<u64>,
         at_ms: Recorded<f64>,
-        redactor: Option<&mut Redactor>,
+        mut redactor: Option<&mut Redactor>,
     ) -> Self {
         let mut record = Self::of("request");
         record.object.reserve(1024);
@@ -143,11 +143,18 @@ impl Record {
         if let Recorded::Yes(version) = &request.http_version {
             record.text("http_version", version);
         }
-        record.headers(request.headers.as_option(), redactor);
+        record.headers(request.headers.as_option(), redactor.as_deref_mut());
         if let Recorded::Yes(length) = request.wire_body_bytes {
             record.raw("wire_body_bytes", &length.to_string());
         }
-        record.body_under("body", &request.body);
+        match (&request.body, redactor) {
+            // In base64 a secret is not found any more.
+            (Body::Bytes(bytes), Some(redactor)) => {
+                let bytes = redactor.bytes(bytes);
+                record.body_under("body", &Body::Bytes(bytes));
+            }
+            (body, _) => record.body_under("body", body),
+        }
         record
     }
 

@@ -88,6 +88,16 @@ impl Redactor {
         self.replaced(&text, 0..text.len()).unwrap_or(text)
     }
 
+    /// As [`Redactor::text`], for bytes that hold text among others.
+    pub fn bytes(&mut self, bytes: &[u8]) -> Vec<u8> {
+        let mut out = Vec::with_capacity(bytes.len());
+        for chunk in bytes.utf8_chunks() {
+            out.extend_from_slice(self.text(chunk.valid().to_owned()).as_bytes());
+            out.extend_from_slice(chunk.invalid());
+        }
+        out
+    }
+
     /// As [`Redactor::text`], for a text in which nothing has the looks of a secret: only secrets that were seen elsewhere are
     /// looked for.
     pub fn known(&mut self, text: String) -> String {

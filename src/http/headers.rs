@@ -1,5 +1,7 @@
 //! A header list that keeps what was sent: order, letter case and repeats.
 
+use std::borrow::Cow;
+
 /// One header field as it was sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Header {
@@ -42,6 +44,13 @@ impl HeaderList {
         self.iter()
             .filter(move |h| h.name.eq_ignore_ascii_case(name))
             .map(|h| h.value.as_str())
+    }
+
+    /// The values of all fields with this name as the one list that they are (RFC 9110, section 5.3).
+    pub fn joined<'a>(&'a self, name: &'a str) -> Option<Cow<'a, str>> {
+        self.get_all(name)
+            .map(Cow::Borrowed)
+            .reduce(|list, more| Cow::Owned(format!("{list}, {more}")))
     }
 
     /// The fields, first sent first.

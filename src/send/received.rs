@@ -63,8 +63,8 @@ impl Received {
             ..Self::default()
         };
         let decoded = headers
-            .get("content-encoding")
-            .and_then(|coding| PushDecoder::new(coding, MAX_DECODED))
+            .joined("content-encoding")
+            .and_then(|coding| PushDecoder::new(&coding, MAX_DECODED))
             .and_then(|mut decoder| decoder.push(content).ok());
         let content = decoded.as_deref().unwrap_or(content);
         let mut parser = SseParser::new();

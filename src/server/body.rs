@@ -95,7 +95,12 @@ async fn collect(
     patience: &Patience,
 ) -> (Bytes, Option<BodyProblem>) {
     let (limit, pause) = (limits.body_bytes, limits.body_pause);
-    let expected = incoming.size_hint().exact().unwrap_or(0).min(KEPT_ROOM);
+    let expected = incoming.size_hint().exact().unwrap_or(0);
+    if expected > limit {
+        // A client that asks first (`expect: 100-continue`) is not invited.
+        return (Bytes::new(), Some(BodyProblem::TooLarge(limit)));
+    }
+    let expected = expected.min(KEPT_ROOM);
     // A body that comes in one part is not copied.
     let mut first = Bytes::new();
     let mut all = Vec::new();

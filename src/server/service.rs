@@ -49,12 +49,12 @@ impl Connection {
         let Some((head, whole)) = self.heads.next() else {
             return std::future::pending().await;
         };
-        let coding = head.headers.get("content-encoding");
+        let coding = head.headers.joined("content-encoding");
         let incoming = match whole {
             Some(bytes) => Sent::Whole(bytes),
             None => Sent::Streamed(request.into_body(), &self.patience),
         };
-        let body = RequestBody::read(incoming, coding, shared).await;
+        let body = RequestBody::read(incoming, coding.as_deref(), shared).await;
         if control::is_control(&head.target) {
             return Ok(control::respond(shared, &head, self.heads.clone()));
         }
@@ -137,6 +137,7 @@ impl Connection {
             exchange,
             pieces,
             is_keep_alive,
+            is_bodiless: request.method == "HEAD",
         };
         self.take(Takeover::Wire(Box::new(play))).await
     }

@@ -28,6 +28,8 @@ pub(super) struct WirePlay {
     pub(super) pieces: Vec<Piece>,
     /// Whether the client means to send more requests.
     pub(super) is_keep_alive: bool,
+    /// Whether only the head was asked for (`HEAD`).
+    pub(super) is_bodiless: bool,
 }
 
 /// Why the socket is taken from hyper.
@@ -80,6 +82,8 @@ struct Writing<'a> {
     scan: ChunkScan,
     /// Whether the head was made of wire bytes; then the whole response is.
     is_head_wire: bool,
+    /// Whether only the head is sent.
+    is_bodiless: bool,
     /// Wire bytes that are no part of a head or body.
     odd: Vec<u8>,
 }
@@ -98,6 +102,7 @@ impl WirePlay {
             length: 0,
             scan: ChunkScan::default(),
             is_head_wire: false,
+            is_bodiless: self.is_bodiless,
             odd: Vec::new(),
         };
         let mut ending = Ending::Complete;
@@ -119,6 +124,7 @@ impl Writing<'_> {
     async fn piece(&mut self, piece: Piece) -> Result<(), PeerGone> {
         match piece {
             Piece::Head(head) => self.head(head),
+            Piece::Body { .. } if self.is_bodiless => {}
             Piece::Body { bytes, flush, .. } => {
                 self.length += bytes.len() as u64;
                 self.exchange.data(&bytes);
@@ -235,10 +241,12 @@ impl Writing<'_> {
     async fn finish(mut self, ending: Ending, is_keep_alive: bool) -> After {
         match ending {
             Ending::Complete => {
-                if self.framing == Some(Framing::Chunked) && !self.is_head_wire {
+                let is_chunked = self.framing == Some(Framing::Chunked);
+                if is_chunked && !self.is_head_wire && !self.is_bodiless {
                     self.pending.extend_from_slice(b"0\r\n\r\n");
                 }
                 let is_kept = match self.framing {
+                    Some(Framing::Chunked | Framing::Length(_)) if self.is_bodiless => true,
                     Some(Framing::Chunked) if self.is_head_wire => self.scan.is_done(),
                     Some(Framing::Chunked) => !self.scan.is_broken(),
                     Some(Framing::Length(length)) => length == self.length,

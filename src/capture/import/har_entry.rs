@@ -369,8 +369,8 @@ fn undo_coding(bytes: Vec<u8>, headers: Option<&Headers>) -> Vec<u8> {
     let is_coded = bytes.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) || bytes.starts_with(&[0x1f, 0x8b]);
     headers
         .filter(|_| is_coded)
-        .and_then(|headers| headers.list.get("content-encoding"))
-        .and_then(|coding| decode(coding, &bytes, MAX_DECODED).ok())
+        .and_then(|headers| headers.list.joined("content-encoding"))
+        .and_then(|coding| decode(&coding, &bytes, MAX_DECODED).ok())
         .unwrap_or(bytes)
 }
 

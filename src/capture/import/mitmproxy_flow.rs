@@ -1,5 +1,6 @@
 //! One mitmproxy flow as an exchange.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use crate::http::{HeaderList, decode};
@@ -137,9 +138,9 @@ impl<'a> FlowReader<'a> {
     /// Content without its codings; as it is, and a problem, where they can't be undone.
     fn decoded(&mut self, content: &[u8], headers: Option<&Headers>, span: &Range<u64>) -> Vec<u8> {
         let coding = headers
-            .and_then(|headers| headers.list.get("content-encoding"))
-            .unwrap_or("identity");
-        decode(coding, content, MAX_DECODED).unwrap_or_else(|error| {
+            .and_then(|headers| headers.list.joined("content-encoding"))
+            .unwrap_or(Cow::Borrowed("identity"));
+        decode(&coding, content, MAX_DECODED).unwrap_or_else(|error| {
             let message =
                 format!("a body is kept as it was on the wire, as decoding failed: {error}");
             self.problem(span, "undecoded-body", &message);

@@ -197,7 +197,9 @@ fn of_one(item: Value) -> Response {
 /// The list of models: for Codex, which names its version, an empty list, so that it keeps the ones it was built with;
 /// for all others the list of the public API.
 fn models(facts: &Facts<'_>, names: &Names, model: Option<&str>) -> Vec<Piece> {
-    let is_codex = facts.request.target.contains("client_version=");
+    let (_, query) = facts.request.target.split_once('?').unwrap_or_default();
+    let mut members = query.split(['&', '#']);
+    let is_codex = members.any(|member| member.starts_with("client_version="));
     let body = if is_codex {
         json!({ "models": [] })
     } else {

@@ -292,6 +292,25 @@ body = "<html></html>"
 }
 
 #[test]
+fn models_are_listed_as_the_client_knows_them() {
+    let list = |target| {
+        let mut table = Table::new("version = 1");
+        let sent = Sent {
+            target,
+            headers: &[],
+        };
+        String::from_utf8(table.send(&sent, "").answer.body()).unwrap()
+    };
+    assert_eq!(
+        list("/v1/models?a=b&client_version=0.169.0"),
+        r#"{"models":[]}"#
+    );
+    for target in ["/v1/models", "/v1/models?xclient_version=1"] {
+        assert!(list(target).starts_with(r#"{"object":"list","data":[{"id":"fake-model","#));
+    }
+}
+
+#[test]
 fn counted_faults_go_away_and_repeats_are_exact() {
     let script = r#"
 version = 1

@@ -217,10 +217,10 @@ impl Taken {
             return Body::NotRecorded;
         }
         let body = std::mem::take(&mut self.body);
-        let Some(coding) = self.head.headers.get("content-encoding") else {
+        let Some(coding) = self.head.headers.joined("content-encoding") else {
             return Body::from_bytes(body);
         };
-        match self.shared.decoded(coding, &body) {
+        match self.shared.decoded(&coding, &body) {
             Ok(decoded) => Body::from_bytes(decoded),
             Err(error) => {
                 let error = error.to_string();
@@ -274,13 +274,13 @@ impl Taken {
             _ => content_kind(&head.headers),
         };
         if content != ContentKind::Frames
-            && let Some(coding) = head.headers.get("content-encoding")
+            && let Some(coding) = head.headers.joined("content-encoding")
             && !coding.trim().eq_ignore_ascii_case("identity")
         {
-            let push = PushDecoder::new(coding, MAX_STEP);
+            let push = PushDecoder::new(&coding, MAX_STEP);
             self.coding = match push.filter(|_| content == ContentKind::Events) {
                 Some(push) => Coding::Push(push),
-                None => Coding::Whole(coding.to_owned(), Vec::new()),
+                None => Coding::Whole(coding.into_owned(), Vec::new()),
             };
         }
         self.take_head(Some(head.status), Some(head.headers), content);

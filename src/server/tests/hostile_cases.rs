@@ -215,13 +215,13 @@ fn bodies_that_are_of_no_use_are_refused_and_written_down() {
             "an immense promise",
             post("content-length: 18446744073709551000", b"x"),
             false,
-            "408 complete",
+            "413 complete",
         ),
         (
             "a large promise",
             post("content-length: 99999999999", b"x"),
             true,
-            "400 complete",
+            "413 complete",
         ),
         ("no chunk", post(chunked, b"zz\r\n"), false, "400 complete"),
         (

@@ -57,10 +57,13 @@ fn bodies_are_kept_with_their_coding_undone() {
     let text = r#"{"model":"m","input":[]}"#;
     let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
     gzip.write_all(text.as_bytes()).expect("it is compressed");
+    let gzip = gzip.finish().expect("it is compressed");
     let zstd = compress_to_vec(text.as_bytes(), CompressionLevel::Fastest);
+    let both = compress_to_vec(&gzip[..], CompressionLevel::Fastest);
     for (coding, bytes) in [
         ("zstd", zstd),
-        ("gzip", gzip.finish().expect("it is compressed")),
+        ("gzip", gzip),
+        ("gzip\r\ncontent-encoding: zstd", both),
         ("identity", text.as_bytes().to_vec()),
     ] {
         let server = serve(vec![ok()]);
@@ -114,7 +117,11 @@ fn a_body_that_is_too_large_is_refused() {
         );
         assert!(got.contains("larger than 1000 bytes"), "{got}");
     }
-    for exchange in captured(&server, 2).exchanges {
+    let mut client = Client::new(&server);
+    client.send(b"POST /responses HTTP/1.1\r\nhost: h\r\nexpect: 100-continue\r\ncontent-length: 1001\r\n\r\n");
+    let (got, _) = client.read_to_end();
+    assert!(got.starts_with("HTTP/1.1 413 "), "{got}");
+    for exchange in captured(&server, 3).exchanges {
         assert!(
             outline(&exchange).starts_with("413 "),
             "{}",
@@ -159,6 +166,41 @@ fn a_client_that_waits_for_leave_gets_it() {
     client.expect("HTTP/1.1 100 Continue\r\n\r\n");
     client.send(b"{}");
     client.expect(OK);
+}
+
+#[test]
+fn only_a_head_answers_a_request_for_it() {
+    for fields in ["HTTP/1.1\r\nhost: h\r\nconnection: close", "HTTP/1.0"] {
+        let server = serve(vec![ok()]);
+        let mut client = Client::new(&server);
+        client.send(format!("HEAD /responses {fields}\r\n\r\n").as_bytes());
+        let (got, _) = client.read_to_end();
+        assert!(got.starts_with("HTTP/1.1 200 OK\r\n"), "{got}");
+        assert!(got.ends_with("\r\n\r\n"), "{got}");
+        let exchange = &captured(&server, 1).exchanges[0];
+        assert_eq!(outline(exchange), "200  complete", "{fields}");
+    }
+}
+
+#[test]
+fn a_secret_among_bytes_that_are_no_text_is_not_kept() {
+    let server = Server::start(ServerOptions {
+        capture: CaptureTarget::Memory,
+        ..ServerOptions::default()
+    })
+    .expect("a loopback port is free");
+    let mut client = Client::new(&server);
+    let body = b"\xff{\"key\":\"sk-0123456789abcdefghij\"}\xfe";
+    let length = body.len();
+    let head = format!("POST /responses HTTP/1.1\r\nhost: h\r\ncontent-length: {length}\r\n\r\n");
+    client.send(&[head.as_bytes(), body].concat());
+    let capture = captured(&server, 1);
+    let Body::Bytes(kept) = &capture.exchanges[0].request.body else {
+        panic!("{:?}", capture.exchanges[0].request.body)
+    };
+    assert_eq!((kept[0], kept[kept.len() - 1]), (0xff, 0xfe));
+    let kept = String::from_utf8_lossy(kept);
+    assert!(kept.contains(r#"{"key":"<secret "#), "{kept}");
 }
 
 #[test]
