@@ -328,6 +328,9 @@ impl Player {
                 let violation = self.no_step(near, facts);
                 (StepId::Violation, Outcome::Violation(violation))
             }
+            Choice::Nothing(_) if facts.is_unreadable() && !self.is_ok_by_default() => {
+                (StepId::Refused, Outcome::Refuse(strict_api::unreadable()))
+            }
             Choice::Nothing(_) => (StepId::BuiltIn, Outcome::BuiltIn),
         }
     }
