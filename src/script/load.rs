@@ -103,8 +103,9 @@ pub fn script_from_bytes(path: &Path, bytes: Vec<u8>) -> Result<Script, LoadErro
         Ok(capture) => Ok(Script::parse(&name, &script_from_capture(&capture))?),
         Err(OpenError::Rollout { .. }) => of_rollout(bytes),
         // Nothing that was recorded, so a script with a mistake, if it is text at all.
-        Err(error) => match Script::parse(&name, text) {
-            Err(mistakes) if !text.is_empty() => Err(mistakes.into()),
+        Err(error) => match (std::str::from_utf8(&bytes), Script::parse(&name, text)) {
+            (Ok(_), Err(mistakes)) if !text.is_empty() => Err(mistakes.into()),
+            (Err(at), _) if is_one_object(&bytes) => Err(not_utf8(&name, &bytes, at).into()),
             _ => Err(error.into()),
         },
     }
@@ -112,6 +113,11 @@ pub fn script_from_bytes(path: &Path, bytes: Vec<u8>) -> Result<Script, LoadErro
 
 fn is_toml(path: &Path) -> bool {
     path.extension().is_some_and(|end| end == "toml")
+}
+
+/// Whether these bytes are one JSON object but for its characters: records are several.
+fn is_one_object(bytes: &[u8]) -> bool {
+    object(&String::from_utf8_lossy(bytes)).is_some()
 }
 
 /// What is wrong with a script that is no text.

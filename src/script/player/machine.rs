@@ -209,7 +209,7 @@ impl Player {
                 let violation = self.unmet(index, difference, &facts);
                 return Upgrade::Refuse(self.violation(violation));
             }
-            Choice::Nothing(_) => return self.upgrade_without_step(),
+            Choice::Nothing(_) => return self.upgrade_without_step(&facts),
         };
         match self.play(id, &facts, |task| task.handshake()) {
             Ok(Handshake::Accept { headers, before }) => Upgrade::Accept {
@@ -222,7 +222,12 @@ impl Player {
         }
     }
 
-    fn upgrade_without_step(&mut self) -> Upgrade {
+    fn upgrade_without_step(&mut self, facts: &Facts<'_>) -> Upgrade {
+        if facts.endpoint != "/responses" {
+            let names = self.names(StepId::BuiltIn);
+            let (pieces, _) = builtin::answer(facts, &names, None, &mut None);
+            return Upgrade::Refuse(Decision::plain(StepId::BuiltIn, pieces));
+        }
         if let WebSocketPolicy::Refuse { status, times } = self.script.websocket
             && times.is_none_or(|times| self.refused_upgrades < times)
         {

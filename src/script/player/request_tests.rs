@@ -68,11 +68,12 @@ fn what_a_request_held_breaks_no_arguments_and_no_head() {
     let script = r#"
         version = 1
         [[step]]
-        extract = { what = { pointer = "/what" } }
+        extract = { what = { pointer = "/what" }, found = '"what":"(.*?)x' }
         headers = { x-what = "{{what}}" }
         reply = [{ comment = "{{step.number}}" },
                  { call = "f", arguments = { a = "{{what}}" } },
-                 { call = "f", arguments = '{"a":{{request/n}}}' }]
+                 { call = "f", arguments = '{"a":{{request/n}}}' },
+                 { call = "f", arguments = { a = "{{found}}" } }]
         [[step]]
         fault = { status = 429, message = "No {{what}} left." }
     "#;
@@ -93,6 +94,8 @@ fn what_a_request_held_breaks_no_arguments_and_no_head() {
         "{text}"
     );
     assert!(text.contains(r#""arguments":"{\"a\":7}""#), "{text}");
+    let found = r#""arguments":"{\"a\":\"\\\"\\r\\n\"}""#;
+    assert!(text.contains(found), "{text}");
     assert!(text.contains("\n: 1\n"), "{text}");
     let refused = String::from_utf8(table.send(&sent, body).answer.body()).unwrap();
     assert!(

@@ -204,6 +204,7 @@ fn what_can_not_be_served_is_said() {
     program
         .file("bad.toml", "version = 1\n[[step]]\nreplay = []\n")
         .file("latin.toml", b"version = 1\nname = \"caf\xe9\"\n")
+        .file("latin.json", b"{\"version\":1,\n\"name\":\"caf\xe9\"}")
         .file("own.toml", "version = 1")
         .file("own/a.json", "{}")
         .file("old.jsonl", "something");
@@ -213,6 +214,7 @@ fn what_can_not_be_served_is_said() {
     for arguments in [
         &["serve", "bad.toml"][..],
         &["serve", "latin.toml"],
+        &["serve", "latin.json"],
         &["serve", "none.toml"],
         &["serve", "--capture", "old.jsonl"],
         &["serve", "--capture", "nowhere/out.jsonl"],
