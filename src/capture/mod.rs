@@ -6,6 +6,7 @@ mod exchange;
 pub mod export;
 mod flatten;
 pub mod import;
+mod key_shape;
 mod object;
 mod open;
 mod place;

@@ -8,6 +8,8 @@ use aho_corasick::packed::Searcher;
 use memchr::memmem;
 use regex::Regex;
 
+use super::key_shape::{SHAPES, Shape, is_key_byte};
+
 /// What is secret in a header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SecretHeader {
@@ -248,44 +250,6 @@ fn is_behind_name(before: &[u8]) -> bool {
     })
 }
 
-/// A kind of key that is known by how it begins.
-struct Shape {
-    prefix: &'static str,
-    /// Fewest characters of the key behind the prefix.
-    min_rest: usize,
-    /// How many dots must stand in it.
-    dots: usize,
-}
-
-const fn shape(prefix: &'static str, min_rest: usize) -> Shape {
-    Shape {
-        prefix,
-        min_rest,
-        dots: 0,
-    }
-}
-
-const SHAPES: &[Shape] = &[
-    shape("sk-", 16),
-    shape("sess-", 24),
-    shape("ghp_", 20),
-    shape("gho_", 20),
-    shape("ghs_", 20),
-    shape("ghu_", 20),
-    shape("github_pat_", 20),
-    shape("glpat-", 16),
-    shape("xoxb-", 16),
-    shape("xoxp-", 16),
-    shape("AKIA", 16),
-    shape("AIza", 30),
-    // A JSON Web Token: three parts, of which the signature may be empty.
-    Shape {
-        prefix: "eyJ",
-        min_rest: 20,
-        dots: 2,
-    },
-];
-
 /// How the words before credentials begin, in each letter case: more of them than three letters would be too many to look
 /// for at once. The searcher deals beginnings out to eight groups in turn and checks all of a group where one of it may stand,
 /// so the words take turns, too: one group with all of them takes a third more time over a whole text.
@@ -325,37 +289,6 @@ fn find_shapes(bytes: &[u8], found: &mut Vec<Range<usize>>) -> bool {
         }
     }
     may_have_scheme
-}
-
-impl Shape {
-    /// The key of this kind that begins here, if it is one.
-    fn key_at(&self, bytes: &[u8], start: usize) -> Option<Range<usize>> {
-        if !is_boundary(&bytes[..start]) {
-            return None;
-        }
-        let rest = &bytes[start + self.prefix.len()..];
-        let is_part = |b: &u8| is_key_byte(*b) || (self.dots > 0 && *b == b'.');
-        let length = rest.iter().take_while(|b| is_part(b)).count();
-        let key = &rest[..length];
-        let dots = key.iter().filter(|b| **b == b'.').count();
-        // Keys hold digits; words joined by hyphens do not.
-        let is_key =
-            length >= self.min_rest && dots == self.dots && key.iter().any(u8::is_ascii_digit);
-        is_key.then_some(start..start + self.prefix.len() + length)
-    }
-}
-
-/// Whether a key can begin behind these bytes: not inside a word, but behind an escape such as `\n`.
-fn is_boundary(before: &[u8]) -> bool {
-    match before {
-        [.., b'\\', b'n' | b'r' | b't'] => true,
-        [.., last] => !is_key_byte(*last) && !matches!(last, b'+' | b'/' | b'.'),
-        [] => true,
-    }
-}
-
-fn is_key_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')
 }
 
 #[cfg(test)]

@@ -63,6 +63,28 @@ fn floor_char_boundary(text: &str, offset: usize) -> usize {
     offset
 }
 
+/// Most characters of a line that are shown: JSON may stand in one line, however long.
+const MOST_SHOWN: usize = 160;
+/// How many of them stand before what is wrong.
+const SHOWN_BEFORE: usize = 60;
+
+/// What is shown of a line, and where the character at `column` (from 0) stands in it.
+fn excerpt(line: &str, column: usize) -> (String, usize) {
+    let length = line.chars().count();
+    if length <= MOST_SHOWN {
+        return (line.to_owned(), column);
+    }
+    let from = column.saturating_sub(SHOWN_BEFORE).min(length - MOST_SHOWN);
+    let mut shown: Vec<char> = line.chars().skip(from).take(MOST_SHOWN).collect();
+    if from > 0 {
+        shown[0] = '…';
+    }
+    if from + MOST_SHOWN < length {
+        shown[MOST_SHOWN - 1] = '…';
+    }
+    (shown.into_iter().collect(), column - from)
+}
+
 impl fmt::Display for SourceProblem {
     /// Writes `line:column: message`, the line with carets below what is wrong, and the hint; no newline at the end.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -80,15 +102,17 @@ impl fmt::Display for SourceProblem {
                 }
             })
             .collect();
+        let (shown, start) = excerpt(&shown, column - 1);
+        let width = self.width.min(MOST_SHOWN.saturating_sub(start)).max(1);
         let indent: String = shown
             .chars()
-            .take(column - 1)
+            .take(start)
             .map(|c| if c == '\t' { '\t' } else { ' ' })
             .collect();
         writeln!(f, "{line}:{column}: {}", self.message)?;
         writeln!(f, "{:margin$} |", "")?;
         writeln!(f, "{line} | {shown}")?;
-        write!(f, "{:margin$} | {indent}{}", "", "^".repeat(self.width))?;
+        write!(f, "{:margin$} | {indent}{}", "", "^".repeat(width))?;
         if let Some(hint) = &self.hint {
             write!(f, "\n{:margin$} = hint: {hint}", "")?;
         }
@@ -123,5 +147,27 @@ mod tests {
         let text = "\t\u{7}b = c";
         let shown = SourceProblem::new(text, 2..3, "bad", None).to_string();
         assert_eq!(shown, "1:3: bad\n  |\n1 | \t\u{fffd}b = c\n  | \t ^");
+    }
+
+    #[test]
+    fn of_a_long_line_only_the_part_around_what_is_wrong_is_shown() {
+        let shown = |column: usize, width: usize| {
+            let text = format!("{}{}", "ö".repeat(column), "x".repeat(1000 - column));
+            let start = column * "ö".len();
+            SourceProblem::new(&text, start..start + width, "bad", None).to_string()
+        };
+        for (column, width) in [(0, 1), (3, 900), (500, 7), (840, 2), (999, 1)] {
+            let shown = shown(column, width);
+            let lines: Vec<Vec<char>> = shown.lines().map(|line| line.chars().collect()).collect();
+            assert_eq!(lines[2].len(), "1 | ".len() + MOST_SHOWN, "{shown}");
+            let caret = lines[3].iter().position(|c| *c == '^').unwrap();
+            // The first one that is wrong.
+            assert_eq!(
+                lines[2].iter().position(|c| *c == 'x'),
+                Some(caret),
+                "{shown}"
+            );
+            assert!(lines[3].len() <= lines[2].len(), "{shown}");
+        }
     }
 }

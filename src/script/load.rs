@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
+use std::str::Utf8Error;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
@@ -14,6 +15,7 @@ use super::{
 };
 use crate::capture::{OpenError, SessionKind, read_capture, read_capture_bytes, session_kind};
 use crate::http::open_compressed;
+use crate::json::SourceProblem;
 use crate::rollout::{RolloutSource, find_rollouts};
 
 /// Why a file can't be played.
@@ -81,7 +83,11 @@ pub fn script_from_bytes(path: &Path, bytes: Vec<u8>) -> Result<Script, LoadErro
     if session_kind(&bytes) == Some(SessionKind::Rollout) {
         return of_rollout(bytes);
     }
-    let text = std::str::from_utf8(&bytes).unwrap_or_default();
+    let text = match std::str::from_utf8(&bytes) {
+        Ok(text) => text,
+        Err(error) if is_toml(path) => return Err(not_utf8(&name, &bytes, error).into()),
+        Err(_) => "",
+    };
     if is_script(path, text) {
         return Ok(Script::parse(&name, text)?);
     }
@@ -97,19 +103,44 @@ pub fn script_from_bytes(path: &Path, bytes: Vec<u8>) -> Result<Script, LoadErro
         Ok(capture) => Ok(Script::parse(&name, &script_from_capture(&capture))?),
         Err(OpenError::Rollout { .. }) => of_rollout(bytes),
         // Nothing that was recorded, so a script with a mistake, if it is text at all.
-        Err(error) => match Script::parse(&name, text) {
-            Err(mistakes) if !text.is_empty() => Err(mistakes.into()),
+        Err(error) => match (std::str::from_utf8(&bytes), Script::parse(&name, text)) {
+            (Ok(_), Err(mistakes)) if !text.is_empty() => Err(mistakes.into()),
+            (Err(at), _) if is_one_object(&bytes) => Err(not_utf8(&name, &bytes, at).into()),
             _ => Err(error.into()),
         },
     }
 }
 
+fn is_toml(path: &Path) -> bool {
+    path.extension().is_some_and(|end| end == "toml")
+}
+
+/// Whether these bytes are one JSON object but for its characters: records are several.
+fn is_one_object(bytes: &[u8]) -> bool {
+    object(&String::from_utf8_lossy(bytes)).is_some()
+}
+
+/// What is wrong with a script that is no text.
+fn not_utf8(path: &str, bytes: &[u8], error: Utf8Error) -> ScriptError {
+    let at = error.valid_up_to();
+    let hint = Some("save the script as UTF-8".to_owned());
+    let text = String::from_utf8_lossy(bytes);
+    ScriptError {
+        path: path.to_owned(),
+        problems: vec![SourceProblem::new(
+            &text,
+            at..at + 1,
+            "this is not UTF-8",
+            hint,
+        )],
+    }
+}
+
 /// Whether a text is meant as a script: TOML, or an object with the version of the format.
 fn is_script(path: &Path, text: &str) -> bool {
-    let is_toml = path.extension().is_some_and(|end| end == "toml");
     match object(text) {
         Some(object) => object.contains_key("version") && !object.contains_key("format"),
-        None => is_toml || Script::parse("", text).is_ok(),
+        None => is_toml(path) || Script::parse("", text).is_ok(),
     }
 }
 

@@ -77,17 +77,19 @@ const PAIRS: &[(&str, &str, &str)] = &[
 /// Bytes that one token takes on average, as Codex estimates it (codex-facts, section 14.3).
 const BYTES_PER_TOKEN: u64 = 4;
 
+/// What the API says to a body that is no JSON object.
+pub(super) fn unreadable() -> Refusal {
+    let message = "We could not parse the JSON body of your request.";
+    invalid(message, None, None)
+}
+
 /// Says why the API would refuse a request to the model, if it would.
 ///
 /// `budget` is the number of tokens that the model takes; tokens are estimated by the length of input, instructions and
 /// tools.
 pub(super) fn refusal(body: Node<'_>, budget: Option<u64>) -> Option<Refusal> {
     if body.kind() != Kind::Object {
-        return Some(invalid(
-            "We could not parse the JSON body of your request.",
-            None,
-            None,
-        ));
+        return Some(unreadable());
     }
     if body
         .get("model")

@@ -143,19 +143,19 @@ impl Decider {
         }
     }
 
-    /// What is said to a message on a WebSocket.
+    /// What is said to a message on a WebSocket, which may be no JSON.
     pub(super) fn reply(
         &self,
         conversation: &mut Conversation,
         number: u64,
         head: &RequestHead,
-        message: &Value,
+        message: Option<&Value>,
     ) -> WsDecision {
         #[cfg(test)]
         if let Some(fixed) = &self.fixed {
             return fixed.reply();
         }
-        let view = view(number, head, Some(message));
+        let view = view(number, head, message);
         let mut decision = self.player().answer_message(conversation, &view);
         self.count(decision.violation.is_some());
         let step = decision.answer.step;

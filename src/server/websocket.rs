@@ -14,7 +14,6 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 
 use crate::capture::{Body, ContentKind, Direction, End, Frame, FrameKind, Recorded};
 use crate::http::HeaderList;
-use crate::json::Value;
 use crate::script::{Conversation, Ending, Piece, WsAnswer, WsFrame, WsOpcode, WsPiece};
 
 use super::exchange::Exchange;
@@ -56,9 +55,10 @@ pub(super) struct WebSocket {
     pub(super) before: Vec<Piece>,
 }
 
-/// A request of the client.
+/// A message of the client, which is to be answered.
 struct Asked {
-    message: Value,
+    kind: FrameKind,
+    data: Body,
     at_ms: f64,
 }
 
@@ -152,7 +152,8 @@ impl Talk {
         self.finish(stop).await;
     }
 
-    /// Reads one message. Requests are given, to be written down with what they stand for; all else is written down.
+    /// Reads one message. Text and binary messages are given, to be written down with what they stand for; all else is written
+    /// down.
     async fn read(&mut self) -> Result<Option<Asked>, Stop> {
         self.exchange.write();
         let message = match self.stream.next().await {
@@ -175,12 +176,12 @@ impl Talk {
             // Only `Frame` is left, which is never read.
             Message::Frame(_) => return Ok(None),
         };
-        let Some(message) = data.json().cloned() else {
+        if kind == FrameKind::Pong {
             self.frame_of_client(kind, data);
             return Ok(None);
-        };
+        }
         let at_ms = self.exchange.shared.now_ms();
-        Ok(Some(Asked { message, at_ms }))
+        Ok(Some(Asked { kind, data, at_ms }))
     }
 
     /// The client began the closing handshake, or ended it.
@@ -232,13 +233,9 @@ impl Talk {
             &mut self.conversation,
             self.exchange.number,
             &self.head,
-            &asked.message,
+            asked.data.json(),
         );
-        let mut frame = self.frame(
-            Direction::ClientToServer,
-            FrameKind::Text,
-            Body::from_value(asked.message),
-        );
+        let mut frame = self.frame(Direction::ClientToServer, asked.kind, asked.data);
         frame.at_ms = Recorded::Yes(asked.at_ms);
         if let Some(expanded) = reply.expanded {
             frame.expanded = Body::from_value(expanded);

@@ -178,8 +178,11 @@ impl Request {
             .collect()
     }
 
-    /// The texts of the messages of a role: `user`, `developer`, `assistant`.
+    /// The texts of the messages of a role: `user`, `developer`, `assistant`. An input that is one text is the user's.
     pub fn texts_of(&self, role: &str) -> Vec<String> {
+        if let (Value::String(text), "user") = (&self.body["input"], role) {
+            return vec![text.clone()];
+        }
         let messages = self.items_of_type("message").into_iter();
         messages
             .filter(|item| item["role"] == role)

@@ -3,7 +3,7 @@
 use std::env;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -31,6 +31,15 @@ pub(crate) struct ListenArgs {
 impl ListenArgs {
     pub(crate) fn address(&self) -> SocketAddr {
         SocketAddr::new(self.host, self.port)
+    }
+
+    /// Whether one can listen there, to be asked before a capture is replaced: another server may be writing it.
+    pub(crate) fn check(&self) -> Result<(), Failure> {
+        let address = self.address();
+        match TcpListener::bind(address) {
+            Ok(_) => Ok(()),
+            Err(source) => Err(start_failure(StartError::Listen { address, source })),
+        }
     }
 }
 
@@ -107,6 +116,16 @@ pub(crate) fn say(text: &str) {
     }
 }
 
+/// Why a server could not be started.
+pub(crate) fn start_failure(error: StartError) -> Failure {
+    match &error {
+        StartError::Listen { .. } => Failure::new(error).with_hint(LISTEN_HINT),
+        _ => Failure::new(error),
+    }
+}
+
+const LISTEN_HINT: &str = "port 0 takes any free port; --host takes an address of this machine";
+
 /// Why a capture is not complete.
 pub(crate) fn capture_failure(error: io::Error) -> Failure {
     // As text: that nobody reads a capture any more is no quiet end, unlike a closed standard output.
@@ -120,7 +139,22 @@ pub(crate) fn open_capture(
     is_forced: bool,
     input: Option<&Path>,
 ) -> Result<File, Failure> {
-    let what = || format!("failed to write {}", path.display());
+    check_capture(path, is_forced, input)?;
+    OpenOptions::new()
+        .create(true)
+        .write(true)
+        .truncate(is_forced)
+        .open(path)
+        .with_context(|| format!("failed to write {}", path.display()))
+        .map_err(Failure::from)
+}
+
+/// Whether a capture may be written there; what is there stays as it is.
+pub(crate) fn check_capture(
+    path: &Path,
+    is_forced: bool,
+    input: Option<&Path>,
+) -> Result<(), Failure> {
     check_name(path)?;
     if input.is_some_and(|input| is_part(path, input)) {
         let error = anyhow!("{} is read by this run", path.display());
@@ -132,13 +166,7 @@ pub(crate) fn open_capture(
         let error = anyhow!("{} exists already", path.display());
         return Err(Failure::new(error).with_hint("--force replaces it"));
     }
-    let file = OpenOptions::new()
-        .create(true)
-        .write(true)
-        .truncate(is_forced)
-        .open(path)
-        .with_context(what)?;
-    Ok(file)
+    Ok(())
 }
 
 /// Standard output has the ready line or the report.
@@ -188,9 +216,7 @@ fn write_whole(path: &Path, content: &[u8]) -> io::Result<()> {
 /// Why a proxy, or a client, could not be started.
 pub(crate) fn proxy_failure(error: ProxyError) -> Failure {
     let hint = match &error {
-        ProxyError::Start(StartError::Listen { .. }) => {
-            "port 0 takes any free port; --host takes an address of this machine"
-        }
+        ProxyError::Start(StartError::Listen { .. }) => LISTEN_HINT,
         ProxyError::Variable(_) => {
             "HTTP_PROXY, HTTPS_PROXY and ALL_PROXY are URLs of HTTP proxies: http://HOST:PORT; NO_PROXY=HOST reaches the upstream without one"
         }

@@ -31,6 +31,14 @@ pub(in crate::script) struct Facts<'a> {
     pub(in crate::script) subagent: Option<String>,
 }
 
+/// The text of a message or an output.
+pub(in crate::script) struct InputText {
+    /// Where it stands.
+    pub(in crate::script) pointer: String,
+    pub(in crate::script) text: String,
+    pub(in crate::script) is_of_user: bool,
+}
+
 impl<'a> Facts<'a> {
     /// Reads the facts of a request.
     pub(in crate::script) fn new(request: RequestView<'a>) -> Self {
@@ -69,6 +77,12 @@ impl<'a> Facts<'a> {
         matches!(self.kind, Kind::Turn | Kind::Compaction)
     }
 
+    /// Whether it is meant to ask the model for something, but holds no JSON.
+    pub(in crate::script) fn is_unreadable(&self) -> bool {
+        let is_post = self.request.method.eq_ignore_ascii_case("POST");
+        self.endpoint == "/responses" && is_post && self.request.body.is_none()
+    }
+
     /// The path of the request without its query.
     pub(in crate::script) fn path(&self) -> &'a str {
         let target = self.request.target;
@@ -86,6 +100,24 @@ impl<'a> Facts<'a> {
             .into_iter()
             .flat_map(|input| input.items())
             .enumerate()
+    }
+
+    /// The texts of `input`, which may be one text instead of items.
+    pub(in crate::script) fn texts(&self) -> Vec<InputText> {
+        let input = self.body().and_then(|body| body.get("input"));
+        if let Some(text) = input.and_then(|input| input.string()) {
+            return vec![InputText {
+                pointer: "/request/body/input".to_owned(),
+                text: text.into_owned(),
+                is_of_user: true,
+            }];
+        }
+        let items = self.input().map(|(index, item)| InputText {
+            pointer: format!("/request/body/input/{index}"),
+            text: Self::item_text(item),
+            is_of_user: item.get_string("role").is_some_and(|role| role == "user"),
+        });
+        items.collect()
     }
 
     /// The text of an item: of a message, or of an output.

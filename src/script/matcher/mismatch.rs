@@ -4,11 +4,15 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
+use super::facts::InputText;
 use super::nearest::{clip, nearest_item, nearest_text, shown_value};
 use super::{Difference, Facts, HeaderMatch, Matcher, PointerMatch, Subagent, TextMatch};
 use crate::capture::Redactor;
 use crate::json::{Node, Pointer};
 use crate::responses;
+
+/// Where the items are.
+const INPUT: &str = "/request/body/input";
 
 /// What it means for a step that a request does not match it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -252,33 +256,16 @@ fn content(matcher: &Matcher, facts: &Facts<'_>) -> Option<Mismatch> {
 }
 
 fn texts(matcher: &Matcher, facts: &Facts<'_>) -> Option<Difference> {
-    if !matcher.text.is_empty() {
-        let texts: Vec<(String, String)> = facts
-            .input()
-            .map(|(index, item)| {
-                (
-                    format!("/request/body/input/{index}"),
-                    Facts::item_text(item),
-                )
-            })
-            .collect();
-        let values: Vec<String> = texts.iter().map(|(_, text)| text.clone()).collect();
-        if let Some(expected) = failed_condition(&matcher.text, &values) {
-            return Some(nearest_text(
-                expected,
-                &matcher.text,
-                &texts,
-                "/request/body/input",
-            ));
+    let conditions = [&matcher.text, &matcher.last_text, &matcher.last_user];
+    if !conditions.iter().all(|condition| condition.is_empty()) {
+        let all = facts.texts();
+        let last_user = all.iter().rfind(|text| text.is_of_user);
+        let difference = any_text(&matcher.text, &all)
+            .or_else(|| one_text(&matcher.last_text, all.last()))
+            .or_else(|| one_text(&matcher.last_user, last_user));
+        if difference.is_some() {
+            return difference;
         }
-    }
-    let last = facts.input().last();
-    let of_user = |item: &Node<'_>| item.get_string("role").is_some_and(|role| role == "user");
-    let last_user = facts.input().filter(|(_, item)| of_user(item)).last();
-    if let Some(difference) =
-        one_text(&matcher.last_text, last).or_else(|| one_text(&matcher.last_user, last_user))
-    {
-        return Some(difference);
     }
     if !matcher.body.is_empty() {
         let text = facts.request.body.map_or("", |body| body.text());
@@ -296,19 +283,31 @@ fn texts(matcher: &Matcher, facts: &Facts<'_>) -> Option<Difference> {
     None
 }
 
-/// The difference of the text of one item; an item that is not there has an empty text.
-fn one_text(wanted: &TextMatch, item: Option<(usize, Node<'_>)>) -> Option<Difference> {
-    let pointer = item.map_or("/request/body/input".to_owned(), |(index, _)| {
-        format!("/request/body/input/{index}")
-    });
-    let text = item.map_or(String::new(), |(_, item)| Facts::item_text(item));
-    let expected = failed_condition(wanted, std::slice::from_ref(&text))?;
-    Some(nearest_text(
-        expected,
-        wanted,
-        &[(pointer.clone(), text)],
-        &pointer,
-    ))
+/// The difference of all texts.
+fn any_text(wanted: &TextMatch, all: &[InputText]) -> Option<Difference> {
+    let values: Vec<String> = all.iter().map(|text| text.text.clone()).collect();
+    let expected = failed_condition(wanted, &values)?;
+    Some(nearest_text(expected, wanted, &placed(all), INPUT))
+}
+
+/// The difference of one text; one that is not there is empty.
+fn one_text(wanted: &TextMatch, text: Option<&InputText>) -> Option<Difference> {
+    let value = text.map_or_else(String::new, |text| text.text.clone());
+    let expected = failed_condition(wanted, &[value])?;
+    let missing = InputText {
+        pointer: INPUT.to_owned(),
+        text: String::new(),
+        is_of_user: false,
+    };
+    let text = text.unwrap_or(&missing);
+    let texts = placed(std::slice::from_ref(text));
+    Some(nearest_text(expected, wanted, &texts, &text.pointer))
+}
+
+/// Texts behind their places.
+fn placed(texts: &[InputText]) -> Vec<(String, String)> {
+    let pair = |text: &InputText| (text.pointer.clone(), text.text.clone());
+    texts.iter().map(pair).collect()
 }
 
 fn items(matcher: &Matcher, facts: &Facts<'_>) -> Option<Difference> {

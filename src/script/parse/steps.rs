@@ -200,8 +200,11 @@ impl Reader<'_> {
     /// The value as a status that a response can have.
     pub(super) fn status_of(&mut self, tree: &Tree, key: &str) -> Option<u16> {
         let status = self.integer_of(tree, key, 100)?;
-        if status > 999 {
-            self.report(&tree.span, format!("{status} is no status"), None);
+        if !(200..=999).contains(&status) {
+            let hint = "behind a status below 200 clients wait for that of the response";
+            let hint = (status < 200).then(|| hint.to_owned());
+            let message = format!("{status} is no status of a response");
+            self.report(&tree.span, message, hint);
             return None;
         }
         Some(status as u16)

@@ -145,6 +145,11 @@ fn text_that_is_neither_toml_nor_json_says_where() {
 fn values_are_checked_where_they_stand() {
     let step = |line: &str| format!("version = 1\n[[step]]\n{line}");
     says(
+        &step("status = 101"),
+        "101 is no status of a response",
+        Some("behind a status below 200 clients wait for that of the response"),
+    );
+    says(
         &step("wait = 250"),
         "`wait` is no duration",
         Some("give it a unit: \"250ms\", \"250s\""),

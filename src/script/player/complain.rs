@@ -35,13 +35,20 @@ impl Player {
     pub(super) fn no_step(&self, near: Option<Near>, facts: &Facts<'_>) -> Violation {
         let request = request_label(facts);
         let Some(near) = near else {
-            let count = self.script.steps.len();
-            let message = match count {
-                1 => format!("{request} finds no step: the only step is used up"),
-                count => format!("{request} finds no step: all {count} steps are used up"),
+            let left = self.remaining();
+            let why = match (self.script.steps.len(), &left[..]) {
+                (1, []) => "the only step is used up".to_owned(),
+                (count, []) => format!("all {count} steps are used up"),
+                (_, [one]) => format!("{}, the only one left, is for others", one.label),
+                (_, left) => format!("the {} that are left are for others", left.len()),
             };
+            let kind = match left.is_empty() {
+                true => ViolationKind::UsedUp,
+                false => ViolationKind::NoStep,
+            };
+            let message = format!("{request} finds no step: {why}");
             return Violation {
-                kind: ViolationKind::UsedUp,
+                kind,
                 request: Some(facts.request.number),
                 step: None,
                 message,

@@ -209,7 +209,7 @@ impl Player {
                 let violation = self.unmet(index, difference, &facts);
                 return Upgrade::Refuse(self.violation(violation));
             }
-            Choice::Nothing(_) => return self.upgrade_without_step(),
+            Choice::Nothing(_) => return self.upgrade_without_step(&facts),
         };
         match self.play(id, &facts, |task| task.handshake()) {
             Ok(Handshake::Accept { headers, before }) => Upgrade::Accept {
@@ -222,7 +222,12 @@ impl Player {
         }
     }
 
-    fn upgrade_without_step(&mut self) -> Upgrade {
+    fn upgrade_without_step(&mut self, facts: &Facts<'_>) -> Upgrade {
+        if facts.endpoint != "/responses" {
+            let names = self.names(StepId::BuiltIn);
+            let (pieces, _) = builtin::answer(facts, &names, None, &mut None);
+            return Upgrade::Refuse(Decision::plain(StepId::BuiltIn, pieces));
+        }
         if let WebSocketPolicy::Refuse { status, times } = self.script.websocket
             && times.is_none_or(|times| self.refused_upgrades < times)
         {
@@ -327,6 +332,9 @@ impl Player {
             Choice::Nothing(near) if facts.is_for_model() && !self.is_ok_by_default() => {
                 let violation = self.no_step(near, facts);
                 (StepId::Violation, Outcome::Violation(violation))
+            }
+            Choice::Nothing(_) if facts.is_unreadable() && !self.is_ok_by_default() => {
+                (StepId::Refused, Outcome::Refuse(strict_api::unreadable()))
             }
             Choice::Nothing(_) => (StepId::BuiltIn, Outcome::BuiltIn),
         }

@@ -12,6 +12,8 @@ mod values;
 mod violation;
 
 #[cfg(test)]
+mod request_tests;
+#[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod websocket_tests;

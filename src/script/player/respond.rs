@@ -1,14 +1,15 @@
 //! The answer of a step.
 
 use bytes::Bytes;
+use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 
 use crate::http::HeaderList;
 use crate::script::answer::{Ending, Framing, Head, Piece, WsFrame, WsPiece};
 use crate::script::encode::{message_pieces, stream_pieces};
 use crate::script::fault::{
-    Ends, FaultError, FaultKind, Random, active, apply_to_events, apply_to_frames, apply_to_pieces,
-    error_answer, error_body, error_frame, text_style,
+    Ends, ErrorInfo, FaultError, FaultKind, Random, active, apply_to_events, apply_to_frames,
+    apply_to_pieces, error_answer, error_body, error_frame, text_style,
 };
 use crate::script::matcher::Facts;
 use crate::script::model::{Beat, Entry, Reply, Response, Script, Step};
@@ -191,16 +192,29 @@ impl Task<'_> {
                 retry_after,
                 headers,
             } => {
-                let body = body.clone().unwrap_or_else(|| error_body(*status, error));
+                let body = self.fault_body(*status, body.as_deref(), error);
                 let mut all = HeaderList::new();
                 all.push("x-request-id", self.names.request_id());
-                all = merged(merged(all, &self.script.headers), &self.step.headers);
-                let all = merged(all, headers);
+                let all = merged(self.extra_headers(all), headers);
                 let now = self.facts.request.now;
                 Some(error_answer(*status, body, all, retry_after.as_ref(), now))
             }
             _ => None,
         })
+    }
+
+    /// The body of a status fault: the one that is given, or an error as the API words it.
+    fn fault_body(&self, status: u16, body: Option<&str>, error: &ErrorInfo) -> String {
+        match body {
+            Some(body) if serde_json::from_str::<IgnoredAny>(body).is_err() => {
+                self.values.fill(body).into_owned()
+            }
+            Some(body) => self.values.fill_json(body).into_owned(),
+            None => self
+                .values
+                .fill_json(&error_body(status, error))
+                .into_owned(),
+        }
     }
 
     /// The message that stands for a status on a WebSocket.
@@ -213,7 +227,7 @@ impl Task<'_> {
                 retry_after,
                 headers,
             } => {
-                let body = body.clone().unwrap_or_else(|| error_body(*status, error));
+                let body = self.fault_body(*status, body.as_deref(), error);
                 let now = self.facts.request.now;
                 Some(error_frame(
                     *status,
@@ -256,7 +270,9 @@ impl Task<'_> {
     fn extra_headers(&self, headers: HeaderList) -> HeaderList {
         let mut all = merged(merged(headers, &self.script.headers), &self.step.headers);
         for field in &mut all.entries {
-            field.value = self.values.fill(&field.value).into_owned();
+            // What a request held may have line ends, which would begin another field.
+            let value = self.values.fill(&field.value);
+            field.value = value.replace(['\r', '\n', '\0'], " ");
         }
         all
     }
@@ -300,6 +316,9 @@ fn staged<'f>(faults: &[&'f FaultKind]) -> Vec<&'f FaultKind> {
     staged
 }
 
+/// What is said where the events hold no response.
+const NO_RESPONSE: &str = "The server had an error while processing your request.";
+
 /// Status and body of an answer that is no stream: the response of the last event.
 fn whole(beats: &[Beat], is_compact: bool) -> (u16, String) {
     let last = beats.iter().rev().find_map(|beat| match beat {
@@ -321,7 +340,7 @@ fn whole(beats: &[Beat], is_compact: bool) -> (u16, String) {
         Some(response) => (200, response.to_string()),
         None => {
             let error = json!({
-                "message": last["message"],
+                "message": last["message"].as_str().unwrap_or(NO_RESPONSE),
                 "type": "server_error",
                 "param": last["param"],
                 "code": last["code"],

@@ -34,9 +34,17 @@ fn found(source: &ExtractSource, facts: &Facts<'_>) -> Option<String> {
             let body = facts.request.body?.text();
             let groups = regex.captures_iter(body).last()?;
             let text = groups.get(1).or_else(|| groups.get(0))?;
-            Some(text.as_str().to_owned())
+            Some(unescaped(text.as_str()))
         }
     }
+}
+
+/// What a part of JSON text stands for, if it lies within a string.
+fn unescaped(text: &str) -> String {
+    let string = text
+        .contains('\\')
+        .then(|| serde_json::from_str(&format!("\"{text}\"")).ok());
+    string.flatten().unwrap_or_else(|| text.to_owned())
 }
 
 /// The string at a pointer into the body, or the JSON text of another value.

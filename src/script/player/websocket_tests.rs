@@ -181,3 +181,29 @@ headers = { x-codex-turn-state = "s1" }
     assert_eq!(before, [Piece::Wait(std::time::Duration::from_secs(1))]);
     assert_eq!(line.player.finish(), []);
 }
+
+#[test]
+fn other_paths_have_no_websockets() {
+    let line = Line::new("version = 1");
+    for (target, expect) in [
+        ("/v1/responses", None),
+        ("/responses?a=1", None),
+        ("/v1/realtime", Some(404)),
+        ("/v1/responses/compact", Some(405)),
+    ] {
+        let request = RequestView {
+            number: 0,
+            method: "GET",
+            target,
+            headers: &line.headers,
+            body: None,
+            now: 0,
+        };
+        let mut player = Player::new(Arc::default(), PlayerOptions::default());
+        let status = match player.upgrade(&request) {
+            Upgrade::Accept { .. } => None,
+            Upgrade::Refuse(decision) => decision.answer.status(),
+        };
+        assert_eq!(status, expect, "{target}");
+    }
+}

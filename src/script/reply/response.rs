@@ -159,11 +159,19 @@ fn finished(
     names: &Names,
     values: &Values,
 ) -> Map<String, Value> {
+    let arguments = item.get("arguments");
     let mut filled = Value::Object(item.clone());
     values.fill_value(&mut filled);
     let Value::Object(mut item) = filled else {
         return Map::new();
     };
+    // Arguments that are JSON stay it, whatever a placeholder stands for.
+    if let Some(Value::String(text)) = arguments
+        && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
+    {
+        let text = values.fill_json(text).into_owned();
+        item.insert("arguments".to_owned(), text.into());
+    }
     let kind = item
         .get("type")
         .and_then(Value::as_str)
@@ -232,6 +240,7 @@ pub(in crate::script) fn filled(beat: &Beat, values: &Values) -> Beat {
             }
             _ => beat.clone(),
         },
+        Beat::Comment(text) => Beat::Comment(values.fill(text).into_owned()),
         other => other.clone(),
     }
 }

@@ -304,3 +304,32 @@ fn a_client_that_vanishes_is_noticed() {
     drop(connect(&server));
     check(&server, &["peer_closed"]);
 }
+
+#[test]
+fn each_message_is_answered_and_kept_as_what_it_was() {
+    let says = |text_: &str| says(vec![text(text_)], Ending::Complete);
+    let server = serve_messages(vec![says("1"), says("2")]);
+    let client = connect(&server);
+    let mut socket = socket(&client);
+    for (message, answer) in [
+        (Message::text("no JSON"), "1"),
+        (Message::binary(REQUEST.as_bytes()), "2"),
+    ] {
+        socket.send(message).expect("it is open");
+        assert_eq!(
+            socket.read().expect("an answer comes"),
+            Message::text(answer)
+        );
+    }
+    drop((socket, client));
+    check(
+        &server,
+        &[
+            "c:Text(\"no JSON\")",
+            "s:1",
+            "c:Binary",
+            "s:2",
+            "peer_closed",
+        ],
+    );
+}

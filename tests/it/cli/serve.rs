@@ -203,6 +203,8 @@ fn what_can_not_be_served_is_said() {
     let program = Program::new();
     program
         .file("bad.toml", "version = 1\n[[step]]\nreplay = []\n")
+        .file("latin.toml", b"version = 1\nname = \"caf\xe9\"\n")
+        .file("latin.json", b"{\"version\":1,\n\"name\":\"caf\xe9\"}")
         .file("own.toml", "version = 1")
         .file("own/a.json", "{}")
         .file("old.jsonl", "something");
@@ -211,6 +213,8 @@ fn what_can_not_be_served_is_said() {
     let mut text = String::new();
     for arguments in [
         &["serve", "bad.toml"][..],
+        &["serve", "latin.toml"],
+        &["serve", "latin.json"],
         &["serve", "none.toml"],
         &["serve", "--capture", "old.jsonl"],
         &["serve", "--capture", "nowhere/out.jsonl"],
@@ -223,6 +227,15 @@ fn what_can_not_be_served_is_said() {
     let output = program.run(&["serve", "--port", port]);
     assert_eq!(code(&output), 2);
     text.push_str(&stderr(&output).replace(port, "PORT"));
+    let replacing = ["--capture", "old.jsonl", "--force"];
+    for arguments in [&["serve", "bad.toml"][..], &["serve", "--port", port]] {
+        let output = program.run(&[arguments, &replacing].concat());
+        assert_eq!(code(&output), 2);
+        assert_eq!(
+            std::fs::read(program.path("old.jsonl")).unwrap(),
+            b"something"
+        );
+    }
     assert_snapshot("serve_refusals", &text);
     assert_eq!(
         std::fs::read(program.path("own.toml")).unwrap(),

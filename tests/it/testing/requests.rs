@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::protocol::Role;
 use tokio_tungstenite::tungstenite::{Message, WebSocket};
 use trace_diff::capture::{Content, End, Transport};
-use trace_diff::testing::{FakeServer, RequestKind, call, custom, step};
+use trace_diff::testing::{FakeServer, RequestKind, call, custom, request, step};
 
 use super::client::{ask, connect, exchange, output, user};
 
@@ -224,4 +224,18 @@ fn requests_come_in_the_order_in_which_they_arrived() {
         .map(|request| request.number())
         .collect();
     assert_eq!(numbers, [1, 3, 2]);
+}
+
+#[test]
+fn an_input_that_is_one_text_is_the_users() {
+    let server = FakeServer::start(step().when(request().text("Hi")).reply("Fine."));
+    let body = json!({ "model": "m", "stream": true, "input": "Hi there." }).to_string();
+    let head = "POST /v1/responses HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length";
+    exchange(
+        &server,
+        format!("{head}: {}\r\n\r\n{body}", body.len()).as_bytes(),
+    );
+    let request = server.request(0).wait();
+    assert_eq!(request.texts_of("user"), ["Hi there."]);
+    assert!(request.texts_of("developer").is_empty() && request.input().is_empty());
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use trace_diff::script::{PlayerOptions, Script, Violation};
 use trace_diff::server::{CaptureTarget, Limits, Server, ServerOptions};
 
-use crate::exit::{Failure, Outcome, Status};
+use crate::exit::{Outcome, Status};
 use crate::script;
 use crate::serving::{self, ListenArgs, Signals, say};
 
@@ -60,16 +60,20 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Outcome {
+    if let Some(path) = &args.capture {
+        serving::check_capture(path, args.force, args.script.as_deref())?;
+    }
+    let script = match &args.script {
+        Some(path) => script::read(path)?,
+        None => Script::default(),
+    };
+    args.listen.check()?;
     let capture = match &args.capture {
         Some(path) => {
             let file = serving::open_capture(path, args.force, args.script.as_deref())?;
             CaptureTarget::File(Arc::new(file))
         }
         None => CaptureTarget::None,
-    };
-    let script = match &args.script {
-        Some(path) => script::read(path)?,
-        None => Script::default(),
     };
     let options = ServerOptions {
         script: Arc::new(script),
@@ -88,10 +92,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
         ..ServerOptions::default()
     };
     let mut signals = Signals::catch()?;
-    let server = Server::start(options).map_err(|error| {
-        Failure::new(error)
-            .with_hint("port 0 takes any free port; --host takes an address of this machine")
-    })?;
+    let server = Server::start(options).map_err(serving::start_failure)?;
     if let Some(seed) = server.seed() {
         say(&format!("seed {seed}"));
     }
