@@ -88,6 +88,17 @@ fn names_of_all_kinds_have_directories_of_their_own() {
 }
 
 #[test]
+fn what_stands_in_a_directory_of_runs_stays_there() {
+    let setting = Setting::new();
+    setting.program.file("runs/version/0/mine", "mine");
+    let agent = setting.agent("toy", ASK, "same");
+    let output = setting.run(&[&agent, "--keep", "runs"]);
+    assert_eq!((code(&output), stderr(&output).as_str()), (0, ""));
+    let mine = fs::read_to_string(setting.path("runs/version/0/mine"));
+    assert_eq!(mine.unwrap(), "mine");
+}
+
+#[test]
 fn secrets_that_an_agent_prints_reach_no_report() {
     let setting = Setting::new();
     let secret = "sk-proj-0123456789abcdefghijklmnopqrstuvwxyzABCDEF";
