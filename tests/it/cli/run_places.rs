@@ -46,6 +46,11 @@ fn what_is_written_beside_the_directories_of_an_agent_is_told() {
     let (found, _) = told(&[good.clone(), stray("far", "../../..")]);
     let wanted = format!("an agent of this scenario {wrote} hello/note");
     assert_eq!(found, [wanted.clone(), wanted]);
+    // Another run may have its cases there.
+    let other =
+        format!("{ASK}\nmkdir \"$HOME/../../../b\"; echo x > \"$HOME/../../../b/capture.jsonl\"");
+    let (found, _) = told(&[good.clone(), setting.agent("other", &other, "")]);
+    assert_eq!(found, ["-", "-"]);
     let (found, told) = told(&[good, stray("farther", "../../../..")]);
     assert_eq!(found, ["-", "-"]);
     assert!(
