@@ -372,7 +372,8 @@ impl Record {
     /// limit of nesting stands as a string.
     fn push_json(&mut self, value: &Value) {
         let text = value.text();
-        let has_line_end = memchr::memchr2(b'\n', b'\r', text.as_bytes()).is_some();
+        let has_line_end = value.document().has_line_end()
+            && memchr::memchr2(b'\n', b'\r', text.as_bytes()).is_some();
         let is_embeddable = !has_line_end && value.document().depth() <= MAX_EMBEDDED_DEPTH;
         if is_embeddable && text.len() >= MIN_SHARED {
             self.object.key("json");

@@ -245,6 +245,7 @@ mod tests {
         let whole = Document::parse(text);
         let shared = Document::parse_after(text.as_bytes(), before.clone());
         let own = Document::parse(before.text()).unwrap();
+        own.has_line_end();
         let parsed = Document::parse_after(text.as_bytes(), own);
         let texts = [&shared, &parsed].map(|parsed| {
             let parsed = parsed.as_ref().ok();
@@ -258,6 +259,7 @@ mod tests {
                 assert_eq!(shape(&document), shape(&whole), "{text}");
                 let depths = whole.depth()..=whole.depth().max(before.depth());
                 assert!(depths.contains(&document.depth()), "{text}");
+                assert_eq!(document.has_line_end(), text.contains(['\n', '\r']));
                 assert_eq!(before.text().get(..new.start), text.get(..new.start));
                 assert!(before.text().ends_with(&text[new.end..]));
                 Some(new)
@@ -322,7 +324,7 @@ mod tests {
         fn what_was_parsed_before_makes_no_difference(
             parts in vec(prop_oneof![
                 Just("["), Just("]"), Just("{"), Just("}"), Just(","), Just("\"k\":"), Just("\"x\\n\""), Just("12"),
-                Just("true"), Just(" "), Just("{\"a\":[1,\"b\"]}"), Just("[[]]"), Just("\""),
+                Just("true"), Just(" "), Just("\n"), Just("\r"), Just("{\"a\":[1,\"b\"]}"), Just("[[]]"), Just("\""),
             ], 0..14),
             cut in 0..80_usize,
             items in vec(prop_oneof![

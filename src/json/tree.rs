@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::resume::{
     Ending, NotParsed, Resumed, beginning, common_end_length, common_length, varied,
@@ -65,6 +65,8 @@ pub struct Document {
     text: String,
     slots: Vec<Slot>,
     depth: usize,
+    /// Whether there are line ends in the text, once somebody asked.
+    has_line_end: OnceLock<bool>,
 }
 
 impl fmt::Debug for Document {
@@ -91,7 +93,12 @@ impl Document {
     /// As [`Document::parse`], with the text.
     pub fn parse_owned(text: String) -> Result<Arc<Self>, (SyntaxError, String)> {
         match syntax::parse(&text, MAX_DEPTH) {
-            Ok((slots, depth)) => Ok(Arc::new(Self { text, slots, depth })),
+            Ok((slots, depth)) => Ok(Arc::new(Self {
+                text,
+                slots,
+                depth,
+                has_line_end: OnceLock::new(),
+            })),
             Err(error) => Err((error, text)),
         }
     }
@@ -131,8 +138,19 @@ impl Document {
         let ending = Ending::new(&before.slots, length, known_length, common_end);
         match syntax::parse_on(&text, begun.state, ending, MAX_DEPTH) {
             Ok(Resumed { slots, depth, end }) => {
-                let depth = depth.max(before.depth);
-                Ok((Arc::new(Self { text, slots, depth }), begun.same..end))
+                let new = begun.same..end;
+                let had_none = before.has_line_end.get() == Some(&false);
+                let has_line_end = match had_none && !has_line_end(&text[new.clone()]) {
+                    true => false.into(),
+                    false => OnceLock::new(),
+                };
+                let document = Self {
+                    text,
+                    slots,
+                    depth: depth.max(before.depth),
+                    has_line_end,
+                };
+                Ok((Arc::new(document), new))
             }
             Err(error) => Err(NotParsed::NoJson(error, text)),
         }
@@ -147,6 +165,11 @@ impl Document {
     /// document had.
     pub fn depth(&self) -> usize {
         self.depth
+    }
+
+    /// Whether there is a line end in the text. Where there is none there is none in any part of it.
+    pub fn has_line_end(&self) -> bool {
+        *self.has_line_end.get_or_init(|| has_line_end(&self.text))
     }
 
     /// Bytes of memory that it takes, about.
@@ -169,6 +192,10 @@ impl Document {
             slot: 0,
         }
     }
+}
+
+fn has_line_end(text: &str) -> bool {
+    memchr::memchr2(b'\n', b'\r', text.as_bytes()).is_some()
 }
 
 /// A handle to one value of a shared [`Document`]; cloning is cheap.
@@ -199,6 +226,7 @@ impl Value {
                     slots: vec![string_slot(&quoted)],
                     text: quoted,
                     depth: 0,
+                    has_line_end: false.into(),
                 }),
                 slot: 0,
             }

@@ -1,8 +1,9 @@
 //! What a request is for and whose it is.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
-use memchr::memmem;
+use memchr::memmem::Finder;
 
 use crate::http::HeaderList;
 use crate::json::{Kind, Node, Value};
@@ -242,21 +243,24 @@ impl<'a> Source<'a> {
     }
 }
 
+/// How the prompt of a local compaction begins.
+const PROMPT: &str = "You are performing a CONTEXT CHECKPOINT COMPACTION";
+
 /// The last item of a compaction request: a trigger item (codex 0.153.4 and later, remote), or the prompt of a local
 /// compaction, whose first words are the same in codex 0.115.0–0.169.0 and pycodex 0.1.13–0.5.1.
 fn is_compaction_request(item: Node<'_>) -> bool {
-    const PROMPT: &str = "You are performing a CONTEXT CHECKPOINT COMPACTION";
     match item_type(item).as_ref() {
         "compaction_trigger" => true,
-        "message" => may_hold(item, PROMPT) && message_text(item).trim_start().starts_with(PROMPT),
+        "message" => may_hold_prompt(item) && message_text(item).trim_start().starts_with(PROMPT),
         _ => false,
     }
 }
 
-/// Whether the strings of a value can hold these words; looking for them takes less time than to resolve all escapes.
-fn may_hold(value: Node<'_>, words: &str) -> bool {
-    let holds = |words: &str| memmem::find(value.text().as_bytes(), words.as_bytes()).is_some();
-    holds(words) || holds("\\u")
+/// Whether the strings of a value can hold the prompt; looking for it takes less time than to resolve all escapes.
+fn may_hold_prompt(value: Node<'_>) -> bool {
+    static FINDERS: LazyLock<[Finder<'_>; 2]> = LazyLock::new(|| [PROMPT, "\\u"].map(Finder::new));
+    let text = value.text().as_bytes();
+    FINDERS.iter().any(|finder| finder.find(text).is_some())
 }
 
 #[cfg(test)]

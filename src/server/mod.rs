@@ -13,6 +13,7 @@ mod exchange;
 mod former;
 mod framing;
 mod gates;
+mod growing;
 mod head;
 mod join;
 mod ledger;

@@ -13,6 +13,8 @@ use tokio::sync::watch;
 
 use crate::capture::{CaptureWriter, Record, RecordPart, Redactor};
 
+use super::growing::Growing;
+
 /// Where the capture goes.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
@@ -61,7 +63,7 @@ struct State {
 enum Out {
     Nowhere,
     Memory(watch::Sender<Vec<u8>>),
-    File(Arc<File>),
+    File(Growing),
 }
 
 impl Recorder {
@@ -78,7 +80,7 @@ impl Recorder {
         let out = match target {
             CaptureTarget::None => Out::Nowhere,
             CaptureTarget::Memory => Out::Memory(watch::Sender::new(Vec::new())),
-            CaptureTarget::File(file) => Out::File(file),
+            CaptureTarget::File(file) => Out::File(Growing::new(file)),
         };
         let header = CaptureWriter::new(Vec::new(), source, redactor.clone())?.into_inner();
         let header = String::from_utf8(header).unwrap_or_default();
@@ -206,7 +208,11 @@ impl State {
                     bytes.extend_from_slice(part.as_str().as_bytes());
                 }
             }),
-            Out::File(file) => write_all(&mut &**file, &self.waiting)?,
+            Out::File(growing) => {
+                let lengths = self.waiting.iter().map(|part| part.as_str().len() as u64);
+                growing.expect(lengths.sum());
+                write_all(&mut growing.file(), &self.waiting)?;
+            }
         }
         self.waiting.clear();
         Ok(())

@@ -14,6 +14,8 @@ use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use hyper::rt::ReadBufCursor;
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, recv};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
@@ -27,6 +29,9 @@ const READ_BYTES: usize = 64 << 10;
 /// How long the next request is looked for behind a response before the thread sleeps. A client on the same machine, which
 /// sleeps itself until then, sends it within this time, and to fall asleep and be woken would take as long again.
 const LOOKING: Duration = Duration::from_micros(400);
+
+/// How often the socket is asked before others are given the thread.
+const LOOKS: usize = 8;
 
 /// The head that was seen last, and whether its request is still being answered: until it is, no other head is read.
 #[derive(Debug, Clone, Default)]
@@ -128,6 +133,8 @@ pub(super) struct Tap {
     /// What was read and not handed out, from `start` on.
     buffer: BytesMut,
     start: usize,
+    /// Room for the next request while it is looked for; empty else.
+    room: BytesMut,
     /// How many bytes from `start` on belong to the current request.
     ready: usize,
     is_at_end: bool,
@@ -145,6 +152,7 @@ impl Tap {
             reading: Reading::Head(0),
             buffer: BytesMut::new(),
             start: 0,
+            room: BytesMut::new(),
             ready: 0,
             is_at_end: false,
             head_timeout,
@@ -223,6 +231,7 @@ impl Tap {
                 if self.buffer.is_empty() && !self.heads.is_next_near() {
                     // An idle connection holds no memory.
                     self.buffer = BytesMut::new();
+                    self.room = BytesMut::new();
                 }
                 return Poll::Pending;
             }
@@ -233,6 +242,31 @@ impl Tap {
                 return Poll::Ready(outcome);
             }
         }
+    }
+
+    /// Asks the socket itself for the next request a few times, where nothing was read of it; says whether something came.
+    /// To learn of it from the runtime takes longer.
+    fn look(&mut self) -> bool {
+        if self.start < self.buffer.len() {
+            return false;
+        }
+        // Made before it is needed.
+        self.room.resize(READ_BYTES, 0);
+        for _ in 0..LOOKS {
+            match recv(&self.stream, &mut self.room[..], RecvFlags::DONTWAIT) {
+                Ok((count, _)) if count > 0 => {
+                    self.room.truncate(count);
+                    self.buffer = std::mem::take(&mut self.room);
+                    self.start = 0;
+                    return true;
+                }
+                // All others go first: the client, if it is on this processor, and other connections.
+                Err(Errno::AGAIN) => std::thread::yield_now(),
+                // The next read tells.
+                _ => break,
+            }
+        }
+        false
     }
 
     /// Finds out how many of the bytes in the buffer may be handed out.
@@ -357,8 +391,9 @@ impl hyper::rt::Read for Tap {
                 Poll::Pending => {
                     this.poll_head_timer(cx)?;
                     if this.heads.is_next_near() {
-                        // All others go first: the client, if it is on this processor, and other connections.
-                        std::thread::yield_now();
+                        if this.look() {
+                            continue;
+                        }
                         let _ = pin!(tokio::task::yield_now()).poll(cx);
                     }
                     return Poll::Pending;
