@@ -1,7 +1,7 @@
 //! Whether texts are JSON, without keeping what they say.
 
+use super::document::MAX_DEPTH;
 use super::syntax::{self, Memory, SyntaxError};
-use super::tree::MAX_DEPTH;
 
 /// Says of texts whether they are JSON. It uses the same memory for all of them, so that many short ones take little time.
 #[derive(Debug, Default)]

@@ -1,6 +1,7 @@
 //! JSON as text: positions and spans, no knowledge of any agent.
 
 mod checker;
+mod document;
 mod habits;
 mod pointer;
 mod problem;
@@ -17,6 +18,7 @@ mod tree;
 mod window;
 
 pub use checker::Checker;
+pub use document::{Document, MAX_DEPTH};
 pub use pointer::{Pointer, PointerError, PointerPattern};
 pub use problem::{Problem, ProblemKind, Summary, Tail};
 pub(crate) use raw::string_length;
@@ -26,4 +28,4 @@ pub use record::{Part, Record, Records, read_records};
 pub use resume::NotParsed;
 pub use source_problem::{SourceProblem, bad_regex};
 pub use syntax::{ErrorKind, SyntaxError};
-pub use tree::{Document, Items, Kind, MAX_DEPTH, Members, Node, Value};
+pub use tree::{Items, Kind, Members, Node, Value};
