@@ -109,7 +109,8 @@ mod tests {
             assert_eq!(found, [key], "{text}");
         }
         let token = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl";
-        assert_eq!(find_secrets(&format!("/t/{token}?")), [3..3 + token.len()]);
+        let end = 3 + token.len();
+        assert_eq!(find_secrets(&format!("/t/{token}?")), vec![3..end]);
         for text in [
             "src/sk-learn-experiments-2026-07/main.py",
             "gAAAAB/sk-zzzzefghijklmnop1",

@@ -34,6 +34,8 @@ pub struct Change {
     pub also: Vec<Pointer>,
     /// What it is about, for a person: a tool by its name, an item by its first words.
     pub subject: Option<Subject>,
+    /// Of an item that moved, the one that it passed.
+    pub beside: Option<Subject>,
     /// Excerpt of what the baseline has.
     pub baseline: Option<String>,
     /// Excerpt of what the candidate has.

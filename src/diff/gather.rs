@@ -191,6 +191,7 @@ fn new_change(pair: ExchangePair, pointer: Pointer, change: &LocalChange, cause:
         pointer,
         also: Vec::new(),
         subject: None,
+        beside: change.beside.clone().map(Subject::One),
         baseline: change.baseline.clone(),
         candidate: change.candidate.clone(),
         message: change.message.clone(),

@@ -145,9 +145,9 @@ fn one_sided(cx: &mut Comparer<'_>, lists: &ItemLists, index: usize, is_baseline
             format!("{what} is sent by the candidate only"),
         ),
     };
-    if is_from_other_thread(print.item.node())
-        && cx.may_arrive_later(lists.exchanges, print.content(), is_baseline)
-    {
+    let is_late = is_from_other_thread(print.item.node())
+        && cx.may_arrive_later(lists.exchanges, print.content(), is_baseline);
+    if is_late {
         (rule, level) = ("late-arrival", Level::Note);
         message = format!("{what} arrives at another moment");
     }
@@ -162,6 +162,7 @@ fn one_sided(cx: &mut Comparer<'_>, lists: &ItemLists, index: usize, is_baseline
         LocalChange {
             rule,
             level,
+            subject: Some(what).filter(|_| !is_late),
             baseline,
             candidate,
             message,
@@ -174,7 +175,8 @@ fn one_sided(cx: &mut Comparer<'_>, lists: &ItemLists, index: usize, is_baseline
 fn report_moved(cx: &mut Comparer<'_>, lists: &ItemLists, i: usize, j: usize, pairs: &Pairs) {
     let print = &lists.candidate[j];
     let what = describe(print.item.node(), &cx.names.candidate);
-    let (rule, level) = if is_from_other_thread(print.item.node()) {
+    let is_late = is_from_other_thread(print.item.node());
+    let (rule, level) = if is_late {
         ("late-arrival", Level::Note)
     } else {
         ("item-moved", lists.level)
@@ -199,6 +201,8 @@ fn report_moved(cx: &mut Comparer<'_>, lists: &ItemLists, i: usize, j: usize, pa
             baseline: shown(i),
             candidate: shown(j),
             message: format!("{what} comes {now} {other}, not {before} it"),
+            subject: Some(what).filter(|_| !is_late),
+            beside: Some(other),
             values: print.content(),
             ..LocalChange::default()
         },

@@ -57,6 +57,8 @@ pub(super) struct LocalChange {
     pub(super) pointer: Pointer,
     /// What it is about, for a person: a tool by its name, an item by its first words.
     pub(super) subject: Option<Thing>,
+    /// Of an item that moved, the one that it passed.
+    pub(super) beside: Option<Thing>,
     pub(super) baseline: Option<String>,
     pub(super) candidate: Option<String>,
     pub(super) message: String,

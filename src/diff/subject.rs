@@ -230,6 +230,14 @@ impl Subject {
         })
     }
 
+    /// It by kinds, where it is one thing.
+    pub fn kind(&self) -> Self {
+        match self {
+            Self::One(thing) => Self::One(thing.kind()),
+            several => several.clone(),
+        }
+    }
+
     /// The tools of two subjects, each once, in the order in which they were met.
     pub fn tools(&self, more: &Self) -> Self {
         let mut tools = self.things().to_vec();

@@ -178,6 +178,7 @@ impl<'n> ValueDiff<'n> {
             level: self.level,
             pointer: self.pointer.clone(),
             subject: self.subject.clone(),
+            beside: None,
             baseline: Some(change.excerpt.0),
             candidate: Some(change.excerpt.1),
             message,

@@ -73,8 +73,10 @@ fn set_apart(bytes: &[u8], at: usize) -> Option<usize> {
     let mark = memchr::memrchr3(b'`', b'"', b'\n', before).map(behind(1));
     let file = memmem::rfind(before, b"(file: ").map(behind(7));
     let path = &before[mark.max(file)?..];
-    let is_path = path.starts_with(b"/") && memmem::find(path, b" /").is_none();
-    (is_path && memmem::find(path, b"\\n").is_none()).then_some(at - path.len())
+    let begins_again = |pair: &[u8]| pair[1] == b'/' && b" =:;'".contains(&pair[0]);
+    let is_path = path.starts_with(b"/") && !path.windows(2).any(begins_again);
+    // A backslash is of an escape, such as a line end in a JSON string.
+    (is_path && !path.contains(&b'\\')).then_some(at - path.len())
 }
 
 fn plain_start(bytes: &[u8], at: usize) -> usize {
@@ -116,6 +118,9 @@ mod tests {
         check("- x: y (file: /a b/skills/.system/x.md)", &["/a b"]);
         check(r#"{"p":"/a b/.codex/x"}"#, &["/a b/.codex", "/a b"]);
         check(r#"{"cmd":"/bin/sh -c /a/.codex/x"}"#, &["/a/.codex", "/a"]);
+        check(r#"{"cmd":"/bin/env A=/a/.codex/b"}"#, &["/a/.codex", "/a"]);
+        check(r#"{"cmd":"/bin/x b:/a/.codex/x"}"#, &["/a/.codex", "/a"]);
         check(r#"{"o":"/bin/x y\nz /a/.codex/x"}"#, &["/a/.codex", "/a"]);
+        check(r#"{"o":"/bin/x y\tz=/a/.codex/x"}"#, &["/a/.codex", "/a"]);
     }
 }

@@ -43,6 +43,7 @@ pub fn comparison_report(
         place: None,
         rollout: None,
         subject: change.subject.clone(),
+        beside: change.beside.clone(),
         baseline: change.baseline.clone(),
         candidate: change.candidate.clone(),
         message: change.message.clone(),

@@ -124,6 +124,7 @@ fn finding(violation: &Violation) -> Finding {
             .map(|on_disk| in_file(&on_disk.path)),
         rollout: violation.place.clone(),
         subject: violation.subject.as_ref().map(Subject::named),
+        beside: None,
         baseline: violation.expected.clone(),
         candidate: violation.found.clone(),
         message: violation.message.clone(),

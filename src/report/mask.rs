@@ -33,8 +33,10 @@ impl Mask {
     /// Takes the secrets out of all that a finding says.
     pub(super) fn finding(&mut self, finding: &mut Finding) {
         finding.message = self.redactor.excerpt(&finding.message);
-        let subject = finding.subject.take();
-        finding.subject = subject.map(|subject| subject.map(|text| self.redactor.excerpt(text)));
+        for subject in [&mut finding.subject, &mut finding.beside] {
+            let named = subject.take();
+            *subject = named.map(|named| named.map(|text| self.redactor.excerpt(text)));
+        }
         let values = [&mut finding.baseline, &mut finding.candidate];
         for text in values.into_iter().flatten().chain(&mut finding.detail) {
             *text = self.redactor.excerpt(text);

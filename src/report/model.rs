@@ -193,6 +193,9 @@ pub struct Finding {
     /// What it is about, for a person: a tool by its name, an item by its first words.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subject: Option<Subject>,
+    /// Of an item that moved, the one that it passed; its message names it.
+    #[serde(skip)]
+    pub beside: Option<Subject>,
     /// Excerpt of what the baseline (of a contract what it asks for: the rollout) has there; `None` when it has nothing.
     pub baseline: Option<String>,
     /// Excerpt of what the candidate has there; `None` when it has nothing.
@@ -223,6 +226,7 @@ impl Finding {
             place: Some(in_file(path)),
             rollout: None,
             subject: Some(Subject::named(path)),
+            beside: None,
             baseline: None,
             candidate: None,
             message,
@@ -396,6 +400,7 @@ mod tests {
             place: None,
             rollout: None,
             subject: None,
+            beside: None,
             recurs: Vec::new(),
             detail: Vec::new(),
         }

@@ -106,6 +106,7 @@ impl<'o> Sink<'o> {
             pointer,
             also: Vec::new(),
             subject: told.subject.map(Subject::named),
+            beside: None,
             baseline: told.recorded,
             candidate: told.found,
             message: told.message,

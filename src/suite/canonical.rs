@@ -17,15 +17,20 @@ pub(super) fn canonical(capture: &Capture) -> Capture {
     // What runs beside the user's turns comes sooner or later.
     capture.exchanges.sort_by_cached_key(sub_agent);
     for exchange in &mut capture.exchanges {
-        if !sub_agent(exchange).is_empty() {
-            if let Recorded::Yes(headers) = &mut exchange.request.headers {
-                forget_workspaces(headers);
-            }
-            forget_workspaces_in_body(&mut exchange.request.body);
+        let is_sub_agent = !sub_agent(exchange).is_empty();
+        if let (true, Recorded::Yes(headers)) = (is_sub_agent, &mut exchange.request.headers) {
+            forget_workspaces(headers);
         }
-        rewrite(&mut exchange.request.body);
-        if let Content::Frames(frames) = &mut exchange.response.content {
-            frames.iter_mut().for_each(|frame| rewrite(&mut frame.data));
+        let frames = match &mut exchange.response.content {
+            Content::Frames(frames) => frames.as_mut_slice(),
+            _ => &mut [],
+        };
+        let messages = frames.iter_mut().map(|frame| &mut frame.data);
+        for body in std::iter::once(&mut exchange.request.body).chain(messages) {
+            if is_sub_agent {
+                forget_workspaces_in_body(body);
+            }
+            rewrite(body);
         }
     }
     capture
@@ -49,7 +54,7 @@ fn forget_workspaces(headers: &mut Headers) {
     }
 }
 
-/// As [`forget_workspaces`], in the body of a request.
+/// As [`forget_workspaces`], in the body of a request or a message of a WebSocket.
 fn forget_workspaces_in_body(body: &mut Body) {
     let Body::Json(json) = body else { return };
     let raw = Raw::new(json.value.text());
@@ -122,7 +127,27 @@ fn whole_seconds(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{sorted_metadata, whole_seconds, without_workspaces};
+    use super::*;
+    use crate::capture::{Direction, Frame, FrameKind, read_capture_bytes};
+
+    #[test]
+    fn what_a_sub_agent_sends_over_a_websocket_loses_its_workspaces_too() {
+        let body = r#"{"client_metadata":{"x-codex-turn-metadata":"{\"workspaces\":{}}"}}"#;
+        let record = r#"{"format":"raw-exchange/1","seq":1,"transport":"http","method":"GET","path":"/v1/responses","request":{"headers":[["x-openai-subagent","a"]],"body_kind":"none","body":""},"response":{"status":101,"headers":[],"body":"","ended":"complete"}}"#;
+        let mut capture = read_capture_bytes("-", record.into()).expect("it is a capture");
+        capture.exchanges[0].response.content = Content::Frames(vec![Frame {
+            direction: Direction::ClientToServer,
+            kind: FrameKind::Text,
+            data: Body::from_bytes(body.into()),
+            expanded: Body::NotRecorded,
+            at_ms: Recorded::NotRecorded,
+        }]);
+        let told = format!("{:?}", canonical(&capture).exchanges[0].response.content);
+        assert!(
+            told.contains("x-codex-turn-metadata") && !told.contains("workspaces"),
+            "{told}"
+        );
+    }
 
     #[test]
     fn chance_is_taken_out() {

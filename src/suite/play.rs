@@ -18,6 +18,9 @@ use crate::server::{CaptureTarget, Server, ServerOptions, StartError};
 use super::case::SuiteOptions;
 use super::strays::strays;
 
+/// The capture in the directory of a case.
+pub(super) const CAPTURE: &str = "capture.jsonl";
+
 /// What came of a scenario with an agent.
 #[derive(Debug)]
 pub(super) struct Played {
@@ -81,7 +84,7 @@ pub(super) fn play(
         .map_err(failed(root))?;
     let below = root.join("agent");
     let place = Place::below(&below).map_err(failed(&below))?;
-    let path = root.join("capture.jsonl");
+    let path = root.join(CAPTURE);
     let file = File::create(&path).map_err(failed(&path))?;
     let server = Server::start(ServerOptions {
         script: Arc::clone(script),

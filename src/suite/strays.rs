@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use crate::agent::{Outside, OutsideFiles};
 
+use super::play::CAPTURE;
+
 /// The directory of a scenario, in which each agent has its own and nothing else belongs.
 pub(super) struct Shared {
     root: PathBuf,
@@ -22,10 +24,13 @@ impl Shared {
         }
     }
 
-    /// What was left there since, by its path below the root.
+    /// What was left there since, by its path below the root; but for directories of cases, as of another suite that is run
+    /// in this directory meanwhile.
     pub(super) fn strays(&self) -> Vec<PathBuf> {
+        let mut changed = self.files.changed();
+        changed.retain(|path| !path.join(CAPTURE).is_file());
         let below = |path: &PathBuf| path.strip_prefix(&self.root).map(Path::to_owned);
-        self.files.changed().iter().flat_map(below).collect()
+        changed.iter().flat_map(below).collect()
     }
 }
 

@@ -23,6 +23,7 @@ fn cell_finding(finding: &Finding, locations: &[String]) -> CellFinding {
     let difference = Difference {
         id: finding.id.clone(),
         subject: finding.subject.clone().map(|subject| subject.map(stable)),
+        beside: finding.beside.clone().map(|beside| beside.map(stable)),
         label: match is_difference {
             true => stable(&section.label(finding)),
             false => String::new(),

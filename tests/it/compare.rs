@@ -1,7 +1,7 @@
 //! Comparisons of small captures made here.
 
 use serde_json::{Value, json};
-use trace_diff::report::{Section, comparison_report};
+use trace_diff::report::{Section, TextOptions, comparison_report, render_text};
 use trace_diff::{Capture, Options, Report, compare, read_capture_bytes};
 
 /// A request to the model with this body.
@@ -133,4 +133,40 @@ fn a_part_of_a_message_is_one_by_its_tag_alone() {
     );
     let texts = ["<a>one two three</a>", "<a>one two four</a>"];
     check("b (c)", texts, ("b (c) message › <a>", ""));
+}
+
+#[test]
+fn what_an_item_says_is_told_whole() {
+    let check = |baseline: &[&str], candidate: &[&str], expect: &str| {
+        let request = |texts: &[&str]| {
+            let items: Vec<Value> = texts.iter().map(|text| message("user", text)).collect();
+            json!({ "input": items })
+        };
+        let report = report(&request(baseline), &request(candidate));
+        let mut out = Vec::new();
+        let options = TextOptions {
+            width: 200,
+            ..TextOptions::default()
+        };
+        render_text(&report, &options, &mut out).unwrap();
+        let out = String::from_utf8(out).unwrap();
+        assert!(out.contains(expect), "{out}");
+    };
+    let text = "it is not sent by the candidate, comes last";
+    check(
+        &["a", text],
+        &["a"],
+        &format!("  - user message \"{text}\"\n"),
+    );
+    let text = "it is sent by the candidate only, comes last";
+    check(
+        &["a"],
+        &["a", text],
+        &format!("  + user message \"{text}\"\n"),
+    );
+    check(
+        &[text, "b", "c"],
+        &["b", "c", text],
+        &format!("  ~ user message \"{text}\": now after user message \"c\", not before\n"),
+    );
 }

@@ -45,6 +45,7 @@ pub(crate) fn full_report() -> Report {
                 .key("client_metadata"),
         ],
         subject: Some(Subject::named("originator")),
+        beside: None,
         baseline: Some("codex_exec".into()),
         candidate: None,
         message: "the candidate does not send originator".into(),
@@ -66,6 +67,7 @@ pub(crate) fn full_report() -> Report {
         also: Vec::new(),
         rollout: None,
         subject: None,
+        beside: None,
         baseline: None,
         candidate: Some("POST /v1/responses".into()),
         accepted: Some(Accepted {

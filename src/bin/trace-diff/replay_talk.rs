@@ -67,16 +67,10 @@ pub(crate) fn say_divergences(replay: &Replay, said: &Cell<usize>) {
             None => "not recorded".to_owned(),
         };
         let what = divergence.first().map_or_else(String::new, |change| {
-            let subject = change
-                .subject
-                .as_ref()
-                .map(|subject| format!("{subject}: "));
-            format!(
-                "{} {}{}",
-                change.pointer,
-                subject.unwrap_or_default(),
-                change.message
-            )
+            let subject = change.subject.as_ref().map(ToString::to_string);
+            let subject = subject.filter(|subject| !change.message.contains(subject));
+            let subject = subject.map_or(String::new(), |subject| format!("{subject}: "));
+            format!("{} {subject}{}", change.pointer, change.message)
         });
         say(&format!(
             "diverges in turn {}, request #{} ({recorded}): {what}",

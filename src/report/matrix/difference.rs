@@ -13,6 +13,8 @@ pub struct Difference {
     pub id: String,
     /// What it is about, for a person.
     pub subject: Option<Subject>,
+    /// Of an item that moved, the one that it passed.
+    pub beside: Option<Subject>,
     /// Where in that, or in the section.
     pub label: String,
     /// What is said of it.
@@ -37,6 +39,22 @@ impl Difference {
             about => format!("{about}: {}", self.sentence),
         }
     }
+
+    /// The sentence with these in the place of what it is about and what that passed, where it names them.
+    fn said_of(&self, subject: Option<&Subject>, beside: Option<&Subject>) -> String {
+        let named = self.subject.as_ref().zip(subject).and_then(|(own, new)| {
+            let rest = self.sentence.strip_prefix(&own.to_string())?;
+            Some((new, rest))
+        });
+        match (named, self.beside.as_ref().zip(beside)) {
+            (None, _) => self.sentence.clone(),
+            (Some((new, rest)), None) => format!("{new}{rest}"),
+            (Some((new, rest)), Some((own, other))) => {
+                let rest = rest.replacen(&own.to_string(), &other.to_string(), 1);
+                format!("{new}{rest}")
+            }
+        }
+    }
 }
 
 /// By what scenarios share a difference: its cause, and what is said of it, but for the words of items. Of a member or header field
@@ -46,7 +64,12 @@ pub(super) fn kind(rule: &str, difference: &Difference) -> String {
     match family {
         "key" | "header" => difference.id.clone(),
         "identifier" => difference.message(),
-        _ => format!("{} {}", difference.id, without_quotes(&difference.sentence)),
+        _ => {
+            let [subject, beside] = [&difference.subject, &difference.beside]
+                .map(|one| one.as_ref().map(Subject::kind));
+            let sentence = difference.said_of(subject.as_ref(), beside.as_ref());
+            format!("{} {sentence}", difference.id)
+        }
     }
 }
 
@@ -59,18 +82,21 @@ pub(super) fn merged(findings: &[CellFinding]) -> Option<CellFinding> {
     let Some(parts) = parts.filter(|_| !is_one) else {
         return Some(first.clone());
     };
-    let subjects = parts.iter().filter_map(|one| one.subject.as_ref());
-    let sentences: BTreeSet<String> = parts.iter().map(|one| one.sentence.clone()).collect();
-    let plain: BTreeSet<String> = sentences.iter().map(|one| without_quotes(one)).collect();
+    let subject = Subject::common(parts.iter().filter_map(|one| one.subject.as_ref()));
+    let beside = Subject::common(parts.iter().filter_map(|one| one.beside.as_ref()));
+    let said = parts
+        .iter()
+        .map(|one| one.said_of(subject.as_ref(), beside.as_ref()));
+    let sentences: BTreeSet<String> = said.collect();
     let own = first.difference.clone()?;
-    let sentence = match (sentences.len(), plain.into_iter().collect::<Vec<_>>()) {
-        (1, _) => own.sentence.clone(),
-        (_, plain) if plain.len() == 1 => plain.concat(),
+    let sentence = match sentences.len() {
+        1 => sentences.into_iter().collect(),
         _ => common_beginning(&sentences),
     };
     let is_one_value = parts.iter().all(|one| one.value == own.value);
     let difference = Difference {
-        subject: Subject::common(subjects),
+        subject,
+        beside,
         sentence,
         value: own.value.filter(|_| is_one_value),
         ..own
@@ -96,22 +122,6 @@ fn common_beginning(sentences: &BTreeSet<String>) -> String {
     common.join(" ")
 }
 
-/// A sentence without what it quotes of items, each of which has other words: `user message "First thing."`.
-fn without_quotes(sentence: &str) -> String {
-    let mut out = String::with_capacity(sentence.len());
-    for (number, part) in sentence.split(" \"").enumerate() {
-        match (number, part.split_once('"')) {
-            (0, _) => out.push_str(part),
-            (_, Some((_, rest))) => out.push_str(rest),
-            (_, None) => {
-                out.push_str(" \"");
-                out.push_str(part);
-            }
-        }
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -130,6 +140,7 @@ mod tests {
         let difference = Difference {
             id: "1".to_owned(),
             subject,
+            beside: None,
             label: label.to_owned(),
             sentence: sentence.to_owned(),
             value: None,
@@ -177,8 +188,6 @@ mod tests {
         };
         let kind = |kind: &str| Thing::item(kind, Mark::None);
         let call = Thing::item("function_call", Mark::Name("x".to_owned()));
-        let tags = Mark::Tags(vec!["<a>".to_owned()]);
-        let context = Subject::One(Thing::item("developer message", tags));
         check(
             &[(tool("x"), "is new"), (tool("x"), "is new")],
             "tool `x`: is new",
@@ -202,25 +211,43 @@ mod tests {
             "items (assistant message, function_call, user message): `id` is sent",
         );
         check(
-            &[
-                (
-                    context.clone(),
-                    "developer message (<a>) comes before user message \"A\", not after it",
-                ),
-                (
-                    context.clone(),
-                    "developer message (<a>) comes before user message \"B\", not after it",
-                ),
-            ],
-            "developer message (<a>) comes before user message, not after it",
-        );
-        check(
             &[(tool("x"), "1 line"), (tool("y"), "1 line")],
             "tools `x`, `y`: 1 line",
         );
         check(
             &[(tool("x"), "is sent: 1"), (tool("x"), "is sent: 2")],
             "tool `x`: is sent: …",
+        );
+    }
+
+    #[test]
+    fn an_item_that_moved_is_one_whatever_it_passed() {
+        let tags = Mark::Tags(vec!["<a>".to_owned()]);
+        let context = Subject::One(Thing::item("developer message", tags));
+        let check = |all: [(&Subject, &str); 2], expect: &str| {
+            let findings = all.map(|(what, text)| {
+                let other = said(text);
+                let sentence = format!("{what} comes before {other}, not after it");
+                let mut finding = finding(Some(what.clone()), "", &sentence);
+                if let Some(difference) = &mut finding.difference {
+                    difference.beside = Some(other);
+                }
+                finding
+            });
+            let [one, two] = findings.each_ref().map(|finding| {
+                let difference = finding.difference.as_ref().expect("it was made");
+                kind("item-moved", difference)
+            });
+            assert_eq!(one, two);
+            assert_eq!(merged(&findings).expect("there are some").message, expect);
+        };
+        check(
+            [(&context, "A"), (&context, "say \"no\" \"")],
+            "developer message (<a>) comes before user message, not after it",
+        );
+        check(
+            [(&said("a \" b"), "A"), (&said("c"), "A")],
+            "user message comes before user message \"A\", not after it",
         );
     }
 }

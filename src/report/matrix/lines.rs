@@ -100,6 +100,7 @@ mod tests {
         let difference = Difference {
             id: String::new(),
             subject,
+            beside: None,
             label: label.to_owned(),
             sentence: "is sent".to_owned(),
             value: Some("1".to_owned()),

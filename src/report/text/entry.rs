@@ -158,7 +158,7 @@ fn shared(finding: &Finding, label: &str, subject: Option<&Subject>) -> Option<S
             ("events ".to_owned(), String::new(), event_name(finding))
         }
         "item-moved" => {
-            let (name, place) = moved(&finding.message)?;
+            let (name, place) = moved(finding)?;
             (String::new(), format!(": {place}"), name)
         }
         _ => {
@@ -215,16 +215,20 @@ fn event_name(finding: &Finding) -> String {
 }
 
 /// An item that moved, and where to.
-fn moved(message: &str) -> Option<(String, String)> {
-    let (name, rest) = message.split_once(" comes ")?;
+fn moved(finding: &Finding) -> Option<(String, String)> {
+    let name = finding.subject.as_ref()?.to_string();
+    let rest = finding.message.strip_prefix(&name)?;
+    let rest = rest.strip_prefix(" comes ")?;
     let rest = rest.strip_suffix(" it").unwrap_or(rest);
-    Some((name.to_owned(), format!("now {rest}")))
+    Some((name, format!("now {rest}")))
 }
 
 fn text(section: Section, finding: &Finding, label: &str) -> String {
     let value = |side: &Option<String>| shortened(side.as_deref().unwrap_or_default(), 80);
     let message = finding.message.as_str();
     let without = |words: &str| message.replacen(words, "", 1);
+    // What the item says may hold these words, too.
+    let item = |words: &str| message.strip_suffix(words).unwrap_or(message).to_owned();
     match finding.rule.as_str() {
         _ if is_unknown(finding) => labelled(label, message),
         "key-missing" | "header-missing" => labelled(label, &value(&finding.baseline)),
@@ -235,9 +239,9 @@ fn text(section: Section, finding: &Finding, label: &str) -> String {
             value(&finding.candidate)
         ),
         "tool-missing" | "tool-added" => tool_of(finding).1,
-        "item-missing" => without(" is not sent by the candidate"),
-        "item-added" => without(" is sent by the candidate only"),
-        "item-moved" => match moved(message) {
+        "item-missing" => item(" is not sent by the candidate"),
+        "item-added" => item(" is sent by the candidate only"),
+        "item-moved" => match moved(finding) {
             Some((name, place)) => format!("{name}: {place}"),
             None => message.to_owned(),
         },

@@ -218,6 +218,7 @@ mod tests {
             place: None,
             rollout: None,
             subject,
+            beside: None,
             baseline: Some("a".into()),
             candidate: Some("b".into()),
             message: "text changed: 1 line differs".into(),

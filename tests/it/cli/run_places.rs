@@ -46,6 +46,11 @@ fn what_is_written_beside_the_directories_of_an_agent_is_told() {
     let (found, _) = told(&[good.clone(), stray("far", "../../..")]);
     let wanted = format!("an agent of this scenario {wrote} hello/note");
     assert_eq!(found, [wanted.clone(), wanted]);
+    // Another run may have its cases there.
+    let other =
+        format!("{ASK}\nmkdir \"$HOME/../../../b\"; echo x > \"$HOME/../../../b/capture.jsonl\"");
+    let (found, _) = told(&[good.clone(), setting.agent("other", &other, "")]);
+    assert_eq!(found, ["-", "-"]);
     let (found, told) = told(&[good, stray("farther", "../../../..")]);
     assert_eq!(found, ["-", "-"]);
     assert!(
@@ -85,6 +90,17 @@ fn names_of_all_kinds_have_directories_of_their_own() {
     for scenario in fs::read_dir(setting.path("below/kept")).unwrap() {
         assert_eq!(count(&scenario.unwrap().path()), 8);
     }
+}
+
+#[test]
+fn what_stands_in_a_directory_of_runs_stays_there() {
+    let setting = Setting::new();
+    setting.program.file("runs/version/0/mine", "mine");
+    let agent = setting.agent("toy", ASK, "same");
+    let output = setting.run(&[&agent, "--keep", "runs"]);
+    assert_eq!((code(&output), stderr(&output).as_str()), (0, ""));
+    let mine = fs::read_to_string(setting.path("runs/version/0/mine"));
+    assert_eq!(mine.unwrap(), "mine");
 }
 
 #[test]

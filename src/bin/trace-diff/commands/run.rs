@@ -149,7 +149,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
         path: std::env::var_os("PATH").unwrap_or_default(),
         ..Surroundings::default()
     };
-    let agents = agents(args, &root, &surroundings)?;
+    let agents = agents(args, &surroundings)?;
     let options = SuiteOptions {
         root,
         surroundings,
@@ -317,7 +317,9 @@ fn list(scripts: &[(String, Arc<Script>)], is_json: bool) -> Outcome {
 }
 
 /// The agents, each with its version.
-fn agents(args: &Args, root: &Path, surroundings: &Surroundings) -> Result<Vec<Agent>, Failure> {
+fn agents(args: &Args, surroundings: &Surroundings) -> Result<Vec<Agent>, Failure> {
+    // Not in a directory that is kept: what stands there is the user's.
+    let scratch = Scratch::new(None)?;
     let mut agents: Vec<Agent> = Vec::with_capacity(args.agents.len());
     for AgentWord(agent) in &args.agents {
         if agents.iter().any(|other| other.name == agent.name) {
@@ -326,13 +328,11 @@ fn agents(args: &Args, root: &Path, surroundings: &Surroundings) -> Result<Vec<A
         }
         let mut agent = agent.clone();
         if agent.version.is_none() {
-            let scratch = root.join("version").join(agents.len().to_string());
-            agent.version = find_version(&agent, &scratch, surroundings);
+            let folder = scratch.root.join(agents.len().to_string());
+            agent.version = find_version(&agent, &folder, surroundings);
         }
         agents.push(agent);
     }
-    // A directory that is kept need not have what asking for versions left.
-    let _ = std::fs::remove_dir_all(root.join("version"));
     Ok(agents)
 }
 
