@@ -167,7 +167,12 @@ impl Reader<'_> {
             .iter()
             .find(|member| RESPONSE_KEYS.contains(&member.key.as_str()));
         if let Some(stray) = stray {
-            let message = format!("`{}` means nothing beside `{form}`", stray.key);
+            let beside = if form == "body" && !table.has("body") {
+                "status"
+            } else {
+                form
+            };
+            let message = format!("`{}` means nothing beside `{beside}`", stray.key);
             let hint = match form {
                 "body" => {
                     "an answer with `status` or `body` holds no response; for one that comes and goes \

@@ -198,7 +198,7 @@ fn values_are_checked_where_they_stand() {
     );
     says(
         &step("reply = \"a\"\nstatus = 500"),
-        "`reply` means nothing beside `body`",
+        "`reply` means nothing beside `status`",
         Some(
             "an answer with `status` or `body` holds no response; for one that comes and goes use `fault = { status = … }`",
         ),
