@@ -156,7 +156,8 @@ impl Failure {
 /// (`Date`), which both are cut to whole seconds.
 fn retry_after_ms(text: &str, date: Option<&str>) -> Option<f64> {
     if let Ok(seconds) = text.trim().parse::<f64>() {
-        return Some(seconds * 1000.0);
+        let is_delay = seconds.is_finite() && seconds >= 0.0;
+        return is_delay.then_some(seconds * 1000.0);
     }
     let parse = |text: &str| jiff::fmt::rfc2822::parse(text.trim()).ok();
     let seconds = parse(text)?.timestamp().as_second() - parse(date?)?.timestamp().as_second();
@@ -196,7 +197,9 @@ mod tests {
         );
         assert_eq!(retry_after_ms("Sat, 21 Nov 2026 16:31:33 GMT", None), None);
         assert_eq!(retry_after_ms("Sat, 21 Nov 2027 16:31:33 GMT", date), None);
-        assert_eq!(retry_after_ms("soon", date), None);
+        for none in ["soon", "inf", "NaN", "-1"] {
+            assert_eq!(retry_after_ms(none, date), None);
+        }
     }
 
     #[test]
