@@ -31,8 +31,8 @@ impl Growing {
         }
     }
 
-    /// Says that so many bytes are about to be written.
-    pub(super) fn expect(&mut self, bytes: u64) {
+    /// Asks for blocks, where so many bytes that are about to be written need more of them.
+    pub(super) fn make_room(&mut self, bytes: u64) {
         self.length += bytes;
         if let Some(room) = self.room
             && self.length > room.max(MIN_LENGTH)
@@ -77,7 +77,7 @@ mod tests {
     use std::os::unix::fs::MetadataExt;
 
     fn written(growing: &mut Growing, bytes: usize) {
-        growing.expect(bytes as u64);
+        growing.make_room(bytes as u64);
         growing.file().write_all(&vec![b'a'; bytes]).unwrap();
     }
 
@@ -103,7 +103,7 @@ mod tests {
         let (_reader, writer) = io::pipe().unwrap();
         let file = Arc::new(File::from(std::os::fd::OwnedFd::from(writer)));
         let mut growing = Growing::new(file);
-        growing.expect(2 * MIN_LENGTH);
+        growing.make_room(2 * MIN_LENGTH);
         assert_eq!(growing.room, None);
     }
 }

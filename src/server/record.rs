@@ -26,6 +26,8 @@ pub enum CaptureTarget {
     Memory,
     /// To an open file, at its end.
     File(Arc<File>),
+    /// To an open file, which is emptied once all else that the start needs is there: another server may be writing it.
+    Replaced(Arc<File>),
 }
 
 /// Takes down what happens, in the order in which it is told.
@@ -81,6 +83,12 @@ impl Recorder {
             CaptureTarget::None => Out::Nowhere,
             CaptureTarget::Memory => Out::Memory(watch::Sender::new(Vec::new())),
             CaptureTarget::File(file) => Out::File(Growing::new(file)),
+            CaptureTarget::Replaced(file) => {
+                if file.metadata()?.is_file() {
+                    file.set_len(0)?;
+                }
+                Out::File(Growing::new(file))
+            }
         };
         let header = CaptureWriter::new(Vec::new(), source, redactor.clone())?.into_inner();
         let header = String::from_utf8(header).unwrap_or_default();
@@ -210,7 +218,7 @@ impl State {
             }),
             Out::File(growing) => {
                 let lengths = self.waiting.iter().map(|part| part.as_str().len() as u64);
-                growing.expect(lengths.sum());
+                growing.make_room(lengths.sum());
                 write_all(&mut growing.file(), &self.waiting)?;
             }
         }

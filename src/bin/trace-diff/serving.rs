@@ -3,7 +3,7 @@
 use std::env;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,7 +12,7 @@ use anyhow::{Context, anyhow};
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use trace_diff::report::visible;
-use trace_diff::server::{ProxyError, ProxyVariables, StartError};
+use trace_diff::server::{CaptureTarget, ProxyError, ProxyVariables, StartError};
 
 use crate::exit::Failure;
 use crate::output;
@@ -31,15 +31,6 @@ pub(crate) struct ListenArgs {
 impl ListenArgs {
     pub(crate) fn address(&self) -> SocketAddr {
         SocketAddr::new(self.host, self.port)
-    }
-
-    /// Whether one can listen there, to be asked before a capture is replaced: another server may be writing it.
-    pub(crate) fn check(&self) -> Result<(), Failure> {
-        let address = self.address();
-        match TcpListener::bind(address) {
-            Ok(_) => Ok(()),
-            Err(source) => Err(start_failure(StartError::Listen { address, source })),
-        }
     }
 }
 
@@ -138,23 +129,8 @@ pub(crate) fn open_capture(
     path: &Path,
     is_forced: bool,
     input: Option<&Path>,
-) -> Result<File, Failure> {
-    check_capture(path, is_forced, input)?;
-    OpenOptions::new()
-        .create(true)
-        .write(true)
-        .truncate(is_forced)
-        .open(path)
-        .with_context(|| format!("failed to write {}", path.display()))
-        .map_err(Failure::from)
-}
-
-/// Whether a capture may be written there; what is there stays as it is.
-pub(crate) fn check_capture(
-    path: &Path,
-    is_forced: bool,
-    input: Option<&Path>,
-) -> Result<(), Failure> {
+) -> Result<CaptureTarget, Failure> {
+    let what = || format!("failed to write {}", path.display());
     check_name(path)?;
     if input.is_some_and(|input| is_part(path, input)) {
         let error = anyhow!("{} is read by this run", path.display());
@@ -166,7 +142,13 @@ pub(crate) fn check_capture(
         let error = anyhow!("{} exists already", path.display());
         return Err(Failure::new(error).with_hint("--force replaces it"));
     }
-    Ok(())
+    let file = OpenOptions::new()
+        .create(true)
+        .write(true)
+        .truncate(false)
+        .open(path)
+        .with_context(what)?;
+    Ok(CaptureTarget::Replaced(Arc::new(file)))
 }
 
 /// Standard output has the ready line or the report.

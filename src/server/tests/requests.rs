@@ -182,13 +182,18 @@ fn only_a_head_answers_a_request_for_it() {
     }
 }
 
-#[test]
-fn a_secret_among_bytes_that_are_no_text_is_not_kept() {
-    let server = Server::start(ServerOptions {
+/// A server without a script.
+fn built_in() -> Server {
+    let options = ServerOptions {
         capture: CaptureTarget::Memory,
         ..ServerOptions::default()
-    })
-    .expect("a loopback port is free");
+    };
+    Server::start(options).expect("a loopback port is free")
+}
+
+#[test]
+fn a_secret_among_bytes_that_are_no_text_is_not_kept() {
+    let server = built_in();
     let mut client = Client::new(&server);
     let body = b"\xff{\"key\":\"sk-0123456789abcdefghij\"}\xfe";
     let length = body.len();
@@ -205,11 +210,7 @@ fn a_secret_among_bytes_that_are_no_text_is_not_kept() {
 
 #[test]
 fn what_a_plain_answer_repeats_of_a_secret_is_not_kept() {
-    let server = Server::start(ServerOptions {
-        capture: CaptureTarget::Memory,
-        ..ServerOptions::default()
-    })
-    .expect("a loopback port is free");
+    let server = built_in();
     let mut client = Client::new(&server);
     let key = "sk-0123456789abcdefghij";
     // Only the answer has it as it is.

@@ -330,6 +330,14 @@ fn what_can_not_be_recorded_is_said() {
     ] {
         text.push_str(&program.shown(arguments));
     }
+    let taken = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a port is free");
+    let port = taken.local_addr().expect("it is bound").port().to_string();
+    let forced = ["--capture", "kept.jsonl", "--force", "--port", &port];
+    program.file("kept.jsonl", "something");
+    let output = program.run(&[&["record", "--upstream", url], &forced[..]].concat());
+    assert_eq!(code(&output), 2);
+    let kept = std::fs::read(program.path("kept.jsonl")).expect("it is there");
+    assert_eq!(kept, b"something");
     for out in ["other.jsonl", "own.gz", "-"] {
         let arguments = ["record", "--upstream", url, "--capture", out];
         let mode = ["--mode", "replay-or-record"];

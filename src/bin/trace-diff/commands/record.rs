@@ -111,7 +111,7 @@ fn set_capture(options: &mut ProxyOptions, args: &Args) -> Result<(), Failure> {
         }
     };
     let is_same = |from: &Path| same_file::is_same_file(from, out).unwrap_or(false);
-    let file = match (
+    options.capture = match (
         args.mode,
         args.from.as_deref().filter(|from| !is_same(from)),
     ) {
@@ -124,11 +124,12 @@ fn set_capture(options: &mut ProxyOptions, args: &Args) -> Result<(), Failure> {
             let has_records = out.metadata().is_ok_and(|metadata| metadata.len() > 0);
             options.known = has_records.then(|| known_to_grow(out)).transpose()?;
             options.keeps_known = false;
-            open_for_more(out).with_context(|| format!("failed to write {}", out.display()))?
+            let file =
+                open_for_more(out).with_context(|| format!("failed to write {}", out.display()))?;
+            CaptureTarget::File(Arc::new(file))
         }
         _ => serving::open_capture(out, args.force, None)?,
     };
-    options.capture = CaptureTarget::File(Arc::new(file));
     Ok(())
 }
 

@@ -253,8 +253,7 @@ struct Session<'a> {
 fn start(args: &Args, replay: &Replay, capture: &Path) -> Result<(Server, Option<Proxy>), Failure> {
     // A file that the user did not name is this run's own.
     let is_forced = args.force || args.capture.is_none();
-    let file = open_capture(capture, is_forced, Some(&args.recording))?;
-    let target = CaptureTarget::File(Arc::new(file));
+    let target = open_capture(capture, is_forced, Some(&args.recording))?;
     let mut options = ServerOptions {
         script: replay.script.clone(),
         observer: Some(replay.observer()),

@@ -5,7 +5,6 @@ use std::env;
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
@@ -14,7 +13,7 @@ use trace_diff::report::{Verdict, answers_report};
 use trace_diff::send::{
     Likeness, Plan, PlanOptions, Sent, Session, Stopped, Way, Why, judge, send,
 };
-use trace_diff::server::{CaptureTarget, Client, ClientOptions, SendError, Upstream};
+use trace_diff::server::{Client, ClientOptions, SendError, Upstream};
 
 use crate::duration::duration;
 use crate::exit::{Failure, Outcome, Status};
@@ -204,14 +203,13 @@ impl Args {
         options.variables = serving::proxy_variables();
         options.answer_time = self.timeout;
         if let Some(path) = &self.capture {
-            let file =
+            options.capture =
                 serving::open_capture(path, self.force, Some(Path::new(&self.capture_file)))?;
-            if !file.metadata().is_ok_and(|metadata| metadata.is_file()) {
+            if !path.metadata().is_ok_and(|metadata| metadata.is_file()) {
                 // The answers are read again when all are there.
                 let error = anyhow!("{} is no file", path.display());
                 return Err(Failure::new(error).with_hint("name a file"));
             }
-            options.capture = CaptureTarget::File(Arc::new(file));
         }
         Client::new(options).map_err(serving::proxy_failure)
     }

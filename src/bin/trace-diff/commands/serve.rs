@@ -60,20 +60,13 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Outcome {
-    if let Some(path) = &args.capture {
-        serving::check_capture(path, args.force, args.script.as_deref())?;
-    }
+    let capture = match &args.capture {
+        Some(path) => serving::open_capture(path, args.force, args.script.as_deref())?,
+        None => CaptureTarget::None,
+    };
     let script = match &args.script {
         Some(path) => script::read(path)?,
         None => Script::default(),
-    };
-    args.listen.check()?;
-    let capture = match &args.capture {
-        Some(path) => {
-            let file = serving::open_capture(path, args.force, args.script.as_deref())?;
-            CaptureTarget::File(Arc::new(file))
-        }
-        None => CaptureTarget::None,
     };
     let options = ServerOptions {
         script: Arc::new(script),
